@@ -1,0 +1,32 @@
+"""Every message of the package, with a code to search for: what was given, what was expected, what to do."""
+
+
+class _WithCodes(type):
+    """Gives a message its code: `Errors.BB001` reads as "[BB001] ..."."""
+
+    def __getattribute__(cls, name: str) -> str:
+        value = super().__getattribute__(name)
+        return value if name.startswith("_") else f"[{name}] {value}"
+
+
+class Errors(metaclass=_WithCodes):
+    """Messages of exceptions. Fill in with `.format(...)`."""
+
+    # Configuration of the model: BB001-BB019
+    BB001 = "BigBirdConfig: {field} = {value!r} is not allowed. Expected {expected}."
+
+    # Tokenizer and vocabulary: BB020-BB049
+
+    # Checkpoints: BB050-BB089
+
+    # PyTorch model: BB090-BB129
+
+    # The encoder in a spaCy pipeline: BB130-BB189
+
+    # Heads in a spaCy pipeline: BB200-BB279
+
+    # Training, readers and the command line: BB300-BB379
+
+
+class Warnings(metaclass=_WithCodes):
+    """Messages of warnings. Fill in with `.format(...)`. Codes BW001 and up, in the same ranges as the errors."""

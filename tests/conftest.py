@@ -1,0 +1,27 @@
+"""Fixtures that the whole suite shares. Nothing here needs a network or files beside the repository's."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        skip = pytest.mark.skip(reason="slow: run with --slow")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real long documents, named by the environment variable SPACY_BIGBIRD_DATA."""
+    folder = os.environ.get("SPACY_BIGBIRD_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("SPACY_BIGBIRD_DATA does not name a folder of real documents")
+    return Path(folder)

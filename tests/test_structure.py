@@ -1,0 +1,134 @@
+"""The structure that docs/design.md promises: levels of import, a pure PyTorch core, small files, coded messages."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "spacy_bigbird"
+FILES = sorted(PACKAGE.rglob("*.py"))
+MAX_LINES = 320
+FORBIDDEN_IN_THE_CORE = {"spacy", "thinc", "transformers", "spacy_transformers"}
+LAST_CORE_LEVEL = 7
+
+# The longest matching prefix of a module's path decides its level.
+LEVELS = {
+    "": 0,
+    "errors": 0,
+    "checkpoint": 1,
+    "tokenizer": 2,
+    "model.config": 3,
+    "model.activations": 3,
+    "model.initialization": 3,
+    "model.outputs": 3,
+    "model.attention": 4,
+    "model.layers": 5,
+    "model": 6,
+    "model.heads": 7,
+    "thinc_layers": 8,
+    "architectures": 9,
+    "training": 10,
+    "pipeline": 11,
+    "visualize": 11,
+    "cli": 12,
+}
+# The public face of the PyTorch level gathers the names of the heads.
+FACADES = {"model.__init__": 7}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def level_of(module: str) -> int:
+    if module in FACADES:
+        return FACADES[module]
+    parts = module.removesuffix("__init__").rstrip(".").split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        if prefix in LEVELS:
+            return LEVELS[prefix]
+    raise AssertionError(f"spacy_bigbird/{module} has no level: add its folder to LEVELS")
+
+
+def folder_of(module: str) -> str:
+    return module.rpartition(".")[0]
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Absolute names of everything that a file imports, wherever in the file the import stands."""
+    package = ["spacy_bigbird", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                is_module = (PACKAGE.parent / Path(*origin.split("."), f"{alias.name}.py")).exists()
+                yield f"{origin}.{alias.name}" if is_module else origin
+
+
+def own_imports(path: Path) -> set[str]:
+    """Modules of this package that a file imports, as `module_name` gives them."""
+    found = set()
+    for name in imported_modules(path):
+        if name.split(".")[0] == "spacy_bigbird":
+            inside = name.removeprefix("spacy_bigbird").lstrip(".")
+            is_package = (PACKAGE / Path(*inside.split("."))).is_dir()
+            found.add(".".join(filter(None, [inside, "__init__"])) if is_package else inside)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_imports_come_from_lower_levels_or_the_own_folder(path):
+    module = module_name(path)
+    for other in own_imports(path):
+        if module in FACADES or folder_of(other) == folder_of(module):
+            continue
+        assert level_of(other) < level_of(module), f"{module} (level {level_of(module)}) imports {other}"
+
+
+def test_no_cycles_inside_a_folder():
+    graph = {module_name(path): own_imports(path) for path in FILES}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join([*trail, module])
+        if module not in done:
+            for other in graph.get(module, ()):
+                visit(other, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+    assert done >= set(graph)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if level_of(module_name(p)) <= LAST_CORE_LEVEL], ids=module_name)
+def test_the_core_knows_no_spacy_thinc_or_transformers(path):
+    imported = {name.split(".")[0] for name in imported_modules(path)}
+    assert not imported & FORBIDDEN_IN_THE_CORE
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_files_stay_small(path):
+    assert len(path.read_text(encoding="utf8").splitlines()) <= MAX_LINES
+
+
+def test_importing_the_package_is_cheap():
+    code = "import sys, spacy_bigbird; print(sorted({'torch', 'spacy', 'thinc', 'numpy'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_message_has_one_code_and_is_used():
+    source = (PACKAGE / "errors.py").read_text(encoding="utf8")
+    codes = re.findall(r"^    (B[BW]\d{3}) = ", source, flags=re.MULTILINE)
+    assert len(codes) == len(set(codes))
+    used = "\n".join(path.read_text(encoding="utf8") for path in FILES if path.name != "errors.py")
+    assert [code for code in codes if not re.search(rf"\b(Errors|Warnings)\.{code}\b", used)] == []
