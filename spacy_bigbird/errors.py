@@ -16,8 +16,18 @@ class Errors(metaclass=_WithCodes):
     BB001 = "BigBirdConfig: {field} = {value!r} is not allowed. Expected {expected}."
 
     # Tokenizer and vocabulary: BB020-BB049
+    BB020 = "{name} = {value!r} is not allowed. Expected {expected}."
+    BB021 = (
+        "SentencePiece could not train a vocabulary of {vocab_size} pieces: {reason}. "
+        "Give more text or a smaller vocab_size."
+    )
 
     # Checkpoints: BB050-BB089
+    BB050 = (
+        "Checkpoint {given!s}: this is {found}. Expected a directory with config.json and weights (or spiece.model), or "
+        "a name on the Hugging Face hub such as google/bigbird-roberta-base. Without a network, download it once with "
+        "`hf download NAME` where there is one, or give the directory."
+    )
 
     # PyTorch model: BB090-BB129
 

@@ -1,0 +1,55 @@
+"""Finds the directory behind a path or behind a name on the Hugging Face hub, with or without a network."""
+
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+
+from ..errors import Errors
+
+SMALL_FILES = ("config.json", "spiece.model", "vocab.txt", "vocab.json", "tokenizer.json", "tokenizer_config.json")
+# In the order of preference: only the first format that a repository offers is downloaded.
+WEIGHT_PATTERNS = (
+    ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json"),
+    ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"),
+    ("flax_model.msgpack", "flax_model-*.msgpack", "flax_model.msgpack.index.json"),
+)
+
+
+def resolve_directory(path_or_hub_name: str | Path, *, weights: bool = True) -> Path:
+    """Find the directory of a checkpoint: one on disk as it is, a hub name through `huggingface_hub` and its cache.
+
+    Without a network, or with HF_HUB_OFFLINE=1, a hub name is answered from the cache alone.
+
+    path_or_hub_name (str | Path): a directory, or a name such as "google/bigbird-roberta-base".
+    weights (bool): whether the weights of a hub name are wanted too; without them only the small files (configuration,
+        vocabularies) are downloaded.
+    RETURNS (Path): the directory.
+    RAISES FileNotFoundError: neither a directory nor a name that the hub or its cache knows.
+    """
+    path = Path(path_or_hub_name).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise FileNotFoundError(Errors.BB050.format(given=path_or_hub_name, found="a file, not a directory"))
+    name = str(path_or_hub_name)
+    if isinstance(path_or_hub_name, Path) or name != path.as_posix() or path.is_absolute() or len(path.parts) > 2:
+        raise FileNotFoundError(Errors.BB050.format(given=path_or_hub_name, found="not an existing directory"))
+    directory = _snapshot(name, SMALL_FILES)
+    if weights:
+        for patterns in WEIGHT_PATTERNS:
+            directory = _snapshot(name, (*SMALL_FILES, *patterns))
+            if any(next(directory.glob(pattern), None) for pattern in patterns):
+                break
+    return directory
+
+
+def _snapshot(name: str, patterns: tuple[str, ...]) -> Path:
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(patterns)))
+    except Exception as error:  # the HTTP library below, and so its exceptions, depends on huggingface_hub's version
+        try:
+            return Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=True))
+        except (OSError, ValueError):
+            reason = str(error).strip().split("\n")[0] or type(error).__name__
+            found = f"no existing directory, and the hub and its cache do not give it ({reason})"
+            raise FileNotFoundError(Errors.BB050.format(given=name, found=found)) from error
