@@ -1,0 +1,242 @@
+"""The configuration of a BigBird model."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import Errors
+from .activations import ACTIVATIONS
+
+MODEL_TYPE = "big_bird"
+ATTENTION_TYPES = ("block_sparse", "original_full")
+RANDOM_PATTERNS = ("paper", "huggingface", "none")
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BigBirdConfig:
+    """Hyper-parameters of a BigBird model: those of transformers' BigBirdConfig under the same names with the same
+    defaults, and two of our own. Immutable; `replace` gives a changed copy.
+
+    vocab_size (int): pieces in the vocabulary.
+    hidden_size (int): width of the hidden states, a multiple of `num_attention_heads`.
+    num_hidden_layers (int): layers of the encoder or decoder.
+    num_attention_heads (int): attention heads of each layer.
+    intermediate_size (int): width inside the feed-forward layers.
+    hidden_act (str): activation of the feed-forward layers and heads: gelu, relu, selu or gelu_new.
+    hidden_dropout_prob (float): dropout of embeddings, layer outputs and heads.
+    attention_probs_dropout_prob (float): dropout of the dense attention's probabilities. Sparse attention has none.
+    max_position_embeddings (int): the longest sequence, in pieces, [CLS] and [SEP] included.
+    type_vocab_size (int): number of token types.
+    initializer_range (float): standard deviation of random weights.
+    layer_norm_eps (float): added to the variance in layer normalisation.
+    is_decoder (bool): whether the model is a decoder: dense and causal whatever `attention_type` says.
+    add_cross_attention (bool): whether a decoder's layers attend to an encoder too.
+    use_cache (bool): whether a decoder returns its keys and values.
+    pad_token_id, bos_token_id, eos_token_id, sep_token_id (int): ids of the special pieces.
+    attention_type (str): block_sparse, or original_full for dense attention at every length.
+    use_bias (bool): whether the query, key and value projections have a bias.
+    rescale_embeddings (bool): whether word embeddings are multiplied by sqrt(hidden_size).
+    block_size (int): pieces in a block of the sparse attention.
+    num_random_blocks (int): random key blocks of each query block and head; 0 is allowed.
+    classifier_dropout (float | None): dropout of the classification heads; None means `hidden_dropout_prob`.
+    num_labels (int): number of labels of a classification head; follows `id2label` where that is given.
+    id2label, label2id (dict): names of the labels, by id and the other way round.
+    problem_type (str | None): regression, single_label_classification or multi_label_classification;
+        None means that the labels decide.
+    tie_word_embeddings (bool): whether the language modelling head shares the word embeddings.
+    output_attentions, output_hidden_states (bool): defaults of the arguments of the same name.
+    random_pattern (str): where random blocks come from: "paper" (Google's plan, with which the released checkpoints
+        were trained), "huggingface" (what transformers computes in eval mode) or "none".
+    full_attention_up_to (int): sequences of at most this many pieces get dense attention.
+    extra (dict): other keys of a config.json. They have no effect and are written back.
+
+    RAISES (ValueError): for a value that is not allowed, naming field, value and what is.
+    """
+
+    vocab_size: int = 50358
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu_new"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 4096
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    use_cache: bool = True
+    pad_token_id: int = 0
+    bos_token_id: int = 1
+    eos_token_id: int = 2
+    sep_token_id: int = 66
+    attention_type: str = "block_sparse"
+    use_bias: bool = True
+    rescale_embeddings: bool = False
+    block_size: int = 64
+    num_random_blocks: int = 3
+    classifier_dropout: float | None = None
+    num_labels: int | None = field(default=None, compare=False)
+    id2label: dict[int, str] = field(default_factory=dict, hash=False)
+    label2id: dict[str, int] = field(default_factory=dict, hash=False)
+    problem_type: str | None = None
+    tie_word_embeddings: bool = True
+    output_attentions: bool = False
+    output_hidden_states: bool = False
+    random_pattern: str = "paper"
+    full_attention_up_to: int = 1024
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for name, rule in _RULES.items():
+            self._require(name, rule)
+        self._complete_labels()
+        if self.hidden_size % self.num_attention_heads:
+            raise _not_allowed("hidden_size", self.hidden_size, f"a multiple of {self.num_attention_heads} heads")
+        if self.add_cross_attention and not self.is_decoder:
+            raise _not_allowed("add_cross_attention", True, "False, or is_decoder = True beside it")
+        position_type = self.extra.get("position_embedding_type", "absolute")
+        if position_type != "absolute":
+            raise _not_allowed("position_embedding_type", position_type, "'absolute', the only one that BigBird has")
+
+    def _require(self, name: str, rule: _Rule) -> None:
+        value = getattr(self, name)
+        if not rule.allows(value):
+            raise _not_allowed(name, value, rule.expected)
+
+    def _complete_labels(self) -> None:
+        id2label = {int(number): str(label) for number, label in self.id2label.items()}
+        if not id2label:
+            id2label = {number: f"LABEL_{number}" for number in range(2 if self.num_labels is None else self.num_labels)}
+        if self.num_labels not in (None, len(id2label)):
+            raise _not_allowed("num_labels", self.num_labels, f"{len(id2label)}, the number of labels in id2label")
+        if sorted(id2label) != list(range(len(id2label))):
+            raise _not_allowed("id2label", self.id2label, "ids 0, 1, 2 ... without a gap")
+        label2id = {str(label): int(number) for label, number in self.label2id.items()}
+        if any(not 0 <= number < len(id2label) for number in label2id.values()):
+            raise _not_allowed("label2id", self.label2id, f"ids below {len(id2label)}, as in id2label")
+        object.__setattr__(self, "id2label", id2label)
+        object.__setattr__(self, "label2id", label2id or {label: number for number, label in id2label.items()})
+        object.__setattr__(self, "num_labels", len(id2label))
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def head_dropout(self) -> float:
+        """Dropout of the classification heads."""
+        return self.hidden_dropout_prob if self.classifier_dropout is None else self.classifier_dropout
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> BigBirdConfig:
+        """Build a configuration from the keys of a config.json; unknown ones are kept in `extra`.
+
+        values (Mapping[str, Any]): keys and values of a config.json.
+        RETURNS (BigBirdConfig): the configuration.
+        RAISES (ValueError): for a value that is not allowed.
+        """
+        known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
+        ignored = {"model_type"}
+        extra = {key: value for key, value in values.items() if key not in known | ignored}
+        return cls(**{key: value for key, value in values.items() if key in known}, extra=extra)
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): keys and values as in a config.json, the unknown ones it came with included."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        extra = values.pop("extra")
+        values.pop("num_labels")
+        return {"model_type": MODEL_TYPE, **extra, **values}
+
+    def replace(self, **changes: Any) -> BigBirdConfig:
+        """A copy with some fields changed.
+
+        **changes: fields and their new values. A new `num_labels` or `id2label` resets the other label fields.
+        RETURNS (BigBirdConfig): the copy.
+        RAISES (TypeError): for a field that does not exist. (ValueError): for a value that is not allowed.
+        """
+        if "id2label" in changes:
+            changes = {"num_labels": None, "label2id": {}, **changes}
+        elif "num_labels" in changes and changes["num_labels"] != self.num_labels:
+            changes = {"id2label": {}, "label2id": {}, **changes}
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What a field may hold, as a test and in words."""
+
+    allows: Callable[[Any], bool]
+    expected: str
+
+
+def _not_allowed(name: str, value: Any, expected: str) -> ValueError:
+    return ValueError(Errors.BB001.format(field=name, value=value, expected=expected))
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _one_of(names: tuple[str, ...], or_none: bool = False) -> _Rule:
+    words = " or ".join(map(repr, names)) + (", or None" if or_none else "")
+    return _Rule(lambda value: (value is None and or_none) or (isinstance(value, str) and value in names), words)
+
+
+_COUNT = _Rule(lambda value: _is_int(value) and value >= 1, "a whole number of at least 1")
+_COUNT_OR_ZERO = _Rule(lambda value: _is_int(value) and value >= 0, "a whole number of at least 0")
+_ID = _Rule(lambda value: value is None or (_is_int(value) and value >= 0), "the id of a piece, or None")
+_YES_OR_NO = _Rule(lambda value: isinstance(value, bool), "True or False")
+_PROBABILITY = _Rule(lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1")
+_POSITIVE = _Rule(lambda value: _is_number(value) and value > 0, "a number above 0")
+_MAPPING = _Rule(lambda value: isinstance(value, dict), "a dictionary")
+
+_RULES: dict[str, _Rule] = {
+    "vocab_size": _COUNT,
+    "hidden_size": _COUNT,
+    "num_hidden_layers": _COUNT,
+    "num_attention_heads": _COUNT,
+    "intermediate_size": _COUNT,
+    "hidden_act": _one_of(tuple(ACTIVATIONS)),
+    "hidden_dropout_prob": _PROBABILITY,
+    "attention_probs_dropout_prob": _PROBABILITY,
+    "max_position_embeddings": _COUNT,
+    "type_vocab_size": _COUNT,
+    "initializer_range": _POSITIVE,
+    "layer_norm_eps": _POSITIVE,
+    "is_decoder": _YES_OR_NO,
+    "add_cross_attention": _YES_OR_NO,
+    "use_cache": _YES_OR_NO,
+    "pad_token_id": _ID,
+    "bos_token_id": _ID,
+    "eos_token_id": _ID,
+    "sep_token_id": _ID,
+    "attention_type": _one_of(ATTENTION_TYPES),
+    "use_bias": _YES_OR_NO,
+    "rescale_embeddings": _YES_OR_NO,
+    "block_size": _COUNT,
+    "num_random_blocks": _COUNT_OR_ZERO,
+    "classifier_dropout": _Rule(lambda value: value is None or _PROBABILITY.allows(value), "None or 0 to below 1"),
+    "num_labels": _Rule(lambda value: value is None or _COUNT.allows(value), "a whole number of at least 1"),
+    "id2label": _MAPPING,
+    "label2id": _MAPPING,
+    "problem_type": _one_of(PROBLEM_TYPES, or_none=True),
+    "tie_word_embeddings": _YES_OR_NO,
+    "output_attentions": _YES_OR_NO,
+    "output_hidden_states": _YES_OR_NO,
+    "random_pattern": _one_of(RANDOM_PATTERNS),
+    "full_attention_up_to": _COUNT_OR_ZERO,
+    "extra": _MAPPING,
+}
