@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from spacy_bigbird.tokenizer.train import train_vocabulary
+
+from .toy_text import toy_texts
+
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
@@ -25,3 +29,13 @@ def data_dir() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("SPACY_BIGBIRD_DATA does not name a folder of real documents")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def vocab_file(tmp_path_factory) -> Path:
+    """A toy SentencePiece model of 800 pieces, BigBird's special pieces at the ids of the released checkpoints."""
+    path = tmp_path_factory.mktemp("vocab") / "spiece.model"
+    path.write_bytes(
+        train_vocabulary(toy_texts(100), 800, normalization="identity", character_coverage=1.0, num_threads=1)
+    )
+    return path

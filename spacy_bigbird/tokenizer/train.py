@@ -1,0 +1,130 @@
+"""Train a SentencePiece vocabulary with BigBird's special pieces at the ids of the released checkpoints."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import sentencepiece
+
+from ..errors import Errors
+
+PAD_ID, EOS_ID, BOS_ID, UNKNOWN_ID = 0, 1, 2, 100
+_NAMED_CONTROL_PIECES = {65: "[CLS]", 66: "[SEP]", 67: "[MASK]"}
+NUM_SPECIAL_PIECES = UNKNOWN_ID + 1
+
+# SentencePiece skips sentences longer than this instead of cutting them.
+MAX_SENTENCE_BYTES = 4000
+_WHITESPACE_RUN = re.compile(r"\s+")
+
+
+def control_pieces() -> list[str]:
+    """Pieces that fill the ids 3 to 99, in the order of their ids: [CLS], [SEP], [MASK] and unused names.
+
+    RETURNS (list[str]): the names. SentencePiece gives them the ids that `<pad>`, `</s>`, `<s>` and `<unk>` leave free.
+    """
+    return [_NAMED_CONTROL_PIECES.get(index, f"<unused_{index}>") for index in range(BOS_ID + 1, UNKNOWN_ID)]
+
+
+def split_into_sentences(texts: Iterable[str], max_bytes: int = MAX_SENTENCE_BYTES) -> Iterator[str]:
+    """Cut texts at spaces into stretches that SentencePiece's trainer accepts; every whitespace run is one space.
+
+    texts (Iterable[str]): documents of any length, read one at a time.
+    max_bytes (int): the longest stretch. Unit: bytes in UTF-8.
+    YIELDS (str): stretches without line breaks. A longer word is cut between characters.
+    """
+    # No character takes more than four bytes; a stretch this short needs no second look.
+    max_characters = max_bytes // 4
+    for text in texts:
+        words = _WHITESPACE_RUN.sub(" ", text.replace("\0", " ")).strip().split(" ")
+        stretch: list[str] = []
+        size = 0
+        for word in chain.from_iterable(_cut(word, max_characters) for word in words if word):
+            word_size = len(word.encode("utf8", errors="replace")) + 1
+            if stretch and size + word_size > max_bytes:
+                yield " ".join(stretch)
+                stretch, size = [], 0
+            stretch.append(word)
+            size += word_size
+        if stretch:
+            yield " ".join(stretch)
+
+
+def _cut(word: str, max_characters: int) -> list[str]:
+    return [word[start : start + max_characters] for start in range(0, len(word), max_characters)]
+
+
+def trainer_settings(
+    vocab_size: int,
+    *,
+    model_type: str = "unigram",
+    normalization: str = "nmt_nfkc",
+    character_coverage: float = 0.9995,
+    max_sentences: int = 0,
+    num_threads: int = 8,
+) -> dict[str, Any]:
+    """The settings that `train_vocabulary` hands to SentencePiece's own trainer.
+
+    vocab_size (int): number of pieces, the 101 special ones included.
+    model_type (str): "unigram" or "bpe".
+    normalization (str): SentencePiece's rule: "nmt_nfkc", "nfkc", "identity" (as Google did), or one that folds case.
+    character_coverage (float): share of the characters that get a piece of their own; the rest is unknown.
+    max_sentences (int): train on a random sample of this size (above 100), 0 on everything. Unit: stretches of text.
+    num_threads (int): threads of the trainer. The sums of the unigram model, and so its last digits, depend on it.
+    RETURNS (dict[str, Any]): keyword arguments of `SentencePieceTrainer.train`.
+    """
+    if model_type not in ("unigram", "bpe"):
+        raise ValueError(Errors.BB020.format(name="model_type", value=model_type, expected='"unigram" or "bpe"'))
+    if vocab_size <= NUM_SPECIAL_PIECES:
+        expected = f"more than the {NUM_SPECIAL_PIECES} special pieces"
+        raise ValueError(Errors.BB020.format(name="vocab_size", value=vocab_size, expected=expected))
+    if max_sentences and max_sentences <= 100:
+        expected = "0 (everything) or more than 100"
+        raise ValueError(Errors.BB020.format(name="max_sentences", value=max_sentences, expected=expected))
+    return {
+        "vocab_size": vocab_size,
+        "model_type": model_type,
+        "normalization_rule_name": normalization,
+        "character_coverage": character_coverage,
+        "input_sentence_size": max_sentences,
+        "shuffle_input_sentence": max_sentences > 0,
+        "max_sentence_length": MAX_SENTENCE_BYTES + 1,
+        "num_threads": num_threads,
+        "train_extremely_large_corpus": max_sentences == 0,
+        "pad_id": PAD_ID,
+        "eos_id": EOS_ID,
+        "bos_id": BOS_ID,
+        "unk_id": UNKNOWN_ID,
+        "pad_piece": "<pad>",
+        "eos_piece": "</s>",
+        "bos_piece": "<s>",
+        "unk_piece": "<unk>",
+        "control_symbols": control_pieces(),
+        "minloglevel": 2,
+    }
+
+
+def train_vocabulary(texts: Iterable[str], vocab_size: int, **settings: Any) -> bytes:
+    """Train a SentencePiece model with BigBird's special pieces: `<pad>` 0, `</s>` 1, `<s>` 2, [CLS] 65, [SEP] 66,
+    [MASK] 67, `<unk>` 100, unused ones between, all of them control pieces that no text can spell.
+
+    texts (Iterable[str]): documents of any length, read once and one at a time.
+    vocab_size (int): number of pieces, the 101 special ones included.
+    **settings (Any): keyword arguments of `trainer_settings`.
+    RETURNS (bytes): the serialized model, the content of a spiece.model.
+    RAISES ValueError: where the texts are too few for so many pieces, with SentencePiece's own reason.
+    """
+    arguments = trainer_settings(vocab_size, **settings)
+    sentences = split_into_sentences(texts)
+    first = next(sentences, None)
+    if first is None:
+        raise ValueError(Errors.BB021.format(vocab_size=vocab_size, reason="there is no text"))
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=chain([first], sentences), model_writer=model, **arguments
+        )
+    except (RuntimeError, OSError) as error:
+        raise ValueError(Errors.BB021.format(vocab_size=vocab_size, reason=error)) from error
+    return model.getvalue()
