@@ -1,0 +1,13 @@
+"""The command group `python -m spacy bigbird`, on which every module of this folder puts its command."""
+
+import typer
+from spacy.cli import app as spacy_app
+
+HELP = """BigBird for spaCy: whole documents of 4,096 pieces and more. Checks, imports and trains encoders and
+vocabularies, and asks questions about long documents.
+"""
+
+app = typer.Typer(name="bigbird", help=HELP, no_args_is_help=True, rich_markup_mode=None)
+
+
+spacy_app.add_typer(app, help=HELP)
