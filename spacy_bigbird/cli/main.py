@@ -1,7 +1,7 @@
 """Entry point of `python -m spacy bigbird`: importing a command's module registers the command.
 
-spaCy imports this module at every start of its command line, so the modules named here import what is slow (PyTorch, the
-models) inside their functions.
+spaCy imports this module at every start of its command line, so the modules named here import what is slow (PyTorch,
+the models) inside their functions.
 """
 
 from .app import app
