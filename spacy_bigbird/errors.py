@@ -28,10 +28,44 @@ class Errors(metaclass=_WithCodes):
         "a name on the Hugging Face hub such as google/bigbird-roberta-base. Without a network, download it once with "
         "`hf download NAME` where there is one, or give the directory."
     )
+    BB051 = "{path!s} does not exist. A checkpoint's directory holds config.json beside its weights."
+    BB052 = "{path!s} cannot be read as JSON: {reason}. Copy or download the file again."
+    BB053 = (
+        "{path!s}: model_type is {found!r}, expected {expected}. Give a checkpoint of that type; a BERT or RoBERTa "
+        "checkpoint becomes a BigBird with spacy_bigbird.model.warm_start."
+    )
+    BB054 = (
+        "{directory!s} holds no weights. Expected one of {expected} (or the index of its parts), found: {found}. "
+        "Weights of another format become one of these with `save_pretrained` of transformers."
+    )
+    BB055 = "{path!s} cannot be read: {reason}. It may be truncated or of another format: copy or download it again."
+    BB056 = "{path!s} lists a {what} that does not exist: {names}. Copy or download all parts of the checkpoint again."
+    BB057 = (
+        "{model}: these weights do not fit the configuration. {report}\nCheck that config.json belongs to the weights and "
+        "that no override changes shapes; spacy_bigbird.model.warm_start extends a checkpoint to longer texts."
+    )
+    BB058 = "{model}.from_pretrained: unknown argument {unknown}. Allowed: {allowed}."
 
     # PyTorch model: BB090-BB129
 
     # The encoder in a spaCy pipeline: BB130-BB189
+    BB130 = (
+        "PieceListener: the vectors on the document ({kind}) were not written by a spacy-bigbird encoder. Let the "
+        "listener's `upstream` name a component with the architecture spacy-bigbird.BigBirdModel.v1."
+    )
+    BB131 = "PieceListener: the gradient has the shape {given} (rows, windows), expected {expected} as in the output."
+    BB132 = (
+        "Component {reader!r} was given {number} documents to train on that are not those which {encoder!r} has just "
+        "encoded. Train both in the same call of `nlp.update`, with the same examples in the same order."
+    )
+    BB133 = (
+        "Component {reader!r} listens to {upstream!r}, but the vectors on the document were written by {found!r}. Two "
+        "encoders in one pipeline share `doc._.trf_data`: place the reader directly behind its own encoder."
+    )
+    BB134 = (
+        "Component {reader!r} reads vectors of {encoder!r} that were already dropped, because keep_vectors = \"none\" "
+        "and all components known to listen have read them. Set keep_vectors = \"float16\" or \"float32\"."
+    )
 
     # Heads in a spaCy pipeline: BB200-BB279
 
@@ -40,3 +74,11 @@ class Errors(metaclass=_WithCodes):
 
 class Warnings(metaclass=_WithCodes):
     """Messages of warnings. Fill in with `.format(...)`. Codes BW001 and up, in the same ranges as the errors."""
+
+    BW050 = "{model}: weights and model do not match. Missing ones are new and need training. {report}"
+
+    # The encoder in a spaCy pipeline: BW130-BW189
+    BW130 = (
+        "Component {reader!r} found no vectors of {encoder!r} on its documents and goes on with zeros: its predictions "
+        "mean nothing. Enable {encoder!r} and run it before {reader!r}."
+    )

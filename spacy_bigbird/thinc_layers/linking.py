@@ -1,0 +1,147 @@
+"""What the stock listener leaves unsaid: the node gets these functions when our component links it.
+
+They say when vectors are missing, refuse a batch that is not the encoded one, read vectors in half precision, and let
+go of vectors that everybody has read.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy
+from spacy.errors import Errors as SpacyErrors
+from spacy.tokens import Doc
+from spacy_transformers.data_classes import TransformerData
+from transformers.utils import ModelOutput
+
+from ..errors import Errors, Warnings
+from .types import Array, BigBirdData
+
+
+@dataclass
+class Link:
+    """Between a listener and its encoder; by name only, so that a pickled head does not carry the encoder.
+
+    reader (str): name of the component that the listener is part of.
+    encoder (str): name of the encoder.
+    sample (tuple[int, ...] | None): identity of the documents on which the reader last tried its layers.
+    has_warned (bool): whether missing vectors were reported.
+    """
+
+    reader: str
+    encoder: str
+    sample: tuple[int, ...] | None = None
+    has_warned: bool = False
+
+
+def batch_identity(docs: list[Doc]) -> tuple[int, ...]:
+    """Identify a batch by the words of its documents, in order: reordered documents are another batch.
+
+    docs (list[Doc]): the documents.
+    RETURNS (tuple[int, ...]): one number per document.
+    """
+    return tuple(hash(numpy.asarray(doc.to_array("ORTH")).tobytes()) for doc in docs)
+
+
+def link(listener: Any, reader: str, encoder: str) -> None:
+    """Let a listener report to the encoder that feeds it.
+
+    listener (TransformerListener): the node inside the reading component.
+    reader (str): name of the reading component.
+    encoder (str): name of the encoder.
+    """
+    previous = getattr(listener, "link", None)
+    listener.link = Link(reader, encoder, previous.sample, previous.has_warned) if previous else Link(reader, encoder)
+    listener.replace_callbacks(linked_forward, init=linked_init)
+
+
+def linked_init(model: Any, X: list[Doc] | None = None, Y: Any = None) -> None:
+    """Heads try their layers on documents that nothing has encoded: no reason to warn of these."""
+    if X is not None:
+        model.link.sample = batch_identity(X)
+
+
+def linked_forward(model: Any, docs: list[Doc], is_train: bool) -> tuple[list[TransformerData], Callable]:
+    """Give a head the vectors of its documents: those just computed for training, else those on the documents."""
+    if is_train and model._batch_id is not None:
+        if model._batch_id != batch_identity(docs):
+            raise ValueError(
+                Errors.BB132.format(reader=model.link.reader, encoder=model.link.encoder, number=len(docs))
+            )
+        return model._outputs, model.backprop_and_clear
+    if is_train and any(doc._.trf_data is None for doc in docs):
+        raise ValueError(SpacyErrors.E203.format(name=model.link.encoder))
+    outputs = [_read(model, doc) for doc in docs]
+    if any(doc._.trf_data is None for doc in docs):
+        _report_missing(model, docs)
+    if not is_train:
+        for doc in docs:
+            data = doc._.trf_data
+            if isinstance(data, BigBirdData) and model.link.reader in data.waiting:
+                data.waiting.discard(model.link.reader)
+                if not data.waiting:
+                    release(doc)
+    return outputs, _no_backprop
+
+
+def _no_backprop(d_outputs: Any) -> list:
+    return []
+
+
+def _read(model: Any, doc: Doc) -> TransformerData:
+    data = doc._.trf_data
+    if data is None:
+        return BigBirdData.without_vectors(len(doc), model.get_dim("nO"), model.ops.xp)
+    if isinstance(data, BigBirdData) and model.upstream_name not in ("*", data.encoder):
+        raise ValueError(
+            Errors.BB133.format(reader=model.link.reader, upstream=model.upstream_name, found=data.encoder)
+        )
+    return converted(data, model.ops.asarray_f)
+
+
+def _report_missing(model: Any, docs: list[Doc]) -> None:
+    """Vectors that were dropped are a mistake in the pipeline; vectors never computed may be meant so."""
+    for doc in docs:
+        if doc._.trf_data is None and doc._.bigbird_stats is not None:
+            raise ValueError(Errors.BB134.format(reader=model.link.reader, encoder=model.link.encoder))
+    if not model.link.has_warned and model.link.sample != batch_identity(docs):
+        model.link.has_warned = True
+        warnings.warn(Warnings.BW130.format(reader=model.link.reader, encoder=model.link.encoder), stacklevel=2)
+
+
+def converted(data: TransformerData, convert: Callable[[Any], Any]) -> TransformerData:
+    """Copy a document's data with its vectors converted; the original stays as it is.
+
+    data (TransformerData): the document's data.
+    convert (Callable): applied to every array of floats.
+    RETURNS (TransformerData): of the same class; the very same object where nothing had to change.
+    """
+    floats = {
+        key: value for key, value in data.model_output.items() if hasattr(value, "dtype") and value.dtype.kind == "f"
+    }
+    new = {key: convert(value) for key, value in floats.items()}
+    if all(new[key] is floats[key] for key in floats):
+        return data
+    copied = object.__new__(type(data))
+    copied.__dict__.update(data.__dict__)
+    copied.model_output = ModelOutput({**data.model_output, **new})
+    return copied
+
+
+def release(doc: Doc) -> None:
+    """Leave on a document what its encoder's `keep_vectors` says, and nothing on the GPU.
+
+    doc (Doc): a document whose vectors everybody has read.
+    """
+    data: BigBirdData = doc._.trf_data
+    if data.keep_vectors == "none":
+        doc._.trf_data = None
+    else:
+        doc._.trf_data = converted(data, partial(_to_host, dtype=data.keep_vectors))
+
+
+def _to_host(array: Array, dtype: str) -> Array:
+    on_host = array.get() if hasattr(array, "get") else array
+    return on_host.astype(dtype, copy=False)

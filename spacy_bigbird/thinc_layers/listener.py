@@ -1,0 +1,92 @@
+"""Listen to an encoder and give whole documents as rows. The node that spaCy links is spacy-transformers' own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy_transformers.data_classes import TransformerData
+from spacy_transformers.layers import TransformerListener
+from thinc.api import Model, chain
+from transformers.utils import ModelOutput
+
+from ..errors import Errors
+from .types import Array, BigBirdData, PieceRows
+
+
+def piece_listener(upstream: str, grad_factor: float) -> Model[list[Doc], list[PieceRows]]:
+    """Listen to a `bigbird` component and give every row of every document.
+
+    upstream (str): name of the component to listen to, or "*" for any.
+    grad_factor (float): the gradient is multiplied by it on its way to the encoder.
+    RETURNS (Model[list[Doc], list[PieceRows]]): the layer; its reference "listener" is the node that spaCy links.
+    """
+    listener = TransformerListener(upstream_name=upstream)
+    model: Model = chain(listener, piece_rows(grad_factor))
+    model.replace_callbacks(model._func, init=_init_piece_listener)
+    model.set_ref("listener", listener)
+    return model
+
+
+def _init_piece_listener(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
+    """The width is the encoder's: known without a forward pass."""
+    upstream = model.layers[0]
+    if X is not None or not upstream.has_dim("nO"):
+        upstream.initialize(X=X)
+    if upstream.has_dim("nO"):
+        model.set_dim("nO", upstream.get_dim("nO"))
+
+
+def piece_rows(grad_factor: float) -> Model[list[TransformerData], list[PieceRows]]:
+    """Give the documents' data as rows with their alignment.
+
+    grad_factor (float): the gradient is multiplied by it.
+    RETURNS (Model[list[TransformerData], list[PieceRows]]): the layer.
+    """
+    return Model("piece_rows", _piece_rows_forward, attrs={"grad_factor": grad_factor})
+
+
+def _piece_rows_forward(
+    model: Model, datas: list[TransformerData], is_train: bool
+) -> tuple[list[PieceRows], Callable[[list[PieceRows]], list[TransformerData]]]:
+    outputs = [_as_piece_rows(model, data) for data in datas]
+    shapes = [(output.rows.shape, len(output.window_cls)) for output in outputs]
+
+    def backprop(gradients: list[PieceRows]) -> list[TransformerData]:
+        factor = model.attrs["grad_factor"]
+        return [_as_gradient(*args, factor) for args in zip(datas, gradients, shapes, strict=True)]
+
+    return outputs, backprop
+
+
+def _as_piece_rows(model: Model, data: TransformerData) -> PieceRows:
+    output = data.model_output
+    if "window_cls" not in output:
+        if any(map(any, data.wordpieces.strings)):
+            raise ValueError(Errors.BB130.format(kind=type(data).__name__))
+        # What the stock listener makes up for a document that nothing has encoded.
+        data = BigBirdData.without_vectors(len(data.align.lengths), data.width, model.ops.xp)
+        output = data.model_output
+    to_float = model.ops.asarray2f
+    return PieceRows(
+        to_float(output["last_hidden_state"][0]),
+        data.align,
+        to_float(output["window_cls"]),
+        output["window_lengths"],
+    )
+
+
+def _as_gradient(
+    data: TransformerData, gradient: PieceRows, shape: tuple[tuple[int, int], int], factor: float
+) -> TransformerData:
+    rows: Array = gradient.rows
+    window_cls: Array = gradient.window_cls
+    if (rows.shape, len(window_cls)) != shape:
+        raise ValueError(Errors.BB131.format(given=(rows.shape, len(window_cls)), expected=shape))
+    d_rows = rows * factor
+    d_rows[0] += window_cls[0] * factor
+    output = ModelOutput(last_hidden_state=d_rows.reshape(1, *d_rows.shape))
+    if len(window_cls) > 1:
+        d_window_cls = window_cls * factor
+        d_window_cls[0] = 0.0
+        output["window_cls"] = d_window_cls
+    return TransformerData(wordpieces=data.wordpieces, model_output=output, align=data.align)
