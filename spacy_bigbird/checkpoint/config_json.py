@@ -1,0 +1,49 @@
+"""Reads and writes config.json as transformers does."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import Errors
+from .files import replace_file
+
+CONFIG_NAME = "config.json"
+MODEL_TYPE = "big_bird"
+
+
+def read_config(directory: Path, model_types: Sequence[str] = (MODEL_TYPE,)) -> dict[str, Any]:
+    """Read the values of a checkpoint's config.json; unknown keys are kept.
+
+    directory (Path): the checkpoint's directory.
+    model_types (Sequence[str]): the model types that the caller can use.
+    RETURNS (dict[str, Any]): the file's content, "model_type" included.
+    RAISES FileNotFoundError: there is no config.json.
+    RAISES ValueError: the file is not JSON, or belongs to a model of another type.
+    """
+    path = Path(directory) / CONFIG_NAME
+    if not path.is_file():
+        raise FileNotFoundError(Errors.BB051.format(path=path))
+    try:
+        values = json.loads(path.read_text(encoding="utf8"))
+    except ValueError as error:
+        raise ValueError(Errors.BB052.format(path=path, reason=error)) from error
+    if not isinstance(values, dict):
+        raise ValueError(Errors.BB052.format(path=path, reason=f"it holds a {type(values).__name__}, not an object"))
+    found = values.get("model_type")
+    if found not in model_types:
+        raise ValueError(Errors.BB053.format(path=path, found=found, expected=" or ".join(map(repr, model_types))))
+    return values
+
+
+def write_config(directory: Path, values: Mapping[str, Any], architecture: str, dtype: str = "float32") -> None:
+    """Write config.json so that transformers finds the model's type, class and fields in it.
+
+    directory (Path): where to write; it exists.
+    values (Mapping[str, Any]): fields of the configuration and unknown keys that were read.
+    architecture (str): the name of the model's class, as transformers names it.
+    dtype (str): the type of the weights beside it, such as "float32".
+    """
+    content = {**values, "model_type": MODEL_TYPE, "architectures": [architecture], "torch_dtype": dtype}
+    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+    replace_file(Path(directory) / CONFIG_NAME, lambda path: path.write_text(text, encoding="utf8"))

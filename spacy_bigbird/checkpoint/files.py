@@ -1,0 +1,117 @@
+"""Reads the weights of a checkpoint in every format that transformers writes, and writes safetensors."""
+
+import json
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..errors import Errors
+from .flax import read_flax, to_torch_names
+
+SAFETENSORS_NAME = "model.safetensors"
+# In the order of preference; each may also come in parts, listed in a file of that name with ".index.json" behind it.
+WEIGHT_NAMES = (SAFETENSORS_NAME, "pytorch_model.bin", "flax_model.msgpack")
+
+
+def find_weights(directory: Path) -> Path:
+    """Find the file of a checkpoint's weights, or the index of its parts.
+
+    directory (Path): the checkpoint's directory.
+    RETURNS (Path): the first of the known names that exists.
+    RAISES FileNotFoundError: there is none.
+    """
+    for name in WEIGHT_NAMES:
+        for path in (Path(directory) / name, Path(directory) / f"{name}.index.json"):
+            if path.is_file():
+                return path
+    found = ", ".join(sorted(path.name for path in Path(directory).iterdir())) or "nothing"
+    raise FileNotFoundError(Errors.BB054.format(directory=directory, expected=", ".join(WEIGHT_NAMES), found=found))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a checkpoint onto the CPU, under Hugging Face's names for PyTorch.
+
+    path (Path): what `find_weights` gives: safetensors, pytorch_model.bin (tensors only, code in it is never run),
+        flax_model.msgpack, or the index of the parts of one of these.
+    RETURNS (dict[str, Tensor]): name -> tensor, in the file's own type.
+    RAISES ValueError: the file is corrupt, truncated, not what its name says, or a part is missing.
+    """
+    if path.name.endswith(".index.json"):
+        return _read_parts(path)
+    reader = {".safetensors": _read_safetensors, ".bin": _read_pickle, ".msgpack": read_flax}[path.suffix]
+    try:
+        return reader(path)
+    except (SafetensorError, pickle.UnpicklingError, OSError, EOFError, ValueError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        if path.read_bytes()[:32].startswith(b"version https://git-lfs"):
+            reason = "it is only a Git LFS pointer; run `git lfs pull` in its repository"
+        raise ValueError(Errors.BB055.format(path=path, reason=reason)) from error
+
+
+def write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> Path:
+    """Write model.safetensors; a file of that name is replaced only once the new one is complete.
+
+    directory (Path): where to write; it exists.
+    tensors (Mapping[str, Tensor]): name -> tensor; no two share memory.
+    RETURNS (Path): the written file.
+    """
+    content = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    path = Path(directory) / SAFETENSORS_NAME
+    replace_file(path, lambda temporary: save_file(content, temporary, metadata={"format": "pt"}))
+    return path
+
+
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file under a temporary name beside its place, then move it there in one step.
+
+    path (Path): the place.
+    write (Callable[[Path], Any]): writes the content to the path that it is given.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_parts(index: Path) -> dict[str, Tensor]:
+    try:
+        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf8"))["weight_map"]
+        parts = sorted(set(weight_map.values()))
+        outside = [part for part in parts if Path(part).name != part]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(Errors.BB055.format(path=index, reason=f"it is not an index of parts ({error})")) from error
+    lacking = [part for part in parts if part in outside or not (index.parent / part).is_file()]
+    if lacking:
+        raise ValueError(Errors.BB056.format(path=index, what="part", names=", ".join(lacking)))
+    tensors: dict[str, Tensor] = {}
+    for part in parts:
+        tensors.update(read_weights(index.parent / part))
+    is_flax = index.name.startswith("flax_model")
+    lacking = sorted(set(to_torch_names(weight_map) if is_flax else weight_map) - set(tensors))
+    if lacking:
+        raise ValueError(Errors.BB056.format(path=index, what="tensor", names=", ".join(lacking)))
+    return tensors
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        names = file.keys()
+        tensors = {name: file.get_tensor(name) for name in names}
+        written_by_flax = (file.metadata() or {}).get("format") == "flax"
+    return to_torch_names(tensors) if written_by_flax else tensors
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError(f"it holds a {type(content).__name__} that is not a mapping of names to tensors")
+    return dict(content)

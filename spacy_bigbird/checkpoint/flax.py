@@ -1,0 +1,75 @@
+"""Reads flax_model.msgpack without flax: msgpack with flax's three extension types, then PyTorch's names and axes."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy
+import torch
+from torch import Tensor
+
+_NDARRAY, _COMPLEX, _SCALAR = 1, 2, 3
+_CHUNKED = "__msgpack_chunked_array__"
+_LEAVES = {"kernel": "weight", "embedding": "weight", "scale": "weight"}
+
+
+def read_flax(path: Path) -> dict[str, Tensor]:
+    """Read a file that `flax.serialization.to_bytes` wrote.
+
+    path (Path): the file.
+    RETURNS (dict[str, Tensor]): Hugging Face's names for PyTorch -> tensor, kernels transposed to (out, in).
+    RAISES ValueError: the file is truncated or holds something else.
+    """
+    try:
+        tree = msgpack.unpackb(path.read_bytes(), ext_hook=_extension, raw=False, strict_map_key=False)
+    except (msgpack.UnpackException, msgpack.ExtraData, TypeError) as error:
+        raise ValueError(f"it is not complete msgpack as flax writes it: {error or type(error).__name__}") from error
+    if not isinstance(tree, dict):
+        raise ValueError(f"it holds a {type(tree).__name__}, not a tree of arrays")
+    return to_torch_names(dict(_leaves(tree)))
+
+
+def to_torch_names(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Give flax's leaves their PyTorch names, and kernels PyTorch's order of axes.
+
+    tensors (Mapping[str, Any]): name with "/" or "." between its parts -> tensor, or anything else, left as it is.
+    RETURNS (dict[str, Any]): name with "." -> tensor, for example "pooler.kernel" -> "pooler.weight", transposed.
+    """
+    result = {}
+    for name, value in tensors.items():
+        module, _, leaf = name.replace("/", ".").removeprefix("params.").rpartition(".")
+        if leaf == "kernel" and isinstance(value, Tensor):
+            value = value.transpose(-1, -2).contiguous()
+        result[f"{module}.{_LEAVES.get(leaf, leaf)}".lstrip(".")] = value
+    return result
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and _CHUNKED in value:
+            shape = [value["shape"][str(axis)] for axis in range(len(value["shape"]))]
+            chunks = [value["chunks"][str(number)] for number in range(len(value["chunks"]))]
+            yield f"{prefix}{name}", torch.cat(chunks).reshape(shape)
+        elif isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        elif isinstance(value, Tensor):
+            yield f"{prefix}{name}", value
+        else:
+            raise ValueError(f"{prefix}{name} holds a {type(value).__name__}, not an array")
+
+
+def _extension(code: int, data: bytes) -> Any:
+    if code in (_NDARRAY, _SCALAR):
+        shape, dtype, buffer = msgpack.unpackb(data, raw=True)
+        return _array(shape, dtype.decode("ascii"), buffer)
+    if code == _COMPLEX:
+        return complex(*msgpack.unpackb(data))
+    raise ValueError(f"extension type {code} is not one of flax's")
+
+
+def _array(shape: list[int], dtype: str, buffer: bytes) -> Tensor:
+    # numpy has no bfloat16: its bits travel as integers.
+    values = numpy.frombuffer(buffer, numpy.dtype("int16" if dtype == "bfloat16" else dtype)).reshape(shape)
+    tensor = torch.from_numpy(values.copy())
+    return tensor.view(torch.bfloat16) if dtype == "bfloat16" else tensor

@@ -1,0 +1,148 @@
+"""The one table between Hugging Face's names of BigBird's weights and ours, readable in both directions.
+
+Names of the base model stand in their canonical form: without "bert." (theirs) or "bigbird." (ours) in front, so that a
+file of the encoder alone and a file of a model with a head look alike.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
+LM_DECODER = "lm_head.decoder.weight"
+HUGGINGFACE_PREFIX = "bert."
+
+_LAYER = "encoder.layers.{n}"
+_THEIR_LAYER = "encoder.layer.{n}"
+
+# Ours -> theirs, without the final ".weight" or ".bias". Several names on the right are stacked along the first axis.
+TABLE: dict[str, tuple[str, ...]] = {
+    "embeddings.word_embeddings": ("embeddings.word_embeddings",),
+    "embeddings.position_embeddings": ("embeddings.position_embeddings",),
+    "embeddings.token_type_embeddings": ("embeddings.token_type_embeddings",),
+    "embeddings.layer_norm": ("embeddings.LayerNorm",),
+    f"{_LAYER}.attention.query_key_value": tuple(
+        f"{_THEIR_LAYER}.attention.self.{part}" for part in ("query", "key", "value")
+    ),
+    f"{_LAYER}.attention.output": (f"{_THEIR_LAYER}.attention.output.dense",),
+    f"{_LAYER}.attention_norm": (f"{_THEIR_LAYER}.attention.output.LayerNorm",),
+    f"{_LAYER}.cross_attention.query": (f"{_THEIR_LAYER}.crossattention.self.query",),
+    f"{_LAYER}.cross_attention.key_value": tuple(
+        f"{_THEIR_LAYER}.crossattention.self.{part}" for part in ("key", "value")
+    ),
+    f"{_LAYER}.cross_attention.output": (f"{_THEIR_LAYER}.crossattention.output.dense",),
+    f"{_LAYER}.cross_attention_norm": (f"{_THEIR_LAYER}.crossattention.output.LayerNorm",),
+    f"{_LAYER}.feed_forward.intermediate": (f"{_THEIR_LAYER}.intermediate.dense",),
+    f"{_LAYER}.feed_forward.output": (f"{_THEIR_LAYER}.output.dense",),
+    f"{_LAYER}.feed_forward_norm": (f"{_THEIR_LAYER}.output.LayerNorm",),
+    "pooler": ("pooler",),
+    "lm_head": ("cls.predictions",),
+    "lm_head.dense": ("cls.predictions.transform.dense",),
+    "lm_head.layer_norm": ("cls.predictions.transform.LayerNorm",),
+    "lm_head.decoder": ("cls.predictions.decoder",),
+    "next_sentence": ("cls.seq_relationship",),
+    "classifier": ("classifier",),
+    "classifier.dense": ("classifier.dense",),
+    "classifier.out_proj": ("classifier.out_proj",),
+    "qa_head.intermediate": ("qa_classifier.intermediate.dense",),
+    "qa_head.output": ("qa_classifier.output.dense",),
+    "qa_head.layer_norm": ("qa_classifier.output.LayerNorm",),
+    "qa_head.qa_outputs": ("qa_classifier.qa_outputs",),
+}
+_FROM_THEIRS = {their: (ours, part) for ours, theirs in TABLE.items() for part, their in enumerate(theirs)}
+
+_BASE = re.compile(r"(embeddings|encoder|pooler)\.")
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
+# Buffers that older versions of transformers stored, and the second name of the bias of the language model's head.
+_IGNORED = re.compile(r"embeddings\.(position_ids|token_type_ids)|cls\.predictions\.decoder\.bias")
+_OLD_LEAVES = {"gamma": "weight", "beta": "bias"}
+
+
+@dataclass
+class Translation:
+    """Tensors under our canonical names, and what had no place.
+
+    tensors (dict[str, Tensor]): our name -> tensor.
+    incomplete (dict[str, list[str]]): our fused name -> the Hugging Face names of the parts that the file lacks.
+    unknown (list[str]): names of the file that BigBird does not have.
+    """
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    incomplete: dict[str, list[str]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+
+def is_base_name(name: str) -> bool:
+    """RETURNS (bool): whether a canonical name, theirs or ours, belongs to the base model and not to a head."""
+    return _BASE.match(name) is not None
+
+
+def theirs_of(ours: str) -> list[str]:
+    """Hugging Face's canonical names of one of our tensors, in the order in which they are stacked.
+
+    ours (str): a canonical name of ours, such as "encoder.layers.0.attention.query_key_value.weight".
+    RETURNS (list[str]): one name, or several for a fused tensor; empty for a name that is not in the table.
+    """
+    template, leaf, number = _split(ours)
+    return [f"{their.replace('{n}', number)}.{leaf}" for their in TABLE.get(template, ())]
+
+
+def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
+    """Translate the tensors of a checkpoint into our names, fusing what we keep fused.
+
+    tensors (Mapping[str, Tensor]): the content of a checkpoint, with or without "bert." in front of the base model.
+    RETURNS (Translation): tensors under our canonical names, incomplete fused tensors, unknown names.
+    """
+    result = Translation()
+    parts: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in tensors.items():
+        template, leaf, number = _split(name.removeprefix(HUGGINGFACE_PREFIX))
+        if template in _FROM_THEIRS:
+            ours, part = _FROM_THEIRS[template]
+            parts.setdefault(f"{ours.replace('{n}', number)}.{leaf}", {})[part] = tensor
+        elif not _IGNORED.fullmatch(name.removeprefix(HUGGINGFACE_PREFIX)):
+            result.unknown.append(name)
+    # An old file may hold the bias of the language model's head under its second name only.
+    second_name = tensors.get("cls.predictions.decoder.bias")
+    if second_name is not None:
+        parts.setdefault("lm_head.bias", {0: second_name})
+    for ours, found in parts.items():
+        names = theirs_of(ours)
+        missing = [name for part, name in enumerate(names) if part not in found]
+        if missing:
+            result.incomplete[ours] = missing
+        else:
+            ordered = [found[part] for part in range(len(names))]
+            result.tensors[ours] = ordered[0] if len(ordered) == 1 else torch.cat(ordered)
+    return result
+
+
+def to_huggingface(tensors: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+    """Translate our tensors into Hugging Face's names, taking fused ones apart.
+
+    tensors (Mapping[str, Tensor]): our canonical name -> tensor.
+    prefix (str): what stands in front of the base model's names: "bert." in a model with a head, "" in the encoder.
+    RETURNS (dict[str, Tensor]): Hugging Face's name -> tensor; the parts of fused tensors are copies.
+    RAISES KeyError: a name is not in the table.
+    """
+    result: dict[str, Tensor] = {}
+    for ours, tensor in tensors.items():
+        names = theirs_of(ours)
+        if not names:
+            raise KeyError(ours)
+        chunks: Iterable[Tensor] = [tensor] if len(names) == 1 else (part.clone() for part in tensor.chunk(len(names)))
+        for name, chunk in zip(names, chunks, strict=True):
+            result[prefix + name if is_base_name(name) else name] = chunk
+    return result
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """A canonical name as the table's template, its last part and the layer's number ("" outside the layers)."""
+    module, _, leaf = name.rpartition(".")
+    found = _NUMBER.search(module + ".")
+    number = found.group() if found and module.startswith("encoder.") else ""
+    template = _NUMBER.sub("{n}", module + ".", count=1)[:-1] if number else module
+    return template, _OLD_LEAVES.get(leaf, leaf), number

@@ -1,0 +1,198 @@
+"""What every model can do: be read from a checkpoint and be written as one that transformers reads too."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint.config_json import read_config, write_config
+from ..checkpoint.files import find_weights, read_weights, write_weights
+from ..checkpoint.hub import resolve_directory
+from ..checkpoint.key_map import (
+    HUGGINGFACE_PREFIX,
+    LM_DECODER,
+    WORD_EMBEDDINGS,
+    from_huggingface,
+    is_base_name,
+    theirs_of,
+    to_huggingface,
+)
+from ..errors import Errors, Warnings
+from .config import BigBirdConfig
+
+Model = TypeVar("Model", bound="PretrainedModel")
+_NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """How a checkpoint and a model fit together, in Hugging Face's names without "bert." in front.
+
+    source (str): the file.
+    missing (tuple[str, ...]): weights that the file lacks; they have their initial, random values.
+    mismatched (tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]): name, shape in the file, shape in the model;
+        in a head they have their initial values, in the encoder they are an error.
+    unexpected (tuple[str, ...]): weights of the file that the model has no use for.
+    untied (bool): the file holds an LM decoder of its own, which the tied word embeddings replaced.
+    """
+
+    source: str
+    missing: tuple[str, ...] = ()
+    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
+    unexpected: tuple[str, ...] = ()
+    untied: bool = False
+
+    def __str__(self) -> str:
+        shapes = [f"{name} (file: {file}, model: {model})" for name, file, model in self.mismatched]
+        groups = {"missing": self.missing, "of another shape": shapes, "unexpected": self.unexpected}
+        lines = [f"{self.source}:"]
+        for group, names in groups.items():
+            if names:
+                more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+                lines.append(f"  {group}: {', '.join(names[:_NAMES_SHOWN])}{more}")
+        if self.untied:
+            lines.append(
+                "  not tied in the file: cls.predictions.decoder.weight; the word embeddings took its place "
+                "(tie_word_embeddings = False keeps both)"
+            )
+        return "\n".join(lines if len(lines) > 1 else [f"{self.source}: every weight found its place"])
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing of the encoder is missing or has another shape. Pooler and cross-attention may be new."""
+        new_parts = ("pooler.", "crossattention.")
+        return not any(is_base_name(name) for name, _, _ in self.mismatched) and not any(
+            is_base_name(name) and not any(part in name for part in new_parts) for name in self.missing
+        )
+
+    @property
+    def is_worth_a_warning(self) -> bool:
+        """Whether weights are new, or weights were dropped that no other head of BigBird would explain."""
+        usual = ("pooler.", "cls.predictions.", "cls.seq_relationship.", "classifier.", "qa_classifier.")
+        dropped = [name for name in self.unexpected if not name.removeprefix(HUGGINGFACE_PREFIX).startswith(usual)]
+        return bool(self.missing or self.mismatched or dropped or self.untied)
+
+
+class PretrainedModel(nn.Module):
+    """Base class of all models. A subclass takes `config` as the first argument of its constructor.
+
+    config (BigBirdConfig): the hyper-parameters.
+
+    base_model_prefix (str): class attribute; the attribute that holds the base model, "" in the base model itself.
+    load_report (LoadReport | None): how the checkpoint fitted, where the model came from one.
+    """
+
+    base_model_prefix: str = "bigbird"
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.load_report: LoadReport | None = None
+
+    @classmethod
+    def from_pretrained(
+        cls: type[Model], path_or_hub_name: str | Path, *, dtype: torch.dtype = torch.float32, **overrides: Any
+    ) -> Model:
+        """Read a model from a checkpoint that this package, or transformers for PyTorch or Flax, wrote.
+
+        A file of the encoder alone loads into a model with a head and the other way round. Weights of a head that the
+        file lacks, or holds in another shape, keep their random values, with one warning; `load_report` tells more.
+
+        path_or_hub_name (str | Path): a directory with config.json and weights, or a name on the Hugging Face hub.
+        dtype (torch.dtype): the type of the model's weights, whatever the file's.
+        **overrides: fields of the configuration to change, and further arguments of the class's constructor.
+        RETURNS (PretrainedModel): the model, in eval mode, on the CPU.
+        RAISES FileNotFoundError: no such checkpoint, or a file of it is not there.
+        RAISES ValueError: a file is corrupt or of another type of model, or the encoder's weights do not fit.
+        RAISES TypeError: an override is neither a field of the configuration nor an argument of the constructor.
+        """
+        directory = resolve_directory(path_or_hub_name)
+        config = BigBirdConfig.from_dict(read_config(directory))
+        changes, arguments = _split_overrides(cls, overrides)
+        model = cls(config.replace(**changes), **arguments).to(dtype)
+        weights = find_weights(directory)
+        model.load_report = report = model.load_huggingface_tensors(read_weights(weights), str(weights))
+        if report.is_worth_a_warning:
+            warnings.warn(Warnings.BW050.format(model=cls.__name__, report=report), stacklevel=2)
+        return model.eval()
+
+    def load_huggingface_tensors(self, tensors: Mapping[str, Tensor], source: str) -> LoadReport:
+        """Copy tensors with Hugging Face's names into this model's weights. Ties stay tied.
+
+        tensors (Mapping[str, Tensor]): name -> tensor; values are cast to the type of the model's weights.
+        source (str): where they come from, for messages.
+        RETURNS (LoadReport): what was missing, unexpected or of another shape.
+        RAISES ValueError: a weight of the encoder is missing or has another shape. The model is unchanged then.
+        """
+        translation = from_huggingface(tensors)
+        given, wanted = translation.tensors, self._canonical_state()
+        untied = False
+        if _is_tied(wanted):
+            del wanted[LM_DECODER]
+            decoder, words = given.pop(LM_DECODER, None), given.get(WORD_EMBEDDINGS)
+            untied = decoder is not None and words is not None and not torch.equal(decoder, words)
+        elif LM_DECODER in wanted and WORD_EMBEDDINGS in given:
+            given.setdefault(LM_DECODER, given[WORD_EMBEDDINGS])
+        missing, mismatched = [], []
+        for name, weight in wanted.items():
+            if name not in given:
+                missing += translation.incomplete.get(name) or theirs_of(name)
+            elif given[name].shape != weight.shape:
+                mismatched.append((" + ".join(theirs_of(name)), tuple(given[name].shape), tuple(weight.shape)))
+        unexpected = [their for name in given if name not in wanted for their in theirs_of(name)]
+        report = LoadReport(source, tuple(missing), tuple(mismatched), tuple(unexpected + translation.unknown), untied)
+        if not report.fits:
+            raise ValueError(Errors.BB057.format(model=type(self).__name__, report=report))
+        with torch.no_grad():
+            for name, weight in wanted.items():
+                if name in given and given[name].shape == weight.shape:
+                    weight.copy_(given[name])
+        return report
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write config.json and model.safetensors, which `from_pretrained` and transformers read.
+
+        path (str | Path): a directory; it is made where it does not exist. Files of these names are replaced.
+        """
+        directory = Path(path)
+        directory.mkdir(parents=True, exist_ok=True)
+        state = self._canonical_state()
+        if _is_tied(state):
+            del state[LM_DECODER]
+        prefix = HUGGINGFACE_PREFIX if self.base_model_prefix else ""
+        dtype = str(state[WORD_EMBEDDINGS].dtype).removeprefix("torch.")
+        write_weights(directory, to_huggingface(state, prefix))
+        write_config(directory, self.config.to_dict(), type(self).__name__, dtype)
+
+    def _canonical_state(self) -> dict[str, Tensor]:
+        prefix = f"{self.base_model_prefix}." if self.base_model_prefix else ""
+        state = self.state_dict(keep_vars=True)
+        return {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+
+
+def _is_tied(state: Mapping[str, Tensor]) -> bool:
+    return LM_DECODER in state and state[LM_DECODER] is state.get(WORD_EMBEDDINGS)
+
+
+def _split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Overrides of the configuration, and arguments of the constructor."""
+    fields = [field.name for field in dataclasses.fields(BigBirdConfig)]
+    arguments = [name for name in inspect.signature(cls).parameters if name != "config"]
+    unknown = sorted(set(overrides) - {*fields, *arguments})
+    if unknown:
+        raise TypeError(_unknown_overrides(cls, unknown, arguments))
+    changes = {name: value for name, value in overrides.items() if name in fields}
+    return changes, {name: value for name, value in overrides.items() if name in arguments}
+
+
+def _unknown_overrides(cls: type, unknown: Sequence[str], arguments: Sequence[str]) -> str:
+    allowed = "a field of BigBirdConfig" + "".join(f", {name}" for name in arguments)
+    return Errors.BB058.format(model=cls.__name__, unknown=", ".join(unknown), allowed=allowed)
