@@ -68,14 +68,32 @@ class Errors(metaclass=_WithCodes):
     )
 
     # Heads in a spaCy pipeline: BB200-BB279
+    BB240 = (
+        "Questions are a list of strings or of dictionaries with the text under 'question'. Got {value!r}. "
+        "Set for example doc._.questions = ['Who signs?']."
+    )
 
     # Training, readers and the command line: BB300-BB379
+    BB310 = "{reader}: nothing to read at path = {path!r}. Expected a file, or a folder with files of its format."
+    BB311 = "{path!s} is not in SQuAD's JSON format (data, paragraphs, context, qas, question, answers): {error}."
+    BB312 = (
+        "The reference has a question that the predicted document was never asked or that nothing answered: {question!r} "
+        "on the document {text!r}. Set doc._.questions (or doc._.choices) on `predicted` before the pipeline runs, as the "
+        "readers SquadCorpus.v1 and QuestionCorpus.v1 do, and check that the component is not disabled."
+    )
+    BB313 = "span_qa_scorer: version = {version!r}. Expected '1.1' or '2.0', the SQuAD evaluation that is meant."
 
 
 class Warnings(metaclass=_WithCodes):
     """Messages of warnings. Fill in with `.format(...)`. Codes BW001 and up, in the same ranges as the errors."""
 
     BW050 = "{model}: weights and model do not match. Missing ones are new and need training. {report}"
+
+    # Training, readers and the command line: BW300-BW379
+    BW310 = (
+        "{mismatched} of {total} answers in {path!s} are not at their answer_start: they count in the scores by their text "
+        "and do not train. Correct the offsets (counted in characters) to train on them."
+    )
 
     # The encoder in a spaCy pipeline: BW130-BW189
     BW130 = (

@@ -2,16 +2,9 @@
 
 from spacy.tokens import Doc, Span
 
-DOC_EXTENSIONS = (
-    "trf_data",
-    "bigbird_stats",
-    "questions",
-    "answers",
-    "choices",
-    "choice_answers",
-    "masks",
-    "mask_predictions",
-)
+from ..training.questions import install_question_extensions
+
+DOC_EXTENSIONS = ("trf_data", "bigbird_stats")
 SPAN_EXTENSIONS = ("score",)
 
 
@@ -21,6 +14,7 @@ def install_extensions() -> None:
     Called by every factory, at load and before a component runs: a process that only reads a saved pipeline has
     them too. What another package has set under one of these names stays.
     """
+    install_question_extensions()
     for name in DOC_EXTENSIONS:
         if not Doc.has_extension(name):
             Doc.set_extension(name, default=None)
