@@ -47,6 +47,20 @@ class Errors(metaclass=_WithCodes):
     BB058 = "{model}.from_pretrained: unknown argument {unknown}. Allowed: {allowed}."
 
     # PyTorch model: BB090-BB129
+    BB090 = "Give either input_ids or inputs_embeds, not {given}."
+    BB091 = "Expected input_ids of shape (batch, seq) or inputs_embeds of shape (batch, seq, hidden_size), got {shape}."
+    BB092 = (
+        "A sequence of {length} pieces is longer than the model's max_position_embeddings = {limit}. "
+        "Split it into windows, or extend the model with spacy_bigbird.model.warm_start."
+    )
+    BB093 = "attention_mask has shape {mask}, but the batch has shape ({batch}, {columns})."
+    BB094 = (
+        "Row {row} of the batch has {length} pieces and gets block-sparse attention, which takes padding on the right "
+        "only, but its attention_mask has zeros before or between pieces. Pad on the right, or load the model with "
+        'attention_type="original_full".'
+    )
+    BB095 = "Id {id} is outside of the vocabulary of {vocab_size} pieces. Do tokenizer and model belong together?"
+    BB096 = "Lengths {lengths} (in all {total}) do not fit {ids} ids; each must be at least 1."
 
     # The encoder in a spaCy pipeline: BB130-BB189
     BB130 = (

@@ -114,7 +114,8 @@ class BigBirdConfig:
     def _complete_labels(self) -> None:
         id2label = {int(number): str(label) for number, label in self.id2label.items()}
         if not id2label:
-            id2label = {number: f"LABEL_{number}" for number in range(2 if self.num_labels is None else self.num_labels)}
+            count = 2 if self.num_labels is None else self.num_labels
+            id2label = {number: f"LABEL_{number}" for number in range(count)}
         if self.num_labels not in (None, len(id2label)):
             raise _not_allowed("num_labels", self.num_labels, f"{len(id2label)}, the number of labels in id2label")
         if sorted(id2label) != list(range(len(id2label))):

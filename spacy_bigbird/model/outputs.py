@@ -11,7 +11,7 @@ class ModelOutput:
     """What every output has in common.
 
     loss (Tensor | None): present when labels were given. Shape: scalar.
-    hidden_states (tuple[Tensor, ...] | None): of the embeddings and of each layer. Shape: (batch, seq, hidden_size) each.
+    hidden_states (tuple[Tensor, ...] | None): of the embeddings and each layer. Shape: (batch, seq, hidden_size) each.
     attentions (tuple[Tensor, ...] | None): probabilities of each layer. Shape: (batch, heads, seq, seq) each.
     """
 

@@ -1,0 +1,54 @@
+"""The oracle: BigBird's attention as a dense one with an explicit mask. Readable, differentiable, quadratic.
+
+It also computes the attention probabilities that `output_attentions` asks for.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import BigBirdConfig
+from .pattern import random_blocks
+
+
+def key_counts(config: BigBirdConfig, layer: int, length: int, num_blocks: int) -> Tensor:
+    """How often each piece counts in the softmax of each other piece.
+
+    config (BigBirdConfig): gives the pattern.
+    layer (int): number of the layer, from 0.
+    length (int): pieces of the sequence.
+    num_blocks (int): blocks that decide the sparse pattern; 0 for dense attention.
+    RETURNS (Tensor): counts. Shape: (heads, length, length).
+    """
+    size, heads = config.block_size, config.num_attention_heads
+    if num_blocks == 0:
+        return torch.ones(heads, length, length)
+    counts = np.zeros((heads, num_blocks, num_blocks), dtype=np.float32)
+    counts[:, [0, -1], :] = 1
+    drawn = random_blocks(config, layer, num_blocks)
+    for query in range(1, num_blocks - 1):
+        counts[:, query, [0, query - 1, query, query + 1, num_blocks - 1]] = 1
+        for head in range(heads):
+            for key in drawn[head, query - 1]:
+                if key >= 0:
+                    counts[head, query, key] += 1
+    by_piece = torch.from_numpy(counts).repeat_interleave(size, 1).repeat_interleave(size, 2)
+    return by_piece[:, :length, :length]
+
+
+def reference_attention(
+    query: Tensor, key: Tensor, value: Tensor, counts: Tensor, dropout: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Softmax attention in which a key may count several times or not at all.
+
+    query, key, value (Tensor): of one sequence. Shape: (heads, length, head_size).
+    counts (Tensor): from `key_counts`. Shape: (heads, length, length).
+    dropout (float): probability with which an attention probability is set to zero.
+    RETURNS (tuple[Tensor, Tensor]): the weighted values, shape (heads, length, head_size), and the probabilities,
+        whose rows sum to one without dropout, shape (heads, length, length).
+    """
+    scores = query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
+    # log(0) is -inf: such a key gets no probability. In at least float32, since half floats lose the tail.
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) + counts.to(scores.device).log()
+    probabilities = torch.dropout(scores.softmax(dim=-1).to(value.dtype), dropout, train=dropout > 0)
+    return probabilities @ value, probabilities

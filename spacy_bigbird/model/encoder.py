@@ -1,0 +1,199 @@
+"""BigBirdModel: embeddings, layers and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..errors import Errors
+from .attention.packing import Packing, plan_packing
+from .config import BigBirdConfig
+from .initialization import initialize_weights
+from .layers.embeddings import BigBirdEmbeddings
+from .layers.encoder_layer import EncoderLayer
+from .layers.linear import Linear
+from .outputs import BaseModelOutput
+from .padded import PaddedBatch, check_ids
+from .pretrained import PretrainedModel
+
+T = TypeVar("T")
+
+
+@dataclass
+class EncoderStates:
+    """What the layers computed, packed.
+
+    last (Tensor): output of the last layer. Shape: (rows, hidden_size).
+    hidden_states (list[Tensor] | None): input of the first layer and output of each. Shape: (rows, hidden_size) each.
+    attentions (list[list[Tensor]] | None): per layer and sequence. Shape: (heads, length, length) each.
+    """
+
+    last: Tensor
+    hidden_states: list[Tensor] | None = None
+    attentions: list[list[Tensor]] | None = None
+
+
+class BigBirdEncoder(nn.Module):
+    """A stack of encoder layers over packed sequences.
+
+    config (BigBirdConfig): gives the number of layers and what they are like.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config, number) for number in range(config.num_hidden_layers))
+
+    def forward(
+        self,
+        hidden: Tensor,
+        packing: Packing,
+        head_mask: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        gradient_checkpointing: bool = False,
+    ) -> EncoderStates:
+        """Apply the layers.
+
+        hidden (Tensor): packed embeddings. Shape: (rows, hidden_size).
+        packing (Packing): where each sequence lies.
+        head_mask (Tensor | None): factors of the heads' outputs. Shape: (heads,) or (layers, heads).
+        output_attentions, output_hidden_states (bool): what is wanted beside the last state.
+        gradient_checkpointing (bool): whether a layer keeps only its input for the backward pass, and computes again.
+        RETURNS (EncoderStates): the states.
+        """
+        states = EncoderStates(hidden, [hidden] if output_hidden_states else None, [] if output_attentions else None)
+        for number, layer in enumerate(self.layers):
+            factors = head_mask if head_mask is None or head_mask.dim() == 1 else head_mask[number]
+            arguments = (states.last, packing, factors, output_attentions)
+            if gradient_checkpointing and torch.is_grad_enabled():
+                states.last, attentions = checkpoint(layer, *arguments, use_reentrant=False)
+            else:
+                states.last, attentions = layer(*arguments)
+            if states.hidden_states is not None:
+                states.hidden_states.append(states.last)
+            if states.attentions is not None:
+                states.attentions.append(attentions)
+        return states
+
+
+class BigBirdModel(PretrainedModel):
+    """BigBird without a head: an encoder.
+
+    config (BigBirdConfig): the hyper-parameters.
+    add_pooling_layer (bool): whether there is a layer that makes `pooler_output` of [CLS].
+
+    gradient_checkpointing (bool): whether training keeps only the input of each layer and computes the rest again:
+        less memory for about a third more time.
+    """
+
+    base_model_prefix = ""
+
+    def __init__(self, config: BigBirdConfig, add_pooling_layer: bool = True) -> None:
+        super().__init__(config)
+        self.embeddings = BigBirdEmbeddings(config)
+        self.encoder = BigBirdEncoder(config)
+        self.pooler = Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
+        self.gradient_checkpointing = False
+        initialize_weights(self, config)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+    ) -> BaseModelOutput:
+        """Encode a padded batch.
+
+        input_ids (Tensor | None): ids of the pieces. Shape: (batch, seq).
+        attention_mask (Tensor | None): 1 for pieces, 0 for padding. Sparse sequences are padded on the right.
+            Shape: (batch, seq).
+        token_type_ids (Tensor | None): 0 for the first text, 1 for the second. Shape: (batch, seq).
+        position_ids (Tensor | None): None means 0, 1, 2 ... Shape: (batch, seq) or (1, seq).
+        head_mask (Tensor | None): factors of the heads' outputs. Shape: (heads,) or (layers, heads).
+        inputs_embeds (Tensor | None): takes the place of ids. Shape: (batch, seq, hidden_size).
+        output_attentions (bool | None): whether to return attention probabilities; None means as the config says.
+        output_hidden_states (bool | None): whether to return every layer's states; None means as the config says.
+        RETURNS (BaseModelOutput): the states. Padding is zero in all of them.
+        RAISES ValueError: for inputs that do not fit one another or the model.
+        """
+        config = self.config
+        batch = PaddedBatch.of(input_ids, inputs_embeds, attention_mask, config)
+        if position_ids is None:
+            position_ids = torch.arange(batch.shape[1], device=self.device)[None]
+        embeddings = self.embeddings(
+            None if input_ids is None else batch.pieces(input_ids),
+            batch.pieces(position_ids),
+            None if token_type_ids is None else batch.pieces(token_type_ids),
+            None if inputs_embeds is None else batch.pieces(inputs_embeds),
+        )
+        packing = batch.packing(config)
+        states = self.encoder(
+            packing.pack(embeddings),
+            packing,
+            head_mask,
+            config.output_attentions if output_attentions is None else output_attentions,
+            config.output_hidden_states if output_hidden_states is None else output_hidden_states,
+            self.gradient_checkpointing and self.training,
+        )
+        last = batch.pad(packing.unpack(states.last))
+        return BaseModelOutput(
+            last_hidden_state=last,
+            pooler_output=self.pool(last[:, 0]),
+            hidden_states=_each(states.hidden_states, lambda rows: batch.pad(packing.unpack(rows))),
+            attentions=_each(states.attentions, batch.pad_attentions),
+        )
+
+    def forward_packed(
+        self,
+        input_ids: Tensor,
+        lengths: Sequence[int],
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Encode sequences that lie back to back. What a sequence gets does not depend on the others.
+
+        input_ids (Tensor): ids of all sequences, without padding. Shape: (pieces,).
+        lengths (Sequence[int]): pieces of each sequence.
+        token_type_ids (Tensor | None): None means type 0. Shape: (pieces,).
+        position_ids (Tensor | None): None means 0, 1, 2 ... in each sequence. Shape: (pieces,).
+        RETURNS (Tensor): states of the last layer. Shape: (pieces, hidden_size).
+        RAISES ValueError: for lengths that do not fit the ids or the model, or ids outside of the vocabulary.
+        """
+        longest = max(lengths, default=0)
+        if sum(lengths) != len(input_ids) or min(lengths, default=0) < 1:
+            raise ValueError(Errors.BB096.format(lengths=list(lengths)[:10], total=sum(lengths), ids=len(input_ids)))
+        if longest > self.config.max_position_embeddings:
+            raise ValueError(Errors.BB092.format(length=longest, limit=self.config.max_position_embeddings))
+        check_ids(input_ids, self.config)
+        if position_ids is None:
+            position_ids = torch.cat([torch.arange(length) for length in lengths]).to(input_ids.device)
+        packing = plan_packing(lengths, self.config)
+        embeddings = self.embeddings(input_ids, position_ids, token_type_ids)
+        checkpointing = self.gradient_checkpointing and self.training
+        states = self.encoder(packing.pack(embeddings), packing, gradient_checkpointing=checkpointing)
+        return packing.unpack(states.last)
+
+    def pool(self, cls_states: Tensor) -> Tensor | None:
+        """cls_states (Tensor): last states of [CLS]. Shape: (batch, hidden_size).
+        RETURNS (Tensor | None): what the pooling layer makes of them, where there is one. Shape: (batch, hidden_size).
+        """
+        return None if self.pooler is None else torch.tanh(self.pooler(cls_states))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embeddings.word_embeddings.weight.device
+
+
+def _each(values: list[T] | None, convert: Callable[[T], Tensor]) -> tuple[Tensor, ...] | None:
+    return None if values is None else tuple(convert(value) for value in values)

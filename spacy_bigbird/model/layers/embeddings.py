@@ -1,0 +1,46 @@
+"""From ids to vectors: pieces, positions and token types."""
+
+import torch
+from torch import Tensor, nn
+
+from ..config import BigBirdConfig
+
+
+class BigBirdEmbeddings(nn.Module):
+    """The sum of word, position and token type embeddings, dropped out and normalised.
+
+    config (BigBirdConfig): gives the sizes, `rescale_embeddings` and the dropout.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.word_embeddings = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
+        self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
+        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
+        self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.scale = width**0.5 if config.rescale_embeddings else None
+
+    def forward(
+        self,
+        input_ids: Tensor | None,
+        position_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+    ) -> Tensor:
+        """Embed pieces.
+
+        input_ids (Tensor | None): ids of the pieces. Shape: (...).
+        position_ids (Tensor): their positions. Shape: (...).
+        token_type_ids (Tensor | None): their types; None means type 0. Shape: (...).
+        inputs_embeds (Tensor | None): takes the place of the word embeddings. Shape: (..., hidden_size).
+        RETURNS (Tensor): embeddings. Shape: (..., hidden_size).
+        """
+        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        if self.scale is not None:
+            words = words * self.scale
+        if token_type_ids is None:
+            token_type_ids = torch.zeros_like(position_ids)
+        embeddings = words + self.token_type_embeddings(token_type_ids) + self.position_embeddings(position_ids)
+        return self.layer_norm(self.dropout(embeddings))
