@@ -76,7 +76,10 @@ def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        temporary.touch()
+        usual_mode = temporary.stat().st_mode
         write(temporary)
+        temporary.chmod(usual_mode)  # safetensors leaves a file that only its owner can read
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

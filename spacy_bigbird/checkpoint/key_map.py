@@ -99,11 +99,14 @@ def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
     result = Translation()
     parts: dict[str, dict[int, Tensor]] = {}
     for name, tensor in tensors.items():
-        template, leaf, number = _split(name.removeprefix(HUGGINGFACE_PREFIX))
+        canonical = name.removeprefix(HUGGINGFACE_PREFIX)
+        template, leaf, number = _split(canonical)
+        if _IGNORED.fullmatch(canonical):
+            continue
         if template in _FROM_THEIRS:
             ours, part = _FROM_THEIRS[template]
             parts.setdefault(f"{ours.replace('{n}', number)}.{leaf}", {})[part] = tensor
-        elif not _IGNORED.fullmatch(name.removeprefix(HUGGINGFACE_PREFIX)):
+        else:
             result.unknown.append(name)
     # An old file may hold the bias of the language model's head under its second name only.
     second_name = tensors.get("cls.predictions.decoder.bias")
