@@ -1,0 +1,292 @@
+"""What all benchmarks share: interleaved medians, peak memory of fresh processes, the machine, and the report.
+
+A script builds its options on `parser`, measures, and ends with `report`, which prints the table and writes what
+`--json` and `--plot` ask for. Cases are compared by running them in turns, so that a busy neighbour slows all of them.
+"""
+
+import argparse
+import gc
+import json
+import lzma
+import multiprocessing
+import os
+import resource
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import wasabi
+from machine import machine, usable_cores
+
+Result = TypeVar("Result")
+MEGABYTE = 2**20
+
+
+# Options
+
+
+def parser(description: str | None, repeats: int = 5, threads: int | None = None) -> argparse.ArgumentParser:
+    """An argument parser with the options that every benchmark takes.
+
+    description (str | None): the script's `__doc__`.
+    repeats (int): default of --repeats.
+    threads (int | None): default of --threads; None for all cores this process may use.
+    RETURNS (ArgumentParser): with --repeats, --threads, --json and --plot.
+    """
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--repeats", type=int, default=repeats, help="measured rounds, after one to warm up")
+    options.add_argument("--threads", type=int, default=threads or usable_cores(), help="threads of PyTorch")
+    options.add_argument("--json", type=Path, help="write options, machine and rows to this file")
+    options.add_argument("--plot", type=Path, help="write a figure (PNG) to this file")
+    return options
+
+
+def data_dir(given: Path | None = None) -> Path:
+    """The folder of real long documents: the given one, or SPACY_BIGBIRD_DATA; ends the script when there is none."""
+    folder = given or os.environ.get("SPACY_BIGBIRD_DATA")
+    if not folder or not Path(folder).is_dir():
+        sys.exit("Give the folder of real documents in the environment variable SPACY_BIGBIRD_DATA.")
+    return Path(folder)
+
+
+def real_texts(folder: Path, number: int, min_characters: int = 0) -> list[str]:
+    """The first articles of the wikispeedia corpus, whole.
+
+    folder (Path): the folder of real documents.
+    number (int): how many.
+    min_characters (int): shorter articles are left out.
+    RETURNS (list[str]): texts, in the order of the file.
+    """
+    texts: list[str] = []
+    with lzma.open(folder / "wikispeedia" / "wikispeedia_articles.jsonl.xz", "rt", encoding="utf8") as lines:
+        for line in lines:
+            if len(texts) == number:
+                break
+            text = json.loads(line)["text"]
+            if len(text) >= min_characters:
+                texts.append(text)
+    return texts
+
+
+# Time
+
+
+@dataclass
+class Timing:
+    """Seconds of one case, a number per round."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """Half of the range from the first to the third quartile, as a share of the median."""
+        if len(self.seconds) < 2:
+            return 0.0
+        low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
+        return (high - low) / 2 / self.median
+
+    def times_faster_than(self, other: "Timing") -> float:
+        """The median over rounds of the other's seconds by this one's: both saw the same state of the machine."""
+        return statistics.median(b / a for a, b in zip(self.seconds, other.seconds, strict=True))
+
+
+def interleaved(
+    cases: Mapping[str, Callable[[], object]],
+    repeats: int = 5,
+    warmup: int = 1,
+    device: str = "cpu",
+    on_round: Callable[[int], object] | None = None,
+) -> dict[str, Timing]:
+    """Time all cases in turns.
+
+    cases (Mapping[str, Callable]): functions without arguments, by name.
+    repeats (int): measured rounds.
+    warmup (int): rounds before, not measured.
+    device (str): an accelerator is waited for before the clock is read.
+    on_round (Callable[[int], object] | None): called before each round with its number, for progress.
+    RETURNS (dict[str, Timing]): by the same names.
+    """
+    timings = {name: Timing() for name in cases}
+    for number in range(-warmup, repeats):
+        if on_round is not None:
+            on_round(number)
+        for name, case in cases.items():
+            gc.collect()
+            synchronize(device)
+            start = time.perf_counter()
+            case()
+            synchronize(device)
+            if number >= 0:
+                timings[name].seconds.append(time.perf_counter() - start)
+    return timings
+
+
+def synchronize(device: str) -> None:
+    """Wait until the accelerator is done; nothing to wait for on a CPU."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+# Memory
+
+
+def resident_memory() -> int:
+    """RETURNS (int): memory of this process now. Unit: bytes."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf8").split()[1])
+    except OSError:
+        return _highest_memory()
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _highest_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@dataclass
+class Memory:
+    """Memory before, the highest while, and after something ran. Unit: bytes."""
+
+    before: int = 0
+    peak: int = 0
+    after: int = 0
+
+    @property
+    def rise(self) -> int:
+        return self.peak - self.before
+
+
+@contextmanager
+def watched_memory(device: str = "cpu", interval: float = 0.005) -> Iterator[Memory]:
+    """Measure the memory of what runs inside: of this process, or of the accelerator's tensors.
+
+    device (str): "cpu" or "cuda".
+    interval (float): time between two looks where the system does not keep the highest value itself. Unit: seconds.
+    YIELDS (Memory): filled in at the end.
+    """
+    memory = Memory()
+    gc.collect()
+    if device.startswith("cuda"):
+        synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        memory.before = torch.cuda.memory_allocated(device)
+        yield memory
+        synchronize(device)
+        memory.peak, memory.after = torch.cuda.max_memory_allocated(device), torch.cuda.memory_allocated(device)
+        return
+    memory.before = memory.peak = resident_memory()
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(interval):
+            memory.peak = max(memory.peak, resident_memory())
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield memory
+    finally:
+        stop.set()
+        watcher.join()
+        memory.after = resident_memory()
+        memory.peak = max(memory.peak, memory.after)
+
+
+def in_fresh_process(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call a function in a new interpreter, where nothing was allocated before.
+
+    function (Callable): defined at the top level of the script, with arguments and result that can be pickled.
+    *arguments (Any): its arguments.
+    RETURNS (Any): its result.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+# Reports
+
+
+def report(
+    title: str,
+    options: argparse.Namespace,
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+    draw: Callable[[Any], None] | None = None,
+    notes: Sequence[str] = (),
+    device: str = "cpu",
+) -> None:
+    """Print the table and the machine; write JSON and figure where the options name files.
+
+    title (str): what was measured.
+    options (Namespace): as parsed; --json and --plot are looked at.
+    columns (Sequence[str]): keys of the rows that stand in the table, in order. JSON gets all keys.
+    rows (Iterable[Mapping]): one per case.
+    draw (Callable[[Axes], None] | None): draws the figure on Matplotlib axes.
+    notes (Sequence[str]): lines to print below the table.
+    device (str): where it was measured.
+    """
+    rows = [dict(row) for row in rows]
+    described = machine(device)
+    print(f"\n{title}\n")
+    aligns = ["l" if any(isinstance(row.get(name), str) for row in rows) else "r" for name in columns]
+    print(
+        wasabi.table(
+            [[_shown(row.get(name, "")) for name in columns] for row in rows], columns, divider=True, aligns=aligns
+        )
+    )
+    for note in notes:
+        print(note)
+    facts = [*described["instructions"], f"threads: {described['threads']}", f"PyTorch {described['torch']}"]
+    print(f"{described.get('accelerator', described['processor'])} ({', '.join(facts)})\n")
+    if options.json:
+        given = {key: _plain(value) for key, value in vars(options).items() if key not in ("json", "plot")}
+        content = {"title": title, "options": given, "machine": described, "rows": rows, "notes": list(notes)}
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(content, indent=2, default=_plain) + "\n", encoding="utf8")
+        print(f"Wrote {options.json}")
+    if options.plot and draw:
+        figure_file(options.plot, title, draw)
+        print(f"Wrote {options.plot}")
+
+
+def figure_file(path: Path, title: str, draw: Callable[[Any], None]) -> None:
+    """Write one figure.
+
+    path (Path): a PNG file.
+    title (str): stands above the axes.
+    draw (Callable[[Axes], None]): draws on Matplotlib axes.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
+    axes.set_title(title)
+    axes.grid(axis="y", alpha=0.3)
+    draw(axes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, float):
+        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
