@@ -21,6 +21,15 @@ class Errors(metaclass=_WithCodes):
         "SentencePiece could not train a vocabulary of {vocab_size} pieces: {reason}. "
         "Give more text or a smaller vocab_size."
     )
+    BB022 = "This is no SentencePiece model: {found} at byte {position}."
+    BB023 = "There is no vocabulary at {path}. {advice}"
+    BB024 = "The tokenizer was given a {given}. Expected str (use `batch` for several texts)."
+    BB025 = (
+        "A text of {first} pieces and one of {second} do not fit: truncation {strategy} leaves {room} pieces in all beside "
+        "what must stay. Shorten the text (the question), give a larger max_length, or truncate the other text."
+    )
+    BB026 = "The vocabulary {source} has no piece {missing}. Name the special pieces it does have (cls_token=...)."
+    BB027 = "{source} is not a SentencePiece model: {reason}. Copy spiece.model from the checkpoint again."
 
     # Checkpoints: BB050-BB089
     BB050 = (
@@ -44,7 +53,13 @@ class Errors(metaclass=_WithCodes):
         "{model}: these weights do not fit the configuration. {report}\nCheck that config.json belongs to the weights and "
         "that no override changes shapes; spacy_bigbird.model.warm_start extends a checkpoint to longer texts."
     )
-    BB058 = "{model}.from_pretrained: unknown argument {unknown}. Allowed: {allowed}."
+    BB058 = "{model}: unknown argument {unknown}. Allowed: {allowed}."
+    BB059 = "{directory!s} holds no vocabulary. Expected one of {expected}: copy it from where the checkpoint is from."
+    BB060 = "{directory!s} is a {found} checkpoint: give vocab_file, the spiece.model of the BigBird to be."
+    BB061 = (
+        "{path!s}: {name} has {rows} rows, but the vocabulary beside it has ids up to {largest}. They are not from the "
+        "same checkpoint: copy both again."
+    )
 
     # PyTorch model: BB090-BB129
     BB090 = "Give either input_ids or inputs_embeds, not {given}."
@@ -77,11 +92,35 @@ class Errors(metaclass=_WithCodes):
         "encoders in one pipeline share `doc._.trf_data`: place the reader directly behind its own encoder."
     )
     BB134 = (
-        "Component {reader!r} reads vectors of {encoder!r} that were already dropped, because keep_vectors = \"none\" "
-        "and all components known to listen have read them. Set keep_vectors = \"float16\" or \"float32\"."
+        'Component {reader!r} reads vectors of {encoder!r} that were already dropped, because keep_vectors = "none" '
+        'and all components known to listen have read them. Set keep_vectors = "float16" or "float32".'
+    )
+    BB135 = "spacy-bigbird.BigBirdModel.v1: {name} = {value!r} is not allowed. Expected {expected}."
+    BB136 = (
+        "spacy-bigbird.BigBirdModel.v1: transformer_config sets {field} = {value!r}, but the weights were made for "
+        "{found!r}. Beside given weights only fields such as dropouts and random_pattern may be changed; train from "
+        "scratch with name = null and vocab_file for another shape."
+    )
+    BB137 = (
+        "The encoder has neither a checkpoint nor a vocabulary to start from. Write in the config\n\n"
+        '    [components.bigbird.model]\n    @architectures = "spacy-bigbird.BigBirdModel.v1"\n'
+        '    name = "google/bigbird-roberta-base"\n\nor, to train from scratch, in place of `name`\n\n'
+        '    vocab_file = "spiece.model"\n    transformer_config = {"hidden_size": 256, "num_hidden_layers": 4}\n'
+    )
+    BB138 = (
+        "The vocabulary has {pieces} pieces, but the encoder has embeddings for {rows}. Give the vocabulary that the "
+        "encoder was trained with, or leave vocab_size out of transformer_config."
+    )
+    BB139 = "The encoder has no weights yet. Call `nlp.initialize()` first, or load a saved pipeline with `spacy.load`."
+    BB140 = "The model {found!r} holds no encoder of this package. Use the architecture spacy-bigbird.BigBirdModel.v1."
+    BB141 = (
+        "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once and "
+        'on_oversize = "error". Set on_oversize = "window" to encode all of it in overlapping windows. Texts of more '
+        "than 1,000,000 characters also need a higher `nlp.max_length`."
     )
 
     # Heads in a spaCy pipeline: BB200-BB279
+    BB200 = "{name} = {value!r} is not allowed. Expected {expected}."
     BB240 = (
         "Questions are a list of strings or of dictionaries with the text under 'question'. Got {value!r}. "
         "Set for example doc._.questions = ['Who signs?']."
@@ -113,4 +152,8 @@ class Warnings(metaclass=_WithCodes):
     BW130 = (
         "Component {reader!r} found no vectors of {encoder!r} on its documents and goes on with zeros: its predictions "
         "mean nothing. Enable {encoder!r} and run it before {reader!r}."
+    )
+    BW131 = (
+        "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
+        '{truncated} were cut off, because on_oversize = "truncate". "window" encodes everything.'
     )

@@ -1,0 +1,25 @@
+"""The architecture of `bigbird_textcat` and `bigbird_textcat_multilabel`."""
+
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..thinc_layers.text_classifier import TextScores, text_classifier
+
+
+def build_text_classifier(
+    tok2vec: Model, pooling: str = "cls", activation: str = "gelu_new", nO: int | None = None
+) -> Model[list[Doc], TextScores]:
+    """Build `spacy-bigbird.TextClassifier.v1` for the block `[components.bigbird_textcat.model]`.
+
+    The head is that of Hugging Face's BigBirdForSequenceClassification: dropout, a dense layer, its activation, dropout
+    and a linear layer. The rate of the dropout is that of the training.
+    tok2vec (Model): `spacy-bigbird.PieceListener.v1`, or any layer that gives one vector per token (not for "cls").
+    pooling (str): what the head is applied to: "cls", the [CLS] of every window, the logits being averaged by the
+        windows' lengths; "mean" or "max" of the document's pieces; or "attention", every piece, the logits being
+        averaged with weights that each label learns.
+    activation (str): "gelu_new", "gelu", "relu" or "selu".
+    nO (int | None): number of labels. Set by the component.
+    RETURNS (Model[list[Doc], TextScores]): logits and, for "attention", what they were made of.
+    RAISES ValueError: unknown pooling or activation.
+    """
+    return text_classifier(tok2vec, pooling, activation, nO)

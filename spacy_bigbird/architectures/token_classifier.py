@@ -1,0 +1,23 @@
+"""The architecture of `bigbird_ner`."""
+
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ..thinc_layers.token_classifier import token_classifier
+
+
+def build_token_classifier(
+    tok2vec: Model, pooling: str = "first", nO: int | None = None
+) -> Model[list[Doc], list[Floats2d]]:
+    """Build `spacy-bigbird.TokenClassifier.v1` for the block `[components.bigbird_ner.model]`.
+
+    The head is that of Hugging Face's BigBirdForTokenClassification: dropout and one linear layer, on one vector per
+    spaCy token. The rate of the dropout is that of the training.
+    tok2vec (Model): `spacy-bigbird.PieceListener.v1`, or any layer that gives one vector per token.
+    pooling (str): how a token's vector is made of its pieces': "first", "mean" or "max". Zeros without pieces.
+    nO (int | None): number of tags, 1 + 4 per label. Set by the component.
+    RETURNS (Model[list[Doc], list[Floats2d]]): scores of the tags. Shape of each: (tokens, 1 + 4 labels).
+    RAISES ValueError: unknown pooling.
+    """
+    return token_classifier(tok2vec, pooling, nO)

@@ -1,0 +1,225 @@
+"""Scores of labels per document: a head over rows of the document, whose logits are averaged with weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from spacy.tokens import Doc
+from thinc.api import Dropout, Linear, Model, Ops, chain, torch2xp, xp2torch
+from thinc.initializers import zero_init
+from thinc.types import Floats2d, Ragged
+
+from ..errors import Errors
+from ..model.activations import ACTIVATIONS
+from .token_classifier import enlarge
+from .types import Array, PieceRows
+
+POOLINGS = ("cls", "mean", "max", "attention")
+
+
+@dataclass
+class PieceScores:
+    """How one document's logits came about under "attention" pooling: logits = sum over pieces of weights x logits.
+
+    weights (Floats2d): attention of each label, summing to one over the pieces. Shape: (pieces, labels).
+    logits (Floats2d): the head's output for each piece. Shape: (pieces, labels).
+    align (Ragged): per spaCy token the numbers of its pieces here.
+    """
+
+    weights: Floats2d
+    logits: Floats2d
+    align: Ragged
+
+
+@dataclass
+class TextScores:
+    """logits (Floats2d): Shape: (documents, labels). pieces (list[PieceScores]): per document, for "attention" only."""
+
+    logits: Floats2d
+    pieces: list[PieceScores] = field(default_factory=list)
+
+
+def text_classifier(tok2vec: Model, pooling: str, activation: str, nO: int | None) -> Model[list[Doc], TextScores]:
+    """Build the layers. See `spacy_bigbird.architectures.text_classifier.build_text_classifier`.
+
+    Its references are "tok2vec", "dense", "output_layer" and, for "attention", "attention".
+    """
+    for name, value, allowed in (("pooling", pooling, POOLINGS), ("activation", activation, tuple(ACTIVATIONS))):
+        if value not in allowed:
+            raise ValueError(Errors.BB200.format(name=name, value=value, expected=" or ".join(allowed)))
+    dense, output = Linear(), Linear(nO)
+    hidden: Model = chain(Dropout(), dense, activation_layer(activation), Dropout())
+    layers = [tok2vec, hidden, output]
+    refs: dict[str, Model | None] = {"tok2vec": tok2vec, "dense": dense, "output_layer": output}
+    if pooling == "attention":
+        # Attention that is the same everywhere is the mean: training starts there.
+        layers.append(Linear(nO, init_W=zero_init))
+        refs["attention"] = layers[-1]
+    return Model(
+        "text_classifier",
+        _forward,
+        init=_init,
+        layers=layers,
+        dims={"nO": nO},
+        refs=refs,
+        attrs={"pooling": pooling, "resize_output": resize_text_classifier},
+    )
+
+
+def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[TextScores, Callable[[Floats2d], Any]]:
+    tok2vec, head, output = model.layers[:3]
+    pooling, ops = model.attrs["pooling"], model.ops
+    inputs, backprop_tok2vec = tok2vec(docs, is_train)
+    parts = [_POOL[pooling](ops, X) for X in inputs]
+    bounds = [0]
+    for rows, _, _ in parts:
+        bounds.append(bounds[-1] + len(rows))
+    hidden, backprop_hidden = head(ops.xp.vstack([rows for rows, _, _ in parts]), is_train)
+    row_logits, backprop_output = output(hidden, is_train)
+    attention, backprop_attention = model.layers[3](hidden, is_train) if pooling == "attention" else (None, None)
+    weights, pieces = [], []
+    logits = ops.alloc2f(len(docs), row_logits.shape[1])
+    for i, (_, fixed, _) in enumerate(parts):
+        here = slice(bounds[i], bounds[i + 1])
+        weights.append(fixed if attention is None else ops.softmax(attention[here], axis=0))
+        logits[i] = (weights[i] * row_logits[here]).sum(axis=0)
+        if attention is not None:
+            pieces.append(PieceScores(weights[i], row_logits[here], _piece_align(ops, inputs[i])))
+
+    def backprop(d_logits: Any) -> Any:
+        d_rows_logits = ops.alloc2f(*row_logits.shape)
+        d_attention = ops.alloc2f(*row_logits.shape)
+        for i in range(len(docs)):
+            here = slice(bounds[i], bounds[i + 1])
+            d_rows_logits[here] = weights[i] * d_logits[i]
+            d_attention[here] = weights[i] * (row_logits[here] - logits[i]) * d_logits[i]
+        d_hidden = backprop_output(d_rows_logits)
+        if backprop_attention is not None:
+            d_hidden = d_hidden + backprop_attention(d_attention)
+        d_rows = backprop_hidden(d_hidden)
+        return backprop_tok2vec([unpool(d_rows[bounds[i] : bounds[i + 1]]) for i, (_, _, unpool) in enumerate(parts)])
+
+    return TextScores(logits, pieces), backprop
+
+
+# A pooling gives the rows that the head sees, their weights in the logits (shape: (rows, 1)), and the way back.
+Pooled = tuple[Array, Array, Callable[[Array], Any]]
+
+
+def _pieces(X: PieceRows | Floats2d) -> Array:
+    """The rows of a document's pieces without [CLS] and [SEP]; all rows of what has one vector per token."""
+    return X.rows[1:-1] if isinstance(X, PieceRows) else X
+
+
+def _spread(ops: Ops, X: PieceRows | Floats2d, d_pieces: Array) -> Any:
+    """The gradient in the form of the input, from that of the pieces."""
+    if not isinstance(X, PieceRows):
+        return d_pieces
+    d_rows = ops.alloc2f(*X.rows.shape)
+    d_rows[1:-1] = d_pieces
+    return PieceRows(d_rows, X.align, ops.alloc2f(*X.window_cls.shape), X.window_lengths)
+
+
+def _pool_cls(ops: Ops, X: PieceRows | Floats2d) -> Pooled:
+    if not isinstance(X, PieceRows):
+        expected = '"mean", "max" or "attention" where the vectors do not come from spacy-bigbird.PieceListener.v1'
+        raise ValueError(Errors.BB200.format(name="pooling", value="cls", expected=expected))
+    # A document without pieces has one window of length zero.
+    window_lengths: Array = X.window_lengths
+    lengths = ops.xp.maximum(ops.asarray1f(window_lengths, dtype="f"), 1e-6)
+
+    def unpool(d_cls: Array) -> PieceRows:
+        return PieceRows(ops.alloc2f(*X.rows.shape), X.align, d_cls, X.window_lengths)
+
+    return X.window_cls, (lengths / lengths.sum()).reshape(-1, 1), unpool
+
+
+def _pool_mean(ops: Ops, X: PieceRows | Floats2d) -> Pooled:
+    pieces = _pieces(X)
+    count = max(1, len(pieces))
+
+    def unpool(d_mean: Array) -> Any:
+        return _spread(ops, X, ops.xp.repeat(d_mean / count, len(pieces), axis=0))
+
+    return pieces.sum(axis=0, keepdims=True) / count, ops.alloc2f(1, 1) + 1.0, unpool
+
+
+def _pool_max(ops: Ops, X: PieceRows | Floats2d) -> Pooled:
+    pieces = _pieces(X)
+    if not len(pieces):
+        return _pool_mean(ops, X)
+    which = pieces.argmax(axis=0)
+    columns = ops.xp.arange(pieces.shape[1])
+
+    def unpool(d_max: Array) -> Any:
+        d_pieces = ops.alloc2f(*pieces.shape)
+        d_pieces[which, columns] = d_max[0]
+        return _spread(ops, X, d_pieces)
+
+    return pieces[which, columns].reshape(1, -1), ops.alloc2f(1, 1) + 1.0, unpool
+
+
+def _pool_attention(ops: Ops, X: PieceRows | Floats2d) -> Pooled:
+    pieces = _pieces(X)
+    if not len(pieces):
+        return _pool_mean(ops, X)
+    return pieces, ops.alloc2f(len(pieces), 1), lambda d_pieces: _spread(ops, X, d_pieces)
+
+
+_POOL = {"cls": _pool_cls, "mean": _pool_mean, "max": _pool_max, "attention": _pool_attention}
+
+
+def _piece_align(ops: Ops, X: PieceRows | Floats2d) -> Ragged:
+    """The alignment in numbers of pieces: row 0 of the document, [CLS], is not among them."""
+    if isinstance(X, PieceRows):
+        align: Array = X.align
+        return Ragged(ops.asarray1i(align.dataXd.reshape(-1) - 1), ops.asarray1i(align.lengths))
+    return Ragged(ops.asarray1i(range(len(X))), ops.asarray1i([1] * len(X)))
+
+
+def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
+    tok2vec, dense = model.get_ref("tok2vec"), model.get_ref("dense")
+    tok2vec.initialize(X=X)
+    width = tok2vec.get_dim("nO")
+    dense.set_dim("nI", width)
+    dense.set_dim("nO", width)
+    for layer in model.layers[2:]:
+        layer.set_dim("nI", width)
+        layer.set_dim("nO", model.get_dim("nO"))
+    for layer in model.layers[1:]:
+        layer.initialize()
+
+
+def resize_text_classifier(model: Model, new_nO: int) -> Model:
+    """Make room for more labels. The old ones keep their weights, new ones start at zero.
+
+    model (Model): a text classifier.
+    new_nO (int): number of labels, at least as many as before.
+    RETURNS (Model): the same model.
+    """
+    if model.has_dim("nO") and model.get_dim("nO") == new_nO:
+        return model
+    model.set_dim("nO", new_nO, force=True)
+    for node in model.layers[2:]:
+        enlarge(model, node, new_nO)
+    return model
+
+
+def activation_layer(name: str) -> Model[Floats2d, Floats2d]:
+    """An activation of the encoder's own kind: Thinc's GELU is another approximation.
+
+    name (str): name in `spacy_bigbird.model.activations.ACTIVATIONS`.
+    RETURNS (Model[Floats2d, Floats2d]): the layer.
+    """
+    return Model("activation", _activation_forward, attrs={"activation": name})
+
+
+def _activation_forward(model: Model, X: Floats2d, is_train: bool) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    inputs: Any = xp2torch(X, requires_grad=is_train)
+    outputs = ACTIVATIONS[model.attrs["activation"]](inputs)
+
+    def backprop(gradient: Floats2d) -> Floats2d:
+        outputs.backward(xp2torch(gradient))
+        return torch2xp(inputs.grad)  # type: ignore[return-value]
+
+    return torch2xp(outputs), backprop  # type: ignore[return-value]
