@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from spacy_bigbird.tokenizer.train import train_vocabulary
 
 from .toy_text import toy_texts
+
+# The same examples on every machine, however slow it is.
+settings.register_profile("suite", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser):

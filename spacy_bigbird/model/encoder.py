@@ -150,7 +150,7 @@ class BigBirdModel(PretrainedModel):
             last_hidden_state=last,
             pooler_output=self.pool(last[:, 0]),
             hidden_states=_each(states.hidden_states, lambda rows: batch.pad(packing.unpack(rows))),
-            attentions=_each(states.attentions, batch.pad_attentions),
+            attentions=_each(states.attentions, lambda rows: batch.pad_attentions(rows, config.num_attention_heads)),
         )
 
     def forward_packed(
@@ -170,13 +170,14 @@ class BigBirdModel(PretrainedModel):
         RAISES ValueError: for lengths that do not fit the ids or the model, or ids outside of the vocabulary.
         """
         longest = max(lengths, default=0)
-        if sum(lengths) != len(input_ids) or min(lengths, default=0) < 1:
+        if sum(lengths) != len(input_ids) or min(lengths, default=1) < 1:
             raise ValueError(Errors.BB096.format(lengths=list(lengths)[:10], total=sum(lengths), ids=len(input_ids)))
         if longest > self.config.max_position_embeddings:
             raise ValueError(Errors.BB092.format(length=longest, limit=self.config.max_position_embeddings))
         check_ids(input_ids, self.config)
         if position_ids is None:
-            position_ids = torch.cat([torch.arange(length) for length in lengths]).to(input_ids.device)
+            position_ids = torch.cat([torch.arange(length) for length in lengths] or [input_ids.cpu()])
+            position_ids = position_ids.to(input_ids.device)
         packing = plan_packing(lengths, self.config)
         embeddings = self.embeddings(input_ids, position_ids, token_type_ids)
         checkpointing = self.gradient_checkpointing and self.training

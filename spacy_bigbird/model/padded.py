@@ -99,12 +99,14 @@ class PaddedBatch:
             return pieces.unflatten(0, self.shape)
         return pieces.new_zeros(*self.shape, *pieces.shape[1:]).index_put((self.mask,), pieces)
 
-    def pad_attentions(self, attentions: list[Tensor]) -> Tensor:
+    def pad_attentions(self, attentions: list[Tensor], num_heads: int) -> Tensor:
         """attentions (list[Tensor]): of each row that is not empty. Shape: (heads, length, length) each.
+        num_heads (int): attention heads.
         RETURNS (Tensor): Shape: (batch, heads, seq, seq).
         """
         batch, columns = self.shape
-        padded = attentions[0].new_zeros(batch, attentions[0].shape[0], columns, columns)
+        like = attentions[0] if attentions else torch.empty(0)
+        padded = like.new_zeros(batch, num_heads, columns, columns)
         rows = [row for row, length in enumerate(self.lengths) if length]
         for row, probabilities in zip(rows, attentions, strict=True):
             places = torch.arange(columns) if self.mask is None else self.mask[row].nonzero().squeeze(1)

@@ -49,6 +49,7 @@ def reference_attention(
     """
     scores = query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
     # log(0) is -inf: such a key gets no probability. In at least float32, since half floats lose the tail.
-    scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) + counts.to(scores.device).log()
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    scores = scores + counts.to(scores).log()
     probabilities = torch.dropout(scores.softmax(dim=-1).to(value.dtype), dropout, train=dropout > 0)
     return probabilities @ value, probabilities

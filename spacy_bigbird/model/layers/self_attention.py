@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
             else:
                 output = self._attend(sequence, length, num_blocks)
             outputs.append(output)
-        context = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        context = outputs[0] if len(outputs) == 1 else torch.cat([*outputs, hidden[:0]])
         if head_mask is not None:
             context = (context.unflatten(1, (len(head_mask), -1)) * head_mask[:, None]).flatten(1)
         return self.dropout(self.output(context)), attentions
