@@ -44,7 +44,7 @@ class BigBirdConfig:
     block_size (int): pieces in a block of the sparse attention.
     num_random_blocks (int): random key blocks of each query block and head; 0 is allowed.
     classifier_dropout (float | None): dropout of the classification heads; None means `hidden_dropout_prob`.
-    num_labels (int): number of labels of a classification head; follows `id2label` where that is given.
+    num_labels (int): number of labels of a classification head. 0, the default, means that of `id2label`, or else 2.
     id2label, label2id (dict): names of the labels, by id and the other way round.
     problem_type (str | None): regression, single_label_classification or multi_label_classification;
         None means that the labels decide.
@@ -83,7 +83,7 @@ class BigBirdConfig:
     block_size: int = 64
     num_random_blocks: int = 3
     classifier_dropout: float | None = None
-    num_labels: int | None = field(default=None, compare=False)
+    num_labels: int = field(default=0, compare=False)
     id2label: dict[int, str] = field(default_factory=dict, hash=False)
     label2id: dict[str, int] = field(default_factory=dict, hash=False)
     problem_type: str | None = None
@@ -114,9 +114,8 @@ class BigBirdConfig:
     def _complete_labels(self) -> None:
         id2label = {int(number): str(label) for number, label in self.id2label.items()}
         if not id2label:
-            count = 2 if self.num_labels is None else self.num_labels
-            id2label = {number: f"LABEL_{number}" for number in range(count)}
-        if self.num_labels not in (None, len(id2label)):
+            id2label = {number: f"LABEL_{number}" for number in range(self.num_labels or 2)}
+        if self.num_labels not in (0, len(id2label)):
             raise _not_allowed("num_labels", self.num_labels, f"{len(id2label)}, the number of labels in id2label")
         if sorted(id2label) != list(range(len(id2label))):
             raise _not_allowed("id2label", self.id2label, "ids 0, 1, 2 ... without a gap")
@@ -165,7 +164,7 @@ class BigBirdConfig:
         RAISES (TypeError): for a field that does not exist. (ValueError): for a value that is not allowed.
         """
         if "id2label" in changes:
-            changes = {"num_labels": None, "label2id": {}, **changes}
+            changes = {"num_labels": 0, "label2id": {}, **changes}
         elif "num_labels" in changes and changes["num_labels"] != self.num_labels:
             changes = {"id2label": {}, "label2id": {}, **changes}
         return dataclasses.replace(self, **changes)
@@ -230,7 +229,7 @@ _RULES: dict[str, _Rule] = {
     "block_size": _COUNT,
     "num_random_blocks": _COUNT_OR_ZERO,
     "classifier_dropout": _Rule(lambda value: value is None or _PROBABILITY.allows(value), "None or 0 to below 1"),
-    "num_labels": _Rule(lambda value: value is None or _COUNT.allows(value), "a whole number of at least 1"),
+    "num_labels": _COUNT_OR_ZERO,
     "id2label": _MAPPING,
     "label2id": _MAPPING,
     "problem_type": _one_of(PROBLEM_TYPES, or_none=True),

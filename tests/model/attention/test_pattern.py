@@ -1,4 +1,4 @@
-"""The pattern: Google's plan as transformers draws it in training, rows that do not depend on the length, no dropouts."""
+"""The pattern: Google's plan as transformers draws it in training, in rows that do not depend on the length."""
 
 import numpy as np
 import pytest
