@@ -30,12 +30,13 @@ class Errors(metaclass=_WithCodes):
     )
     BB026 = "The vocabulary {source} has no piece {missing}. Name the special pieces it does have (cls_token=...)."
     BB027 = "{source} is not a SentencePiece model: {reason}. Copy spiece.model from the checkpoint again."
+    BB028 = "No spiece.model can be made of {path}: {reason}. Expected what transformers' fast BigBird tokenizer writes."
 
     # Checkpoints: BB050-BB089
     BB050 = (
-        "Checkpoint {given!s}: this is {found}. Expected a directory with config.json and weights (or spiece.model), or "
-        "a name on the Hugging Face hub such as google/bigbird-roberta-base. Without a network, download it once with "
-        "`hf download NAME` where there is one, or give the directory."
+        "Checkpoint {given!s}: this is {found}. Expected a directory with config.json and weights (or spiece.model), "
+        "or a name on the Hugging Face hub such as google/bigbird-roberta-base. Without a network, download it once "
+        "with `hf download NAME` where there is one, or give the directory."
     )
     BB051 = "{path!s} does not exist. A checkpoint's directory holds config.json beside its weights."
     BB052 = "{path!s} cannot be read as JSON: {reason}. Copy or download the file again."
@@ -50,8 +51,8 @@ class Errors(metaclass=_WithCodes):
     BB055 = "{path!s} cannot be read: {reason}. It may be truncated or of another format: copy or download it again."
     BB056 = "{path!s} lists a {what} that does not exist: {names}. Copy or download all parts of the checkpoint again."
     BB057 = (
-        "{model}: these weights do not fit the configuration. {report}\nCheck that config.json belongs to the weights and "
-        "that no override changes shapes; spacy_bigbird.model.warm_start extends a checkpoint to longer texts."
+        "{model}: these weights do not fit the configuration. {report}\nCheck that config.json belongs to the weights "
+        "and that no override changes shapes; spacy_bigbird.model.warm_start extends a checkpoint to longer texts."
     )
     BB058 = "{model}: unknown argument {unknown}. Allowed: {allowed}."
     BB059 = "{directory!s} holds no vocabulary. Expected one of {expected}: copy it from where the checkpoint is from."
@@ -76,6 +77,9 @@ class Errors(metaclass=_WithCodes):
     )
     BB095 = "Id {id} is outside of the vocabulary of {vocab_size} pieces. Do tokenizer and model belong together?"
     BB096 = "Lengths {lengths} (in all {total}) do not fit {ids} ids; each must be at least 1."
+    BB100 = "Labels have the shape {given}, expected {expected}: one for each of the scores."
+    BB101 = "Label {label} does not exist. Expected 0 to {highest}, or -100 where there is none."
+    BB102 = "Multiple choice takes inputs of shape (batch, choices, seq), got {given}. Give each choice a row of its own."
 
     # The encoder in a spaCy pipeline: BB130-BB189
     BB130 = (
@@ -113,6 +117,10 @@ class Errors(metaclass=_WithCodes):
     )
     BB139 = "The encoder has no weights yet. Call `nlp.initialize()` first, or load a saved pipeline with `spacy.load`."
     BB140 = "The model {found!r} holds no encoder of this package. Use the architecture spacy-bigbird.BigBirdModel.v1."
+    BB142 = (
+        "Component {reader!r} listens to {upstream!r}, but no encoder of that name runs before it (there are: {found}). "
+        "Correct `upstream` in its config, or add the encoder before it."
+    )
     BB141 = (
         "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once and "
         'on_oversize = "error". Set on_oversize = "window" to encode all of it in overlapping windows. Texts of more '
@@ -152,6 +160,14 @@ class Warnings(metaclass=_WithCodes):
     BW130 = (
         "Component {reader!r} found no vectors of {encoder!r} on its documents and goes on with zeros: its predictions "
         "mean nothing. Enable {encoder!r} and run it before {reader!r}."
+    )
+    BW132 = (
+        "A gradient for {encoder!r} came after its backward pass and is lost. Let every component that is updated run "
+        "between the encoder's `update` and its `finish_update`, as `spacy train` and `nlp.update` do."
+    )
+    BW133 = (
+        "Component {encoder!r}: the vectors of one batch of {number} documents take {size:.1f} GB. Long documents need a "
+        "small batch: set `[nlp] batch_size = 16` in the config, or give `nlp.pipe(texts, batch_size=16)`."
     )
     BW131 = (
         "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "

@@ -1,0 +1,113 @@
+"""Two texts in one input: how pairs are cut, and windows of one long text behind the same question."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import Errors
+from .encoding import TextPieces
+
+# Special pieces of one text, [CLS] x [SEP], and of two, [CLS] x [SEP] y [SEP].
+ADDED_TO_ONE = 2
+ADDED_TO_TWO = 3
+
+
+def lengths_after_truncation(first: int, second: int, room: int, strategy: str) -> tuple[int, int]:
+    """How many pieces of each text are kept, all from its start.
+
+    first (int): pieces of the first text.
+    second (int): pieces of the second text, 0 where there is none.
+    room (int): pieces that fit in all, special ones excluded.
+    strategy (str): "only_first" or "only_second" cuts one text alone; "longest_first" takes a piece from the longer
+        text until both fit, from the second where they are equally long.
+    RETURNS (tuple[int, int]): pieces kept of the first and of the second text.
+    RAISES ValueError: the text that may not be cut leaves no room.
+    """
+    if first + second <= room:
+        return first, second
+    if strategy == "longest_first" and room >= 0:
+        if second <= room // 2:
+            return room - second, second
+        if first <= (room + 1) // 2:
+            return first, room - first
+        return (room + 1) // 2, room // 2
+    if strategy == "only_first" and room >= second:
+        return room - second, second
+    if strategy == "only_second" and room >= first:
+        return first, room - first
+    if strategy in ("only_first", "only_second", "longest_first"):
+        raise ValueError(Errors.BB025.format(strategy=strategy, first=first, second=second, room=max(room, 0)))
+    expected = 'False, True, "only_first", "only_second" or "longest_first"'
+    raise ValueError(Errors.BB020.format(name="truncation", value=strategy, expected=expected))
+
+
+def window_ranges(num_pieces: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
+    """Cut a row of pieces into windows of at most `capacity`. The last one is shifted left, so that it is full.
+
+    num_pieces (int): pieces to cover. None gives one empty window.
+    capacity (int): pieces of a window.
+    overlap (int): pieces that a window shares with the one before it; the last may share more.
+    RETURNS (list[tuple[int, int]]): start and end of each window. Unit: pieces.
+    """
+    if num_pieces <= capacity:
+        return [(0, num_pieces)]
+    starts = [*range(0, num_pieces - capacity, capacity - overlap), num_pieces - capacity]
+    return [(start, start + capacity) for start in starts]
+
+
+@dataclass(frozen=True, eq=False)
+class PairWindow:
+    """One input of a question and a stretch of a long text: [CLS] question [SEP] stretch [SEP].
+
+    ids (ndarray): id of each piece. Shape: (pieces,).
+    token_type_ids (ndarray): 0 up to the first [SEP], 1 behind it. Shape: (pieces,).
+    start (int): first piece of the long text in this window.
+    end (int): one past the last piece of the long text in this window.
+    first_row (int): where piece `start` stands in `ids`; the question with [CLS] and [SEP] comes before it.
+    offsets (ndarray): characters of the long text for its pieces `start` to `end`. Shape: (end - start, 2).
+    """
+
+    ids: np.ndarray
+    token_type_ids: np.ndarray
+    start: int
+    end: int
+    first_row: int
+    offsets: np.ndarray
+
+
+def pair_windows(
+    question: TextPieces,
+    text: TextPieces,
+    *,
+    cls_id: int,
+    sep_id: int,
+    max_length: int,
+    overlap: int | None = None,
+) -> list[PairWindow]:
+    """Windows over a long text, each behind the whole question. The text's pieces are computed once for all questions.
+
+    question (TextPieces): pieces of the question, which may be empty.
+    text (TextPieces): pieces of the long text, which may be empty: one window then.
+    cls_id (int): id of [CLS].
+    sep_id (int): id of [SEP].
+    max_length (int): longest window. Unit: pieces, the question and the three special ones included.
+    overlap (int | None): pieces of the text that neighbouring windows share; None is an eighth of what fits.
+    RETURNS (list[PairWindow]): windows in the order of the text.
+    RAISES ValueError: the question leaves no room, or the overlap is half of the room or more.
+    """
+    capacity = max_length - len(question) - ADDED_TO_TWO
+    if capacity < 1:
+        raise ValueError(
+            Errors.BB025.format(strategy="only_second", first=len(question), second=len(text), room=max(capacity, 0))
+        )
+    shared = capacity // 8 if overlap is None else overlap
+    if shared and not 0 <= shared < capacity // 2:
+        expected = f"0 or more and below {capacity // 2}, half of the {capacity} pieces beside the question"
+        raise ValueError(Errors.BB020.format(name="overlap", value=overlap, expected=expected))
+    head = np.concatenate(([cls_id], question.ids, [sep_id])).astype(np.int32)
+    windows = []
+    for start, end in window_ranges(len(text), capacity, shared):
+        ids = np.concatenate((head, text.ids[start:end], [sep_id])).astype(np.int32)
+        token_type_ids = (np.arange(len(ids)) >= len(head)).astype(np.int32)
+        windows.append(PairWindow(ids, token_type_ids, start, end, len(head), text.offsets[start:end]))
+    return windows

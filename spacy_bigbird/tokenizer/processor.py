@@ -1,0 +1,139 @@
+"""The bridge to the sentencepiece package: loading, encoding with character offsets, decoding."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import sentencepiece
+
+from ..errors import Errors
+from .encoding import TextPieces
+from .proto import without_spellable_marks
+
+_SAMPLING = {"enable_sampling", "nbest_size", "alpha"}
+WORD_START = "\u2581"
+_NO_IDS, _NO_OFFSETS = np.zeros(0, dtype=np.int32), np.zeros((0, 2), dtype=np.int32)
+_IS_SPACE = np.array([chr(code).isspace() for code in range(0x3001)])
+
+
+class Processor:
+    """A SentencePiece model whose marks no text can spell, unless asked for.
+
+    model (bytes): the content of a spiece.model.
+    marks (Sequence[str]): special pieces.
+    settings (dict[str, Any]): `enable_sampling`, `nbest_size`, `alpha`.
+    source (str): where the model comes from, for messages.
+    """
+
+    def __init__(self, model: bytes, marks: Sequence[str], settings: dict[str, Any], source: str) -> None:
+        unknown = sorted(set(settings) - _SAMPLING)
+        if unknown:
+            expected = "enable_sampling, nbest_size and alpha"
+            raise ValueError(Errors.BB020.format(name="sp_model_kwargs", value=unknown, expected=expected))
+        self.model = model
+        self._settings = settings
+        self._source = source
+        # The longest first, in case that one is the beginning of another.
+        longest_first = sorted(set(marks), key=len, reverse=True)
+        self._marks = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
+        try:
+            changed = without_spellable_marks(model, marks)
+        except ValueError as error:
+            raise ValueError(Errors.BB027.format(source=source, reason=error)) from error
+        self._plain = self._load(changed)
+        if changed is model:
+            self.__dict__["_spelling"] = self._plain
+        # sentencepiece 0.2.1 and older give character offsets under another name.
+        self._offsets_as_lists = hasattr(self._plain, "EncodeAsOffsetMapping")
+        self.pieces: list[str] = self._plain.id_to_piece(list(range(self._plain.vocab_size())))
+        bare = [piece.strip(WORD_START) for piece in self.pieces]
+        self._is_blank = np.array([not piece for piece in bare], dtype=bool)
+        self._starts_word = np.array([piece.startswith(WORD_START) for piece in self.pieces], dtype=bool)
+
+    @cached_property
+    def _spelling(self) -> sentencepiece.SentencePieceProcessor:
+        """The model as it was read, in which a text can spell the marks."""
+        return self._load(self.model)
+
+    def _load(self, model: bytes) -> sentencepiece.SentencePieceProcessor:
+        processor = sentencepiece.SentencePieceProcessor(**self._settings)
+        try:
+            if not model or not processor.LoadFromSerializedProto(model):
+                raise ValueError(Errors.BB027.format(source=self._source, reason="it is empty"))
+        except RuntimeError as error:
+            raise ValueError(Errors.BB027.format(source=self._source, reason=error)) from error
+        return processor
+
+    def encode(self, texts: list[str], num_threads: int, *, spell_marks: bool = False) -> list[TextPieces]:
+        """RETURNS (list[TextPieces]): ids and character offsets of each text's pieces."""
+        if not texts:
+            return []
+        processor = self._spelling if spell_marks else self._plain
+        if self._offsets_as_lists:
+            found = processor.encode(texts, out_type="offset_mapping", num_threads=num_threads)
+            both = [(one["ids"], one["offsets"]) for one in found]
+        else:
+            older: Any = processor
+            found = older.encode(texts, out_type="immutable_proto", num_threads=num_threads)
+            both = [
+                ([piece.id for piece in one.pieces], [(piece.begin, piece.end) for piece in one.pieces])
+                for one in found
+            ]
+        pieces = []
+        for text, (ids, offsets) in zip(texts, both, strict=True):
+            array = np.fromiter(ids, dtype=np.int32, count=len(ids))
+            spans = np.fromiter(chain.from_iterable(offsets), dtype=np.int32, count=2 * len(ids)).reshape(-1, 2)
+            pieces.append(TextPieces(array, self._visible_spans(text, array, spans)))
+        return pieces
+
+    def encode_with_marks(self, text: str) -> TextPieces:
+        """RETURNS (TextPieces): pieces of a text cut at its special pieces, what is between encoded by itself."""
+        ids, offsets, start = [_NO_IDS], [_NO_OFFSETS], 0
+        for number, part in enumerate(self._marks.split(text)):
+            if number % 2:
+                ids.append(np.array([self.pieces.index(part)], dtype=np.int32))
+                offsets.append(np.array([[start, start + len(part)]], dtype=np.int32))
+            elif part:
+                (pieces,) = self.encode([part], 1, spell_marks=True)
+                ids.append(pieces.ids)
+                offsets.append(pieces.offsets + np.int32(start))
+            start += len(part)
+        return TextPieces(np.concatenate(ids), np.concatenate(offsets))
+
+    def encode_ids(self, texts: list[str], num_threads: int) -> list[np.ndarray]:
+        """RETURNS (list[ndarray]): ids of each text's pieces. Shape: (pieces,)."""
+        if not texts:
+            return []
+        if self._offsets_as_lists:
+            return self._plain.encode(texts, out_type="numpy", num_threads=num_threads)
+        return [np.array(ids, dtype=np.int32) for ids in self._plain.encode(texts, num_threads=num_threads)]
+
+    def decode(self, pieces: list[str]) -> str:
+        """RETURNS (str): the text that the pieces spell."""
+        return self._spelling.decode(pieces)
+
+    def _visible_spans(self, text: str, ids: np.ndarray, spans: np.ndarray) -> np.ndarray:
+        """Trim white space off SentencePiece's spans, which begin at the space before a word.
+
+        The pieces of one character that the normaliser made several of (a ligature, a fraction) all get that character;
+        SentencePiece gives it to the last alone. A span of nothing but white space stays as it is.
+        """
+        codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+        visible = np.flatnonzero(~_IS_SPACE[np.minimum(codes, len(_IS_SPACE) - 1)] | (codes >= len(_IS_SPACE)))
+        if not len(visible):
+            return spans
+        begins, ends = spans[:, 0], spans[:, 1]
+        # The first visible character from a span's begin on, and the last one before its end.
+        following = np.append(visible, len(text))[np.searchsorted(visible, begins)]
+        preceding = visible[np.maximum(np.searchsorted(visible, ends) - 1, 0)]
+        has_visible = following < ends
+        split = ~has_visible & (following == ends) & (ends < len(text)) & ~self._is_blank[ids]
+        split &= (begins == ends) | self._starts_word[ids]
+        trimmed = np.empty_like(spans)
+        trimmed[:, 0] = np.where(has_visible | split, following, begins)
+        trimmed[:, 1] = np.where(has_visible, preceding + 1, np.where(split, following + 1, ends))
+        # A bare mark of a word's start inside such a character must not fall behind the piece before it.
+        return np.maximum.accumulate(trimmed, axis=0) if split.any() else trimmed

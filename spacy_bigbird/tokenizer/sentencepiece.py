@@ -1,0 +1,300 @@
+"""BigBird's tokenizer, on SentencePiece and nothing else."""
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..checkpoint.hub import resolve_directory
+from ..errors import Errors
+from .encoding import Encoding, TextPieces, pad_encodings
+from .pairs import ADDED_TO_ONE, ADDED_TO_TWO, PairWindow, lengths_after_truncation, pair_windows
+from .processor import Processor
+from .special import SpecialPieces
+
+if TYPE_CHECKING:
+    import torch
+
+VOCAB_FILE = "spiece.model"
+_WHITESPACE_BUT_SPACE = re.compile(r"[^\S ]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class BigBirdTokenizer(SpecialPieces):
+    """Pieces of a SentencePiece vocabulary, with the characters that each stands for.
+
+    Special pieces inside a text ("[SEP]", "</s>", "<unused_5>") are plain text unless `allow_special` says otherwise.
+
+    vocab_file (str | Path | bytes): path of a spiece.model, or its content.
+    unk_token (str): the piece of what the vocabulary cannot spell.
+    bos_token (str): the piece that begins a generated sequence.
+    eos_token (str): the piece that ends a generated sequence.
+    pad_token (str): the piece that fills up a batch.
+    sep_token (str): the piece after each text.
+    mask_token (str): the piece of masked language modelling.
+    cls_token (str): the piece before a text.
+    sp_model_kwargs (dict[str, Any] | None): `enable_sampling`, `nbest_size` and `alpha` of SentencePiece, for subword
+        regularization. `sentencepiece.set_random_generator_seed` makes it repeatable.
+    allow_special (bool): whether special pieces in a text become their ids, as transformers' tokenizer has it.
+    map_whitespace (bool): whether line breaks, tabs and other white space become spaces, of which SentencePiece makes
+        one: Google's vocabulary knows no line break, and pre-training wrote a space for it. Offsets are not moved.
+    RAISES ValueError: the file is no SentencePiece model, or lacks one of the special pieces.
+    """
+
+    def __init__(
+        self,
+        vocab_file: str | Path | bytes,
+        unk_token: str = "<unk>",
+        bos_token: str = "<s>",
+        eos_token: str = "</s>",
+        pad_token: str = "<pad>",
+        sep_token: str = "[SEP]",
+        mask_token: str = "[MASK]",
+        cls_token: str = "[CLS]",
+        sp_model_kwargs: dict[str, Any] | None = None,
+        *,
+        allow_special: bool = False,
+        map_whitespace: bool = False,
+    ) -> None:
+        source = "The given model" if isinstance(vocab_file, bytes) else str(vocab_file)
+        if not isinstance(vocab_file, bytes):
+            path = Path(vocab_file)
+            if not path.is_file():
+                raise FileNotFoundError(Errors.BB023.format(path=path, advice="Give the path of a spiece.model."))
+            vocab_file = path.read_bytes()
+        tokens = (unk_token, bos_token, eos_token, pad_token, sep_token, mask_token, cls_token)
+        self.sp_model_kwargs = dict(sp_model_kwargs or {})
+        self.allow_special = allow_special
+        self.map_whitespace = map_whitespace
+        self._processor = Processor(vocab_file, tokens, self.sp_model_kwargs, source)
+        super().__init__(self._processor.pieces, tokens, source)
+
+    @classmethod
+    def from_pretrained(cls, path_or_hub_name: str | Path, **kwargs: Any) -> "BigBirdTokenizer":
+        """Load the vocabulary of a checkpoint.
+
+        path_or_hub_name (str | Path): a directory with spiece.model, or a name on the Hugging Face hub.
+        **kwargs (Any): keyword arguments of the constructor.
+        RETURNS (BigBirdTokenizer): the tokenizer.
+        RAISES FileNotFoundError: no such directory or name, or no spiece.model in it.
+        """
+        directory = resolve_directory(path_or_hub_name, weights=False)
+        path = directory / VOCAB_FILE
+        if not path.is_file():
+            advice = "Copy it from the checkpoint that this one was trained from."
+            if (directory / "tokenizer.json").is_file():
+                advice = (
+                    "The directory holds a tokenizer.json; this line makes spiece.model of it: "
+                    f"python -m spacy_bigbird.tokenizer.convert {shlex.quote(str(directory))}"
+                )
+            raise FileNotFoundError(Errors.BB023.format(path=path, advice=advice))
+        return cls(path, **kwargs)
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): the content of the spiece.model, as it was read."""
+        return self._processor.model
+
+    def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str]:
+        """Write spiece.model, as it was read.
+
+        save_directory (str | Path): where to; made where it does not exist.
+        filename_prefix (str | None): put before the name, with a hyphen.
+        RETURNS (tuple[str]): path of the file.
+        """
+        path = Path(save_directory) / (f"{filename_prefix}-{VOCAB_FILE}" if filename_prefix else VOCAB_FILE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.to_bytes())
+        return (str(path),)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {"allow_special": self.allow_special, "map_whitespace": self.map_whitespace}
+        return _unpickle, (type(self), (self.to_bytes(), *self._tokens, self.sp_model_kwargs), options)
+
+    # Texts to pieces
+
+    def text_pieces(self, texts: Iterable[str], num_threads: int = -1) -> list[TextPieces]:
+        """The pieces of each text, without special pieces, encoded in threads.
+
+        texts (Iterable[str]): texts of any length.
+        num_threads (int): -1 for one per core.
+        RETURNS (list[TextPieces]): ids and character offsets of each text.
+        """
+        prepared = [self._prepare(text) for text in texts]
+        if not self.allow_special:
+            return self._processor.encode(prepared, num_threads)
+        return [self._processor.encode_with_marks(text) for text in prepared]
+
+    def text_ids(self, texts: Iterable[str], num_threads: int = -1) -> list[np.ndarray]:
+        """The ids alone of each text's pieces, several times as fast as `text_pieces`.
+
+        texts (Iterable[str]): texts of any length.
+        num_threads (int): -1 for one per core.
+        RETURNS (list[ndarray]): ids of each text. Shape: (pieces,). Integers of 32 bits.
+        """
+        if self.allow_special:
+            return [pieces.ids for pieces in self.text_pieces(texts)]
+        return self._processor.encode_ids([self._prepare(text) for text in texts], num_threads)
+
+    def _prepare(self, text: str) -> str:
+        if not isinstance(text, str):
+            raise TypeError(Errors.BB024.format(given=type(text).__name__))
+        if self.map_whitespace:
+            text = _WHITESPACE_BUT_SPACE.sub(" ", text)
+        # Half of a surrogate pair is no character and has no UTF-8; nothing moves, as one character stands for it.
+        return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+    # Pieces to model inputs
+
+    def __call__(
+        self,
+        text: str,
+        pair: str | None = None,
+        *,
+        truncation: bool | str = False,
+        max_length: int | None = None,
+        add_special_tokens: bool = True,
+    ) -> Encoding:
+        """Encode a text, or a pair of texts, as one model input.
+
+        text (str): the text, or a question.
+        pair (str | None): the second text.
+        truncation (bool | str): False, "only_first", "only_second" or "longest_first" (also True): what is cut.
+        max_length (int | None): longest input, special pieces included; needed by truncation.
+        add_special_tokens (bool): whether to add [CLS] and [SEP].
+        RETURNS (Encoding): ids, pieces, character offsets and masks.
+        """
+        pairs = None if pair is None else [pair]
+        options: dict[str, Any] = {"truncation": truncation, "max_length": max_length}
+        return self.batch([text], pairs, add_special_tokens=add_special_tokens, num_threads=1, **options)[0]
+
+    def batch(
+        self,
+        texts: Iterable[str],
+        pairs: Iterable[str] | None = None,
+        *,
+        truncation: bool | str = False,
+        max_length: int | None = None,
+        add_special_tokens: bool = True,
+        num_threads: int = -1,
+    ) -> list[Encoding]:
+        """Encode texts, or pairs of texts, in threads.
+
+        texts (Iterable[str]): the texts, or the questions.
+        pairs (Iterable[str] | None): as many second texts.
+        truncation, max_length, add_special_tokens: as for a single text.
+        num_threads (int): -1 for one per core.
+        RETURNS (list[Encoding]): one per text, in their order.
+        """
+        firsts = self.text_pieces(texts, num_threads)
+        seconds: Sequence[TextPieces | None] = [None] * len(firsts)
+        if pairs is not None:
+            seconds = self.text_pieces(pairs, num_threads)
+        if len(seconds) != len(firsts):
+            expected = f"as many as texts ({len(firsts)})"
+            raise ValueError(Errors.BB020.format(name="number of pairs", value=len(seconds), expected=expected))
+        if truncation and max_length is None:
+            raise ValueError(Errors.BB020.format(name="max_length", value=None, expected="a number with truncation"))
+        encodings = []
+        for first, second in zip(firsts, seconds, strict=True):
+            if truncation and max_length is not None:
+                first, second = self._truncate(first, second, truncation, max_length, add_special_tokens)
+            encodings.append(self.encoding(first, second, add_special_tokens=add_special_tokens))
+        return encodings
+
+    def _truncate(
+        self, first: TextPieces, second: TextPieces | None, truncation: bool | str, max_length: int, special: bool
+    ) -> tuple[TextPieces, TextPieces | None]:
+        added = (ADDED_TO_ONE if second is None else ADDED_TO_TWO) if special else 0
+        strategy = "longest_first" if truncation is True else str(truncation)
+        kept, kept_of_second = lengths_after_truncation(
+            len(first), 0 if second is None else len(second), max_length - added, strategy
+        )
+        return first[:kept], None if second is None else second[:kept_of_second]
+
+    def encoding(
+        self, first: TextPieces, second: TextPieces | None = None, *, add_special_tokens: bool = True
+    ) -> Encoding:
+        """Make a model input of pieces that were computed before.
+
+        first (TextPieces): pieces of the text, or of the question.
+        second (TextPieces | None): pieces of the second text.
+        add_special_tokens (bool): whether to add [CLS] and [SEP].
+        RETURNS (Encoding): ids, pieces, character offsets and masks.
+        """
+        ids = first.ids.tolist()
+        ids_of_second = None if second is None else second.ids.tolist()
+        offsets = [first.offsets] if second is None else [first.offsets, second.offsets]
+        if add_special_tokens:
+            token_type_ids = self.create_token_type_ids_from_sequences(ids, ids_of_second)
+            mask = self.get_special_tokens_mask(ids, ids_of_second)
+            special = np.zeros((1, 2), dtype=np.int32)
+            offsets = [special, *(part for stretch in offsets for part in (stretch, special))]
+            ids = self.build_inputs_with_special_tokens(ids, ids_of_second)
+        else:
+            token_type_ids = [0] * len(ids) + [1] * len(ids_of_second or [])
+            ids = ids + (ids_of_second or [])
+            mask = [0] * len(ids)
+        names = self._processor.pieces
+        pieces = [names[index] for index in ids]
+        return Encoding(ids, pieces, token_type_ids, mask, offsets[0] if len(offsets) == 1 else np.concatenate(offsets))
+
+    def windows(
+        self, question: str | TextPieces, text: str | TextPieces, *, max_length: int, overlap: int | None = None
+    ) -> list[PairWindow]:
+        """Overlapping windows over a long second text, each behind the whole question.
+
+        question (str | TextPieces): the question.
+        text (str | TextPieces): the long text. Give what `text_pieces` made of it to share it between many questions.
+        max_length (int): longest window. Unit: pieces, the question and the three special ones included.
+        overlap (int | None): pieces that neighbouring windows share; None is an eighth of the room for the text.
+        RETURNS (list[PairWindow]): windows in the order of the text.
+        """
+        both = [self.text_pieces([given])[0] if isinstance(given, str) else given for given in (question, text)]
+        ids = {"cls_id": self.cls_token_id, "sep_id": self.sep_token_id}
+        return pair_windows(both[0], both[1], **ids, max_length=max_length, overlap=overlap)
+
+    def pad(
+        self,
+        encodings: Sequence[Encoding | Sequence[int]],
+        *,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+    ) -> "dict[str, torch.Tensor]":
+        """Put inputs of different lengths into one batch, filled up on the right.
+
+        encodings (Sequence[Encoding | Sequence[int]]): encodings, or ids alone.
+        max_length (int | None): fill up to this length instead of the longest input's.
+        pad_to_multiple_of (int | None): round the length up.
+        RETURNS (dict[str, Tensor]): input_ids, attention_mask and token_type_ids. Shape: (batch, length).
+        RAISES ValueError: an input is longer than `max_length`.
+        """
+        return pad_encodings(encodings, self.pad_token_id, max_length=max_length, multiple=pad_to_multiple_of or 1)
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        """The text that pieces spell, as transformers' tokenizer writes it.
+
+        ids (Sequence[int]): a list or an array of ids.
+        skip_special_tokens (bool): whether to leave out the special pieces.
+        RETURNS (str): the text, normalised as the vocabulary has it.
+        """
+        pieces = self.convert_ids_to_tokens([int(index) for index in ids], skip_special_tokens=skip_special_tokens)
+        special = set(self.all_special_tokens)
+        parts: list[str] = []
+        words: list[str] = []
+        for piece in [*pieces, None]:
+            if piece is not None and piece not in special:
+                words.append(piece)
+                continue
+            if words:
+                parts.append(self._processor.decode(words).strip())
+                words = []
+            if piece is not None:
+                parts.append(piece)
+        return re.sub(r" (\[(MASK|SEP)\])", r"\1", " ".join(parts))
+
+
+def _unpickle(cls: type[BigBirdTokenizer], arguments: tuple[Any, ...], options: dict[str, Any]) -> BigBirdTokenizer:
+    return cls(*arguments, **options)

@@ -1,0 +1,126 @@
+"""Special pieces: their ids by name, the vocabulary as a dictionary, and the places they take in an input."""
+
+from collections.abc import Sequence
+from typing import overload
+
+from ..errors import Errors
+
+
+class SpecialPieces:
+    """What a BigBird vocabulary says about its pieces, apart from texts.
+
+    pieces (list[str]): string of each piece, in the order of the ids.
+    tokens (Sequence[str]): names of the unknown, begin, end, padding, separator, mask and class piece.
+    source (str): where the vocabulary comes from, for messages.
+    RAISES ValueError: a special piece is not in the vocabulary.
+    """
+
+    def __init__(self, pieces: list[str], tokens: Sequence[str], source: str) -> None:
+        self._pieces = pieces
+        self._ids = {piece: index for index, piece in enumerate(pieces)}
+        self._tokens = tuple(tokens)
+        missing = [token for token in tokens if token not in self._ids]
+        if missing:
+            raise ValueError(Errors.BB026.format(missing=", ".join(missing), source=source))
+        self.unk_token, self.bos_token, self.eos_token, self.pad_token = self._tokens[:4]
+        self.sep_token, self.mask_token, self.cls_token = self._tokens[4:]
+        ids = [self._ids[token] for token in self._tokens]
+        self.unk_token_id, self.bos_token_id, self.eos_token_id, self.pad_token_id = ids[:4]
+        self.sep_token_id, self.mask_token_id, self.cls_token_id = ids[4:]
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """RETURNS (list[str]): the seven special pieces, each once."""
+        return list(dict.fromkeys(self._tokens))
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """RETURNS (list[int]): their ids."""
+        return [self._ids[token] for token in self.all_special_tokens]
+
+    @property
+    def vocab_size(self) -> int:
+        """RETURNS (int): number of pieces, special ones included."""
+        return len(self._pieces)
+
+    def __len__(self) -> int:
+        return self.vocab_size
+
+    def get_vocab(self) -> dict[str, int]:
+        """RETURNS (dict[str, int]): id of each piece, in the order of the ids."""
+        return dict(self._ids)
+
+    @overload
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...
+    @overload
+    def convert_tokens_to_ids(self, tokens: list[str] | tuple[str, ...]) -> list[int]: ...
+    def convert_tokens_to_ids(self, tokens: str | list[str] | tuple[str, ...]) -> int | list[int]:
+        """Look up pieces by their strings.
+
+        tokens (str | list[str] | tuple[str, ...]): one piece, or several.
+        RETURNS (int | list[int]): the id or the ids; that of `<unk>` for a string that is no piece.
+        """
+        if isinstance(tokens, str):
+            return self._ids.get(tokens, self.unk_token_id)
+        return [self._ids.get(token, self.unk_token_id) for token in tokens]
+
+    @overload
+    def convert_ids_to_tokens(self, ids: int, skip_special_tokens: bool = False) -> str: ...
+    @overload
+    def convert_ids_to_tokens(self, ids: Sequence[int], skip_special_tokens: bool = False) -> list[str]: ...
+    def convert_ids_to_tokens(self, ids: int | Sequence[int], skip_special_tokens: bool = False) -> str | list[str]:
+        """Look up pieces by their ids.
+
+        ids (int | Sequence[int]): one id, or several.
+        skip_special_tokens (bool): whether to leave the seven special pieces out of several.
+        RETURNS (str | list[str]): the piece or the pieces.
+        RAISES ValueError: an id outside the vocabulary.
+        """
+        several = [ids] if isinstance(ids, int) else [int(index) for index in ids]
+        wrong = [index for index in several if not 0 <= index < len(self._pieces)]
+        if wrong:
+            expected = f"ids from 0 to {len(self._pieces) - 1}"
+            raise ValueError(Errors.BB020.format(name="id", value=wrong[0], expected=expected))
+        if isinstance(ids, int):
+            return self._pieces[ids]
+        skipped = set(self.all_special_ids) if skip_special_tokens else set()
+        return [self._pieces[index] for index in several if index not in skipped]
+
+    def build_inputs_with_special_tokens(self, a: list[int], b: list[int] | None = None) -> list[int]:
+        """Add the special pieces: [CLS] a [SEP], or [CLS] a [SEP] b [SEP].
+
+        a (list[int]): ids of the text.
+        b (list[int] | None): ids of the second text.
+        RETURNS (list[int]): ids of the input.
+        """
+        first = [self.cls_token_id, *a, self.sep_token_id]
+        return first if b is None else [*first, *b, self.sep_token_id]
+
+    def get_special_tokens_mask(
+        self, a: list[int], b: list[int] | None = None, already_has_special_tokens: bool = False
+    ) -> list[int]:
+        """Tell special pieces from those of a text.
+
+        a (list[int]): ids of the text, or of the whole input.
+        b (list[int] | None): ids of the second text.
+        already_has_special_tokens (bool): whether `a` is a whole input, in which the special pieces are looked up.
+        RETURNS (list[int]): 1 for a special piece, 0 for another.
+        """
+        if already_has_special_tokens:
+            if b is not None:
+                expected = "None where the first list is a whole input"
+                raise ValueError(Errors.BB020.format(name="b", value=b, expected=expected))
+            special = set(self.all_special_ids)
+            return [int(index in special) for index in a]
+        first = [1, *[0] * len(a), 1]
+        return first if b is None else [*first, *[0] * len(b), 1]
+
+    def create_token_type_ids_from_sequences(self, a: list[int], b: list[int] | None = None) -> list[int]:
+        """Tell the first text from the second.
+
+        a (list[int]): ids of the text.
+        b (list[int] | None): ids of the second text.
+        RETURNS (list[int]): 0 for [CLS] a [SEP], 1 for b [SEP].
+        """
+        first = [0] * (len(a) + 2)
+        return first if b is None else first + [1] * (len(b) + 1)
