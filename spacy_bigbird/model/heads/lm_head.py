@@ -1,0 +1,64 @@
+"""Scores for every piece of the vocabulary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..config import BigBirdConfig
+from ..encoder import BigBirdModel
+from ..initialization import initialize_weights
+from ..layers.linear import Linear
+from ..pretrained import PretrainedModel
+
+
+class LMHead(nn.Module):
+    """From states to scores of all pieces. Works on rows of any number of sequences.
+
+    config (BigBirdConfig): gives the sizes and the activation.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.hidden_size)
+        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.decoder = Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.bias = nn.Parameter(self.decoder.weight.new_zeros(config.vocab_size))
+        self.activation = config.hidden_act
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """rows (Tensor): states. Shape: (..., hidden_size).
+        RETURNS (Tensor): scores. Shape: (..., vocab_size).
+        """
+        # In place, because these are the largest tensors of the whole model.
+        return self.decoder(self.layer_norm(self.dense(rows, self.activation))).add_(self.bias)
+
+
+class LanguageModel(PretrainedModel):
+    """What the models that predict pieces have in common: `bigbird`, `lm_head`, and weights that both share.
+
+    config (BigBirdConfig): the hyper-parameters. Without `tie_word_embeddings` the head has weights of its own.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__(config)
+        self.bigbird = BigBirdModel(config)
+        self.lm_head = LMHead(config)
+        initialize_weights(self.lm_head, config)
+        self.tie_weights()
+        self.register_load_state_dict_post_hook(_tie_again)
+
+    def tie_weights(self) -> None:
+        """Let the head use the word embeddings, unless the configuration says otherwise."""
+        if self.config.tie_word_embeddings:
+            self.lm_head.decoder.weight = self.bigbird.embeddings.word_embeddings.weight
+
+    def _apply(self, fn: Any, recurse: bool = True) -> LanguageModel:
+        super()._apply(fn, recurse)
+        self.tie_weights()
+        return self
+
+
+def _tie_again(module: LanguageModel, incompatible_keys: Any) -> None:
+    module.tie_weights()

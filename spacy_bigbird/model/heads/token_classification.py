@@ -1,0 +1,69 @@
+"""A label for every piece."""
+
+from torch import Tensor, nn
+
+from ..config import BigBirdConfig
+from ..encoder import BigBirdModel
+from ..initialization import initialize_weights
+from ..layers.linear import Linear
+from ..outputs import TokenClassifierOutput
+from ..pretrained import PretrainedModel
+from .losses import cross_entropy
+from .pieces import on_pieces, without_padding
+
+
+class BigBirdForTokenClassification(PretrainedModel):
+    """BigBird with a linear layer that scores labels of pieces.
+
+    config (BigBirdConfig): the hyper-parameters; `num_labels` labels.
+
+    On packed sequences: `score(bigbird.forward_packed(...))`.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__(config)
+        self.bigbird = BigBirdModel(config)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.classifier = Linear(config.hidden_size, len(config.id2label))
+        initialize_weights(self.classifier, config)
+
+    def score(self, rows: Tensor) -> Tensor:
+        """rows (Tensor): states. Shape: (..., hidden_size).
+        RETURNS (Tensor): scores of the labels. Shape: (..., num_labels).
+        """
+        return self.classifier(self.dropout(rows))
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+    ) -> TokenClassifierOutput:
+        """Score the labels of every piece. Arguments not named here are BigBirdModel's.
+
+        labels (Tensor | None): numbers of the right labels; -100 does not count, and neither does padding.
+            Shape: (batch, seq).
+        RETURNS (TokenClassifierOutput): the scores, and the loss where labels were given.
+        RAISES ValueError: for labels of another shape or that do not exist.
+        """
+        outputs = self.bigbird(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            head_mask,
+            inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        logits = on_pieces(self.score, outputs.last_hidden_state, attention_mask)
+        loss = None if labels is None else cross_entropy(logits, without_padding(labels, attention_mask))
+        return TokenClassifierOutput(
+            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
+        )
