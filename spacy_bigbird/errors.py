@@ -99,7 +99,7 @@ class Errors(metaclass=_WithCodes):
         'Component {reader!r} reads vectors of {encoder!r} that were already dropped, because keep_vectors = "none" '
         'and all components known to listen have read them. Set keep_vectors = "float16" or "float32".'
     )
-    BB135 = "spacy-bigbird.BigBirdModel.v1: {name} = {value!r} is not allowed. Expected {expected}."
+    BB135 = "The encoder's setting {name} = {value!r} is not allowed. Expected {expected}."
     BB136 = (
         "spacy-bigbird.BigBirdModel.v1: transformer_config sets {field} = {value!r}, but the weights were made for "
         "{found!r}. Beside given weights only fields such as dropouts and random_pattern may be changed; train from "
@@ -133,6 +133,11 @@ class Errors(metaclass=_WithCodes):
         "Questions are a list of strings or of dictionaries with the text under 'question'. Got {value!r}. "
         "Set for example doc._.questions = ['Who signs?']."
     )
+    BB241 = (
+        "Component {name!r}: encoder_from = {given!r} is not in the pipeline, which has {found}. Give the name of a component "
+        "with a BigBird encoder, or the folder of a saved encoder as `name` of the component's model."
+    )
+    BB242 = "Unknown settings: {unknown}. Expected some of {known}."
 
     # Training, readers and the command line: BB300-BB379
     BB310 = "{reader}: nothing to read at path = {path!r}. Expected a file, or a folder with files of its format."
@@ -143,12 +148,28 @@ class Errors(metaclass=_WithCodes):
         "readers SquadCorpus.v1 and QuestionCorpus.v1 do, and check that the component is not disabled."
     )
     BB313 = "span_qa_scorer: version = {version!r}. Expected '1.1' or '2.0', the SQuAD evaluation that is meant."
+    BB314 = "{questions} questions and {contexts} contexts. Give one context for all, or one for each question."
+    BB315 = (
+        "The pipeline has no `bigbird_span_qa` component that is enabled, only {found}. Train one, or import a checkpoint "
+        "with `python -m spacy bigbird import CHECKPOINT OUTPUT --task qa`."
+    )
+    BB316 = "No question was given. Ask with -q \"...\", once per question, or with --questions FILE."
+    BB317 = "{path!s} cannot be read as text: {reason}. Expected text files in UTF-8, or folders with .txt files."
+
+    # Before training, batches: BB380-BB399
+    BB380 = "spacy-bigbird.batch_by_pieces.v1: {name} = {value!r} is not allowed. Expected {expected}."
 
 
 class Warnings(metaclass=_WithCodes):
     """Messages of warnings. Fill in with `.format(...)`. Codes BW001 and up, in the same ranges as the errors."""
 
     BW050 = "{model}: weights and model do not match. Missing ones are new and need training. {report}"
+
+    # Heads in a spaCy pipeline: BW200-BW279
+    BW240 = (
+        "The question {question!r} has {pieces} pieces; only the first {limit} were read, so that half of the model's "
+        "length is left for the document."
+    )
 
     # Training, readers and the command line: BW300-BW379
     BW310 = (
@@ -159,7 +180,8 @@ class Warnings(metaclass=_WithCodes):
     # The encoder in a spaCy pipeline: BW130-BW189
     BW130 = (
         "Component {reader!r} found no vectors of {encoder!r} on its documents and goes on with zeros: its predictions "
-        "mean nothing. Enable {encoder!r} and run it before {reader!r}."
+        "mean nothing. Enable {encoder!r} and run it before {reader!r}; in training, list it in annotating_components "
+        "where {reader!r} is there too."
     )
     BW132 = (
         "A gradient for {encoder!r} came after its backward pass and is lost. Let every component that is updated run "

@@ -1,0 +1,121 @@
+"""Batches for training on long documents: bounded by pieces, and no document is ever left out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..errors import Errors
+from ..tokenizer.sentencepiece import BigBirdTokenizer
+
+# English text has 4.3 to 4.8 characters per piece of the released vocabulary; fewer where there are many numbers.
+CHARACTERS_PER_PIECE = 4.0
+SPECIAL_PIECES = 2
+
+
+def make_piece_batcher(
+    size: Any,
+    vocab_file: str | None = None,
+    characters_per_piece: float = CHARACTERS_PER_PIECE,
+    get_length: Callable[[Any], int] | None = None,
+) -> "PieceBatcher":
+    """Registered as `spacy-bigbird.batch_by_pieces.v1`, for `[training.batcher]`.
+
+    size (int | Iterable[int]): most pieces in a batch, or a schedule of them such as `compounding.v1`, from which each
+        batch takes the next; after its end the last one stays. A document that is longer is a batch of its own.
+    vocab_file (str | None): a SentencePiece model to count pieces with. None estimates them, which costs nothing: one
+        piece per `characters_per_piece`, and at least one per token.
+    characters_per_piece (float): for the estimate. The default is on the safe side for English.
+    get_length (Callable[[Example], int] | None): counts pieces itself, in place of both.
+    RETURNS (PieceBatcher): the batcher.
+    """
+    return PieceBatcher(size, vocab_file, characters_per_piece, get_length)
+
+
+class PieceBatcher:
+    """Puts documents into batches of about the same number of pieces, in their order; all of them.
+
+    How much the encoder holds at a time is `max_batch_pieces`, whatever the batch; this bounds what one update
+    learns from. A document with questions counts once for each of them, as it is encoded once for each.
+    """
+
+    def __init__(
+        self,
+        size: Any,
+        vocab_file: str | None = None,
+        characters_per_piece: float = CHARACTERS_PER_PIECE,
+        get_length: Callable[[Any], int] | None = None,
+    ) -> None:
+        if not characters_per_piece > 0:
+            expected = "a number above 0, about 4 for English"
+            raise ValueError(_not_allowed("characters_per_piece", characters_per_piece, expected))
+        self._sizes = iter(size if isinstance(size, Iterable) else [size])
+        self._size: int | None = None
+        self._next_size()
+        self._characters_per_piece = characters_per_piece
+        self._tokenizer = None if vocab_file is None else BigBirdTokenizer(vocab_file, map_whitespace=True)
+        self._get_length = get_length or self.count_pieces
+
+    def __call__(self, items: Iterable[Any]) -> Iterator[list[Any]]:
+        """Batch examples or documents.
+
+        items (Iterable[Example | Doc]): what to batch.
+        YIELDS (list[Example | Doc]): one or more of them.
+        """
+        batch: list[Any] = []
+        total = 0
+        size = self._size
+        assert size is not None
+        for item in items:
+            length = self._get_length(item)
+            if batch and total + length > size:
+                yield batch
+                batch, total, size = [], 0, self._next_size()
+            batch.append(item)
+            total += length
+        if batch:
+            yield batch
+            self._next_size()
+
+    def count_pieces(self, item: Example | Doc) -> int:
+        """Count or estimate the pieces that an encoder gets for a document.
+
+        item (Example | Doc): a document, or an example, whose predicted side is looked at.
+        RETURNS (int): pieces of the document and of its special pieces, as often as it is encoded.
+        """
+        doc = item.predicted if isinstance(item, Example) else item
+        if self._tokenizer is not None:
+            (ids,) = self._tokenizer.text_ids([doc.text], num_threads=1)
+            pieces = len(ids)
+        else:
+            characters = doc[-1].idx + len(doc[-1]) if len(doc) else 0
+            pieces = max(len(doc), round(characters / self._characters_per_piece))
+        return (pieces + SPECIAL_PIECES) * times_encoded(doc)
+
+    def _next_size(self) -> int:
+        """Take the next size of the schedule; where it has ended, the last one stays."""
+        size = next(self._sizes, self._size)
+        if size is None or isinstance(size, bool) or not isinstance(size, int | float) or size < 1:
+            expected = "a number of pieces of at least 1, or a schedule of them"
+            raise ValueError(_not_allowed("size", size, expected))
+        self._size = int(size)
+        return self._size
+
+
+def times_encoded(doc: Doc) -> int:
+    """How often a document goes through the encoder: once for each question, and once for each option of a choice.
+
+    doc (Doc): the document.
+    RETURNS (int): 1 where nothing is asked.
+    """
+    times = 0
+    if Doc.has_extension("questions") and isinstance(doc._.questions, list | tuple):
+        times += len(doc._.questions)
+    if Doc.has_extension("choices") and isinstance(doc._.choices, list | tuple):
+        times += sum(len(choice.get("options") or ()) for choice in doc._.choices if isinstance(choice, dict))
+    return max(times, 1)
+
+
+def _not_allowed(name: str, value: Any, expected: str) -> str:
+    return Errors.BB380.format(name=name, value=value, expected=expected)
