@@ -129,6 +129,8 @@ class Errors(metaclass=_WithCodes):
 
     # Heads in a spaCy pipeline: BB200-BB279
     BB200 = "{name} = {value!r} is not allowed. Expected {expected}."
+    BB201 = "Component {name!r} predicts nothing on the annotated parts of {number} examples: train first, or give more."
+    BB202 = "Component {name!r} has no labels or no weights yet. Call nlp.initialize, or load a trained pipeline."
     BB240 = (
         "Questions are a list of strings or of dictionaries with the text under 'question'. Got {value!r}. "
         "Set for example doc._.questions = ['Who signs?']."
@@ -195,3 +197,10 @@ class Warnings(metaclass=_WithCodes):
         "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
         '{truncated} were cut off, because on_oversize = "truncate". "window" encodes everything.'
     )
+
+    # Heads in a spaCy pipeline: BW200-BW279
+    BW200 = (
+        "Component {name!r}: {lost} of {total} annotated entities do not match the tokens of the predicted documents and "
+        "are not learned. `python -m spacy debug data` lists them; let the annotation begin and end at tokens."
+    )
+    BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}: nothing is learned from it."

@@ -5,7 +5,7 @@ go of vectors that everybody has read.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,15 +25,22 @@ class Link:
     """Between a listener and its encoder; by name only, so that a pickled head does not carry the encoder.
 
     reader (str): name of the component that the listener is part of.
+    number (int): which of the component's listeners it is.
     encoder (str): name of the encoder.
     sample (tuple[int, ...] | None): identity of the documents on which the reader last tried its layers.
     has_warned (bool): whether missing vectors were reported.
     """
 
     reader: str
+    number: int
     encoder: str
     sample: tuple[int, ...] | None = None
     has_warned: bool = False
+
+    @property
+    def key(self) -> str:
+        """What this listener is called in `BigBirdData.waiting`."""
+        return f"{self.reader}/{self.number}"
 
 
 def batch_identity(docs: list[Doc]) -> tuple[int, ...]:
@@ -45,16 +52,23 @@ def batch_identity(docs: list[Doc]) -> tuple[int, ...]:
     return tuple(hash(numpy.asarray(doc.to_array("ORTH")).tobytes()) for doc in docs)
 
 
-def link(listener: Any, reader: str, encoder: str) -> None:
+def link(listener: Any, reader: str, number: int, encoder: str) -> None:
     """Let a listener report to the encoder that feeds it.
 
     listener (TransformerListener): the node inside the reading component.
     reader (str): name of the reading component.
+    number (int): which of the component's listeners it is.
     encoder (str): name of the encoder.
     """
     previous = getattr(listener, "link", None)
-    listener.link = Link(reader, encoder, previous.sample, previous.has_warned) if previous else Link(reader, encoder)
+    remembered = (previous.sample, previous.has_warned) if previous else ()
+    listener.link = Link(reader, number, encoder, *remembered)
     listener.replace_callbacks(linked_forward, init=linked_init)
+
+
+def listener_keys(listeners: Iterable[Any]) -> set[str]:
+    """RETURNS (set[str]): what linked listeners are called in `BigBirdData.waiting`."""
+    return {listener.link.key for listener in listeners}
 
 
 def linked_init(model: Any, X: list[Doc] | None = None, Y: Any = None) -> None:
@@ -79,8 +93,8 @@ def linked_forward(model: Any, docs: list[Doc], is_train: bool) -> tuple[list[Tr
     if not is_train:
         for doc in docs:
             data = doc._.trf_data
-            if isinstance(data, BigBirdData) and model.link.reader in data.waiting:
-                data.waiting.discard(model.link.reader)
+            if isinstance(data, BigBirdData) and model.link.key in data.waiting:
+                data.waiting.discard(model.link.key)
                 if not data.waiting:
                     release(doc)
     return outputs, _no_backprop

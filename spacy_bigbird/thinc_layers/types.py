@@ -42,11 +42,13 @@ class PackedPieces:
     ids (Ints1d): piece ids of all sequences, [CLS] and [SEP] included. Shape: (total_pieces,).
     lengths (Sequence[int]): pieces of each sequence, special ones included; they sum to total_pieces.
     token_type_ids (Ints1d | None): 0 or 1 per piece, None for zeros. Shape: (total_pieces,).
+    recompute (bool): in training, forget the activations and compute them again in the backward pass.
     """
 
     ids: Ints1d
     lengths: Sequence[int]
     token_type_ids: Ints1d | None = None
+    recompute: bool = False
 
 
 @dataclass
@@ -54,7 +56,7 @@ class BigBirdData(TransformerData):
     """`doc._.trf_data`: what spaCy-transformers' listeners read, and who has still to read it.
 
     encoder (str): name of the component that wrote it.
-    waiting (set[str]): components that will read the vectors; the last one lets them go.
+    waiting (set[str]): listeners that will read the vectors; the last one lets them go.
     keep_vectors (str): what then remains: "float32", "float16" or "none".
     stats (dict[str, int]): pieces, windows, unknown_pieces and truncated_pieces of the document.
     """

@@ -1,0 +1,123 @@
+"""Architectures around the encoder. They build, and load nothing: weights come with `initialize` or from disk."""
+
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.util import SimpleFrozenDict
+from spacy_transformers.layers import split_trf_batch, trfs2arrays
+from thinc.api import Model, chain
+from thinc.types import Floats2d, Ragged
+
+from ..thinc_layers.document_encoder import document_encoder
+from ..thinc_layers.encoder_wrapper import build_encoder
+from ..thinc_layers.listener import piece_listener, piece_rows
+from ..thinc_layers.pooling import allow_empty_tokens
+from ..thinc_layers.settings import EncoderSettings
+from ..thinc_layers.types import BigBirdBatch, PieceRows
+from ..thinc_layers.windows import with_windows
+
+NO_OVERRIDES: dict[str, Any] = SimpleFrozenDict()
+UNSHARED = "spacy-bigbird.BigBirdTok2Vec.v1"
+
+
+def build_bigbird_model_v1(
+    name: str | None = None,
+    vocab_file: str | None = None,
+    transformer_config: dict[str, Any] = NO_OVERRIDES,
+    overlap: int | None = None,
+    on_oversize: str = "window",
+    max_batch_pieces: int = 16384,
+    precision: str = "fp32",
+    mixed_precision: bool = False,
+    gradient_checkpointing: bool = False,
+    freeze_layers: int = 0,
+    layer_learning_rate_decay: float = 1.0,
+    map_whitespace: bool = True,
+    save_as: str = "float32",
+) -> Model[list[Doc], BigBirdBatch]:
+    """The encoder that components share: [components.bigbird.model], also inside the stock `transformer` factory.
+
+    name (str | None): directory or hub name of a checkpoint. Read once, at `initialize`; a saved pipeline needs
+        neither it nor a network.
+    vocab_file (str | None): without `name`: path of a spiece.model, to train from scratch with.
+    transformer_config (dict): fields of BigBirdConfig. Beside `name` only those that leave the weights' shapes alone
+        (random_pattern, full_attention_up_to, dropouts ...); others are an error.
+    overlap (int | None): pieces that neighbouring windows of a document beyond the encoder's maximum length share;
+        below half of a window. None is an eighth of it.
+    on_oversize (str): what to do with such a document: "window" (encode all of it), "error" or "truncate" (with a
+        warning and a count in `doc._.bigbird_stats`).
+    max_batch_pieces (int): pieces in the encoder at one time, in prediction and training; one window is always
+        allowed. It bounds memory and does not change results.
+    precision (str): "fp32" or "bf16" in prediction.
+    mixed_precision (bool): bf16 autocast in training, on CPU and GPU; needs no gradient scaler.
+    gradient_checkpointing (bool): compute each layer again in the backward pass instead of keeping its activations.
+    freeze_layers (int): embeddings and this many of the lowest layers are not trained and cost no backward pass.
+    layer_learning_rate_decay (float): each layer learns with this factor of the rate of the layer above it.
+    map_whitespace (bool): every run of white space is one space to the encoder, as in pre-training.
+    save_as (str): type of the saved weights: "float32", or "float16" for half the size and rounded weights.
+    RETURNS (Model[list[Doc], BigBirdBatch]): the encoder, without weights yet.
+    RAISES ValueError: a setting is not allowed.
+    """
+    settings = EncoderSettings(
+        name=None if name is None else str(name),
+        vocab_file=None if vocab_file is None else str(vocab_file),
+        transformer_config=dict(transformer_config),
+        overlap=overlap,
+        on_oversize=on_oversize,
+        max_batch_pieces=max_batch_pieces,
+        precision=precision,
+        mixed_precision=mixed_precision,
+        gradient_checkpointing=gradient_checkpointing,
+        freeze_layers=freeze_layers,
+        layer_learning_rate_decay=layer_learning_rate_decay,
+        map_whitespace=map_whitespace,
+        save_as=save_as,
+    )
+    attrs = {"replace_listener": replace_listener, "replace_listener_cfg": replace_listener_cfg}
+    return document_encoder(with_windows(build_encoder(settings)), attrs)
+
+
+def build_bigbird_tok2vec_v1(
+    encoder: Model[list[Doc], BigBirdBatch],
+    pooling: Model[Ragged, Floats2d] | None,
+    grad_factor: float = 1.0,
+) -> Model:
+    """An encoder of a component's own: [components.HEAD.model.tok2vec] of any component.
+
+    encoder (Model[list[Doc], BigBirdBatch]): a block with `spacy-bigbird.BigBirdModel.v1`.
+    pooling (Model[Ragged, Floats2d] | None): a token's vector from those of its pieces, e.g. reduce_mean.v1. None
+        gives whole documents, for heads that take `spacy-bigbird.PieceListener.v1`.
+    grad_factor (float): the head's gradient is multiplied by it before it reaches the encoder.
+    RETURNS (Model[list[Doc], list[Floats2d] | list[PieceRows]]): from documents to token vectors or to PieceRows.
+    """
+    if pooling is None:
+        return chain(replace_listener(encoder), piece_rows(grad_factor))
+    allow_empty_tokens(pooling)
+    return chain(replace_listener(encoder), trfs2arrays(pooling, grad_factor))
+
+
+def build_piece_listener_v1(upstream: str = "*", grad_factor: float = 1.0) -> Model[list[Doc], list[PieceRows]]:
+    """Whole documents from a shared encoder, for heads that need [CLS] or pieces: [components.HEAD.model.tok2vec].
+
+    upstream (str): name of the encoder's component, or "*" for any.
+    grad_factor (float): the head's gradient is multiplied by it before it reaches the encoder.
+    RETURNS (Model[list[Doc], list[PieceRows]]): the listener.
+    """
+    return piece_listener(upstream, grad_factor)
+
+
+def replace_listener(model: Model[list[Doc], BigBirdBatch]) -> Model:
+    """What spaCy puts in a listener's place: a copy of the encoder that gives what the listener gave."""
+    split: Model = split_trf_batch()
+    return chain(model, split)
+
+
+def replace_listener_cfg(encoder_config: dict[str, Any], listener_config: dict[str, Any]) -> dict[str, Any]:
+    """The config section that builds what `replace_listener` put there together with the listener's own layers.
+
+    encoder_config (dict): the shared encoder's model section.
+    listener_config (dict): the listener's section.
+    RETURNS (dict): a section for `spacy-bigbird.BigBirdTok2Vec.v1`.
+    """
+    pooling, grad_factor = listener_config.get("pooling"), listener_config.get("grad_factor", 1.0)
+    return {"@architectures": UNSHARED, "encoder": dict(encoder_config), "pooling": pooling, "grad_factor": grad_factor}

@@ -1,0 +1,318 @@
+"""The `bigbird` component: one encoder for all components that listen to it, for documents of any length."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline.pipe import deserialize_config
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from spacy_transformers import Transformer
+from spacy_transformers.annotation_setters import null_annotation_setter
+from spacy_transformers.layers import TransformerListener
+from thinc.api import Config, Model, Optimizer
+
+from ..errors import Errors, Warnings
+from ..thinc_layers.encoder_wrapper import get_shim, set_width
+from ..thinc_layers.linking import batch_identity, link, listener_keys, release
+from ..thinc_layers.pooling import allow_empty_tokens
+from ..thinc_layers.types import BigBirdBatch
+from ..thinc_layers.windows import group_by_pieces
+from .extensions import install_extensions
+from .pending import PendingBatch
+
+DEFAULT_CONFIG_STR = """
+[bigbird]
+keep_vectors = "float32"
+
+[bigbird.set_extra_annotations]
+@annotation_setters = "spacy-transformers.null_annotation_setter.v1"
+
+[bigbird.model]
+@architectures = "spacy-bigbird.BigBirdModel.v1"
+name = null
+vocab_file = null
+transformer_config = {}
+overlap = null
+on_oversize = "window"
+max_batch_pieces = 16384
+precision = "fp32"
+mixed_precision = false
+gradient_checkpointing = false
+freeze_layers = 0
+layer_learning_rate_decay = 1.0
+map_whitespace = true
+save_as = "float32"
+"""
+DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)
+KEEP_VECTORS = ("float32", "float16", "none")
+LARGE_BATCH_BYTES = 2 * 1024**3
+
+
+@Language.factory(
+    "bigbird", assigns=["doc._.trf_data", "doc._.bigbird_stats"], default_config=DEFAULT_CONFIG["bigbird"]
+)
+def make_bigbird(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], BigBirdBatch],
+    set_extra_annotations: Callable[[list[Doc], BigBirdBatch], None],
+    keep_vectors: str,
+) -> "BigBird":
+    """Construct the component; nothing is loaded.
+
+    model (Model[list[Doc], BigBirdBatch]): the encoder, usually spacy-bigbird.BigBirdModel.v1.
+    set_extra_annotations (Callable): called with documents and batch after `doc._.trf_data` is set.
+    keep_vectors (str): what stays in `doc._.trf_data` at the end of the pipeline: "float32", "float16" or "none".
+    """
+    return BigBird(nlp.vocab, model, set_extra_annotations, name=name, keep_vectors=keep_vectors)
+
+
+class BigBird(Transformer):
+    """A shared encoder for whole documents. Components listen to it with spacy-transformers.TransformerListener.v1 or
+    spacy-bigbird.PieceListener.v1.
+
+    vocab (Vocab): the pipeline's vocabulary.
+    model (Model[list[Doc], BigBirdBatch]): the encoder.
+    set_extra_annotations (Callable): called with documents and batch after `doc._.trf_data` is set.
+    name (str): the component's name.
+    keep_vectors (str): what stays in `doc._.trf_data` after the last listening component: "float32", "float16" (half
+        the size) or "none".
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        set_extra_annotations: Callable = null_annotation_setter,
+        *,
+        name: str = "bigbird",
+        keep_vectors: str = "float32",
+    ) -> None:
+        if keep_vectors not in KEEP_VECTORS:
+            expected = " or ".join(f'"{value}"' for value in KEEP_VECTORS)
+            raise ValueError(Errors.BB135.format(name="keep_vectors", value=keep_vectors, expected=expected))
+        self.shim = get_shim(model)
+        super().__init__(vocab, model, set_extra_annotations, name=name)
+        # Nothing in `cfg`: it is saved, and would win over the config when the pipeline is loaded.
+        self.cfg: dict[str, Any] = {}
+        self.keep_vectors = keep_vectors
+        self._disabled_readers: set[str] = set()
+        self._pending: PendingBatch | None = None
+        self._has_gradient = False
+        self._has_warned = False
+        install_extensions()
+
+    @property
+    def hide_labels(self) -> bool:
+        return True
+
+    # Listeners
+
+    def add_listener(self, listener: TransformerListener, component_name: str) -> None:
+        super().add_listener(listener, component_name)
+        link(listener, component_name, self.listener_map[component_name].index(listener), self.name)
+
+    def find_listeners(self, component: Any) -> None:
+        super().find_listeners(component)
+        if getattr(component, "name", None) in self.listener_map:
+            allow_empty_tokens(component.model)
+
+    def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
+        """Load the weights where there are none yet, and find the components that listen.
+
+        get_examples (Callable[[], Iterable[Example]]): not needed by the encoder.
+        nlp (Language | None): the pipeline.
+        RAISES ValueError: the config names no weights, or a component listens to an encoder that is not there.
+        """
+        validate_get_examples(get_examples, "BigBird.initialize")
+        self.model.initialize()
+        if nlp is None:
+            return
+        position = [pipe is self for _, pipe in nlp.components].index(True)
+        for number, (name, component) in enumerate(nlp.components):
+            self._check_upstream(nlp, number)
+            if number > position:
+                self.find_listeners(component)
+                # spaCy forgets disabled (frozen) components here; they will want the vectors all the same.
+                if name in nlp.disabled:
+                    self._disabled_readers |= listener_keys(self.listener_map.get(name, []))
+
+    def _check_upstream(self, nlp: Language, number: int) -> None:
+        name, component = nlp.components[number]
+        encoders = [other for other, pipe in nlp.components[:number] if isinstance(pipe, Transformer)]
+        model = getattr(component, "model", None)
+        for node in model.walk() if isinstance(model, Model) else []:
+            if isinstance(node, TransformerListener) and node.upstream_name not in ("*", *encoders):
+                found = ", ".join(encoders) or "none"
+                raise ValueError(Errors.BB142.format(reader=name, upstream=node.upstream_name, found=found))
+
+    # Prediction
+
+    def predict(self, docs: Iterable[Doc]) -> Any:
+        """Encode documents without changing them.
+
+        docs (Iterable[Doc]): the documents.
+        RETURNS (BigBirdBatch): their data, also for documents without tokens.
+        """
+        self._backprop_pending()
+        return self.model.predict(list(docs))
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: Any) -> None:
+        """Write `doc._.trf_data` and `doc._.bigbird_stats`.
+
+        docs (Iterable[Doc]): the documents.
+        predictions (BigBirdBatch): what `predict` gave for them.
+        """
+        docs = list(docs)
+        readers = listener_keys(self.listeners) | self._disabled_readers
+        for doc, data in zip(docs, predictions.doc_data, strict=True):
+            data.encoder, data.keep_vectors, data.waiting = self.name, self.keep_vectors, set(readers)
+            doc._.trf_data, doc._.bigbird_stats = data, data.stats
+        self.set_extra_annotations(docs, predictions)
+        if not readers:
+            for doc in docs:
+                release(doc)
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Encode a stream of documents, lazily and in order.
+
+        stream (Iterable[Doc]): the documents.
+        batch_size (int): documents to read ahead.
+        YIELDS (Doc): the documents. One that fails alone goes to the error handler, its neighbours go on.
+        """
+        install_extensions()
+        for docs in util.minibatch(stream, batch_size):
+            docs, pieces = list(docs), 0
+            for part in group_by_pieces([len(doc) + 2 for doc in docs], self.shim.settings.max_batch_pieces):
+                encoded = self._annotate(docs[part])
+                pieces += sum(doc._.bigbird_stats["pieces"] for doc in encoded)
+                yield from encoded
+            self._warn_of_size(len(docs), pieces)
+
+    def _annotate(self, docs: list[Doc]) -> list[Doc]:
+        try:
+            self.set_annotations(docs, self.predict(docs))
+            return docs
+        except Exception as error:
+            if len(docs) == 1:
+                self.get_error_handler()(self.name, self, docs, error)
+                return []
+        return [doc for one in docs for doc in self._annotate([one])]
+
+    def _warn_of_size(self, number: int, pieces: int) -> None:
+        size = pieces * self.shim.config.hidden_size * 4 if pieces else 0
+        if size > LARGE_BATCH_BYTES and number > 1 and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(Warnings.BW133.format(encoder=self.name, number=number, size=size / 1024**3), stacklevel=3)
+
+    # Training
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Encode a batch for the components that listen. The backward pass runs when all of them have answered, or in
+        `finish_update` with what has arrived, so that a frozen or disabled component keeps nobody from learning.
+
+        examples (Iterable[Example]): the batch; only `predicted` is used.
+        drop (float): not used; the dropout rates stand in `transformer_config`.
+        sgd (Optimizer | None): takes a step as soon as the backward pass has run.
+        losses (dict[str, float] | None): gets the squared gradient under the component's name.
+        RETURNS (dict[str, float]): the losses.
+        """
+        examples = list(examples)
+        validate_examples(examples, "BigBird.update")
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        self._backprop_pending()
+        self._pending = None
+        docs = [example.predicted for example in examples]
+        if not docs or not self.listeners:
+            return losses
+        batch: Any
+        batch, backprop = self.model.begin_update(docs)
+        for data in batch.doc_data:
+            data.encoder = self.name
+        self._pending = pending = PendingBatch(
+            batch, backprop, len(self.listeners), self._backprop_pending, losses=losses, name=self.name
+        )
+        pending.optimizer = sgd or None
+        identity = batch_identity(docs)
+        for listener in self.listeners:
+            listener.receive(identity, batch.doc_data, pending.receive)
+        return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Step with the gradient that has arrived; where none has yet, step as soon as it has.
+
+        sgd (Optimizer): the optimizer.
+        """
+        self._backprop_pending()
+        if self._has_gradient:
+            self.model.finish_update(sgd)
+            self._has_gradient = False
+        elif self._pending is not None:
+            self._pending.optimizer = sgd
+
+    def _backprop_pending(self) -> None:
+        pending = self._pending
+        if pending is None or pending.gradient is None:
+            return
+        self._pending = None
+        pending.run()
+        self._has_gradient = True
+        for listener in self.listeners:
+            # Who never answered (frozen components) lets the batch go too.
+            if listener._backprop == pending.receive:
+                listener.receive(None, None, None)
+        if pending.optimizer is not None:
+            self.finish_update(pending.optimizer)
+
+    # Saving
+
+    def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
+        self._backprop_pending()
+        return super().to_bytes(exclude=exclude)
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write config.json, model.safetensors and spiece.model, which transformers reads too, beside spaCy's files.
+
+        path (str | Path): the component's folder.
+        exclude (Iterable[str]): "cfg", "vocab" or "model".
+        """
+        self._backprop_pending()
+        writers = {
+            "cfg": lambda file: srsly.write_json(file, self.cfg),
+            "vocab": lambda folder: self.vocab.to_disk(folder),
+            "model": lambda file: self.shim.to_folder(file.parent),
+        }
+        util.to_disk(util.ensure_path(path), writers, exclude)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "BigBird":
+        """Read what `to_disk` wrote.
+
+        path (str | Path): the component's folder.
+        exclude (Iterable[str]): "cfg", "vocab" or "model".
+        RETURNS (BigBird): the component.
+        """
+        readers: dict[str, Callable] = {
+            "vocab": lambda folder: self.vocab.from_disk(folder),
+            "cfg": lambda file: self.cfg.update(deserialize_config(file)),
+            "model": self._read_model,
+        }
+        util.from_disk(util.ensure_path(path), readers, exclude)
+        return self
+
+    def _read_model(self, file: Path) -> None:
+        self.shim.from_folder(file.parent)
+        set_width(self.model)

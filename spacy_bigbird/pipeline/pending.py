@@ -1,0 +1,78 @@
+"""The backward pass of one batch, put off until all heads that will answer have answered."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from spacy_transformers.data_classes import TransformerData
+from thinc.api import Optimizer
+
+from ..errors import Warnings
+from ..thinc_layers.types import BigBirdBatch
+
+
+class PendingBatch:
+    """Collects the gradients that the heads send for one batch.
+
+    batch (BigBirdBatch | None): what the heads were given.
+    backprop (Callable | None): the encoder's backward pass.
+    num_waiting (int): listeners that have not answered yet.
+    on_complete (Callable[[], None] | None): called when the last one has.
+    losses (dict[str, float]): where to add the squared gradient, as spaCy reports an encoder's loss.
+    name (str): the encoder's name in it.
+    """
+
+    def __init__(
+        self,
+        batch: BigBirdBatch | None = None,
+        backprop: Callable[[BigBirdBatch], Any] | None = None,
+        num_waiting: int = 0,
+        on_complete: Callable[[], None] | None = None,
+        losses: dict[str, float] | None = None,
+        name: str = "",
+    ) -> None:
+        self.batch = batch
+        self.backprop = backprop
+        self.num_waiting = num_waiting
+        self.on_complete = on_complete
+        self.losses = {} if losses is None else losses
+        self.name = name
+        self.gradient: list[list[Any]] | None = None
+        self.optimizer: Optimizer | None = None
+
+    def receive(self, d_trf_datas: list[TransformerData]) -> list:
+        """Add one head's gradient; every listener calls this.
+
+        d_trf_datas (list[TransformerData]): per document the gradient of its data.
+        RETURNS (list): nothing; spaCy's protocol wants a list.
+        """
+        if self.batch is None:
+            warnings.warn(Warnings.BW132.format(encoder=self.name), stacklevel=2)
+            return []
+        given = [[d_data.model_output[key] for key in d_data.model_output] for d_data in d_trf_datas]
+        squares = sum((array**2).sum() for arrays in given for array in arrays)
+        self.losses[self.name] = self.losses.get(self.name, 0.0) + float(squares)
+        if self.gradient is None:
+            self.gradient = given
+        else:
+            self.gradient = [_add(*both) for both in zip(self.gradient, given, strict=True)]
+        self.num_waiting -= 1
+        if self.num_waiting == 0 and self.on_complete is not None:
+            self.on_complete()
+        return []
+
+    def run(self) -> None:
+        """Run the encoder's backward pass with what has arrived, and let go of the batch."""
+        if self.batch is not None and self.backprop is not None and self.gradient is not None:
+            self.backprop(self.batch.unsplit_by_doc(self.gradient))
+        self.batch = self.backprop = self.gradient = self.on_complete = None
+
+    def __reduce__(self) -> tuple:
+        """A copy belongs to another pipeline: it has nothing to propagate back."""
+        return PendingBatch, ()
+
+
+def _add(first: list[Any], second: list[Any]) -> list[Any]:
+    """Add the arrays that both have; what only one has (the [CLS] of further windows) stays as it is."""
+    longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
+    return [first[i] + second[i] for i in range(len(shorter))] + longer[len(shorter) :]

@@ -1,0 +1,134 @@
+"""An encoder and its tokenizer: from a checkpoint or from scratch, to and from a folder, to and from bytes."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from ..errors import Errors
+from ..model.config import BigBirdConfig
+from ..model.encoder import BigBirdModel
+from ..tokenizer.sentencepiece import BigBirdTokenizer
+from .settings import EncoderSettings
+
+
+@dataclass
+class Checkpoint:
+    """What an encoder needs to run. A subclass holds a model with a head.
+
+    module (PretrainedModel): the encoder, without a pooler, which no component with a shared encoder uses.
+    tokenizer (BigBirdTokenizer): its vocabulary.
+    """
+
+    model_class: ClassVar[type[Any]] = BigBirdModel
+    model_arguments: ClassVar[dict[str, Any]] = {"add_pooling_layer": False}
+
+    module: Any
+    tokenizer: BigBirdTokenizer
+
+    @property
+    def encoder(self) -> BigBirdModel:
+        """The encoder, without a head."""
+        prefix = self.module.base_model_prefix
+        return getattr(self.module, prefix) if prefix else self.module
+
+    @classmethod
+    def load(cls, settings: EncoderSettings) -> "Checkpoint":
+        """Read a checkpoint from disk or the hub, or make one with random weights.
+
+        settings (EncoderSettings): `name`, or `vocab_file` and `transformer_config`.
+        RETURNS (Checkpoint): weights in fp32 on the CPU.
+        RAISES ValueError: the settings name nothing, or do not fit what they name.
+        """
+        if settings.name is not None:
+            tokenizer = BigBirdTokenizer.from_pretrained(settings.name, map_whitespace=settings.map_whitespace)
+            module = cls.model_class.from_pretrained(settings.name, **cls.model_arguments)
+        elif settings.vocab_file is not None:
+            tokenizer = BigBirdTokenizer(settings.vocab_file, map_whitespace=settings.map_whitespace)
+            ids = {f"{piece}_token_id": getattr(tokenizer, f"{piece}_token_id") for piece in ("pad", "sep")}
+            values = {"vocab_size": tokenizer.vocab_size, **ids, **settings.transformer_config}
+            module = cls.model_class(BigBirdConfig.from_dict(values), **cls.model_arguments)
+        else:
+            raise ValueError(Errors.BB137)
+        return cls(module, tokenizer).adapted(settings)
+
+    @classmethod
+    def from_folder(cls, path: Path, settings: EncoderSettings) -> "Checkpoint":
+        """Read what `to_folder` or transformers wrote.
+
+        path (Path): a folder with config.json, weights and spiece.model.
+        settings (EncoderSettings): what the configuration in use says; it wins where the weights allow it.
+        RETURNS (Checkpoint): the checkpoint.
+        """
+        tokenizer = BigBirdTokenizer.from_pretrained(path, map_whitespace=settings.map_whitespace)
+        with torch.random.fork_rng(devices=[]):
+            module = cls.model_class.from_pretrained(path, **cls.model_arguments)
+        return cls(module, tokenizer).adapted(settings)
+
+    def to_folder(self, path: Path, dtype: str) -> None:
+        """Write config.json, model.safetensors and spiece.model, which transformers reads too.
+
+        path (Path): a folder; it is made where it does not exist.
+        dtype (str): "float32" or "float16".
+        """
+        module = self.module
+        if dtype != "float32":
+            module = self.model_class(module.config, **self.model_arguments)
+            module.load_state_dict(self.module.state_dict())
+        module.to(getattr(torch, dtype)).save_pretrained(path)
+        self.tokenizer.save_vocabulary(str(path))
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any], settings: EncoderSettings) -> "Checkpoint":
+        """Undo `to_message`.
+
+        message (dict[str, Any]): what `to_message` gave.
+        settings (EncoderSettings): what the configuration in use says; it wins where the weights allow it.
+        RETURNS (Checkpoint): weights in fp32 on the CPU.
+        """
+        tokenizer = BigBirdTokenizer(message["vocabulary"], map_whitespace=settings.map_whitespace)
+        with torch.random.fork_rng(devices=[]):
+            module = cls.model_class(BigBirdConfig.from_dict(json.loads(message["config"])), **cls.model_arguments)
+        # A weight that is tied to another one is not in the message.
+        module.load_state_dict({**module.state_dict(), **load_tensors(message["weights"])})
+        return cls(module, tokenizer).adapted(settings)
+
+    def to_message(self, dtype: str) -> dict[str, Any]:
+        """Gather everything in one message of strings and bytes.
+
+        dtype (str): "float32" or "float16".
+        RETURNS (dict[str, Any]): config, weights and vocabulary.
+        """
+        state, parameters = self.module.state_dict(), dict(self.module.named_parameters())
+        # Tied weights have several names in the state, and one among the parameters.
+        state = {key: state[key].detach().cpu().to(getattr(torch, dtype)) for key in state if key in parameters}
+        return {
+            "config": json.dumps(self.module.config.to_dict()),
+            "weights": save_tensors(state),
+            "vocabulary": self.tokenizer.to_bytes(),
+        }
+
+    def adapted(self, settings: EncoderSettings) -> "Checkpoint":
+        """Let the configuration in use change what it may: dropouts, random pattern, frozen layers.
+
+        settings (EncoderSettings): the configuration in use.
+        RETURNS (Checkpoint): this one, or one whose module was built again around the same weights.
+        """
+        config = settings.apply_to(self.module.config)
+        if self.tokenizer.vocab_size > config.vocab_size:
+            raise ValueError(Errors.BB138.format(pieces=self.tokenizer.vocab_size, rows=config.vocab_size))
+        module = self.module
+        if config != module.config:
+            with torch.random.fork_rng(devices=[]):
+                module = self.model_class(config, **self.model_arguments)
+            module.load_state_dict(self.module.state_dict())
+        changed = type(self)(module, self.tokenizer)
+        changed.encoder.gradient_checkpointing = settings.gradient_checkpointing
+        frozen = ["embeddings.", *(f"encoder.layers.{number}." for number in range(settings.freeze_layers))]
+        for name, parameter in changed.encoder.named_parameters():
+            parameter.requires_grad_(not (settings.freeze_layers and name.startswith(tuple(frozen))))
+        return changed

@@ -1,0 +1,83 @@
+"""From spaCy documents to what their listeners read, and back with the gradient."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Ints1d
+
+from ..errors import Errors, Warnings
+from .encoder_wrapper import get_shim, get_tokenizer, set_width
+from .piece_encoder import DocumentPieces, encode_documents
+from .types import BigBirdBatch, BigBirdData
+from .windows import DocumentRows
+
+
+def document_encoder(
+    windows: Model[list[Ints1d], list[DocumentRows]], attrs: dict[str, Any]
+) -> Model[list[Doc], BigBirdBatch]:
+    """Encode documents, each as a whole.
+
+    windows (Model[list[Ints1d], list[DocumentRows]]): from `with_windows`.
+    attrs (dict[str, Any]): what spaCy asks for when listeners are replaced.
+    RETURNS (Model[list[Doc], BigBirdBatch]): from documents to their data.
+    """
+    return Model("bigbird", _forward, init=_init, dims={"nO": None}, layers=[windows], attrs=attrs)
+
+
+def _init(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize()
+    set_width(model)
+
+
+def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatch, Callable[[BigBirdBatch], list]]:
+    tokenizer = get_tokenizer(model)
+    documents = _encode_within_limits(model, docs)
+    all_rows, backprop_windows = model.layers[0]([document.ids for document in documents], is_train)
+    doc_data = []
+    for document, encoded in zip(documents, all_rows, strict=True):
+        ids = numpy.concatenate([[tokenizer.cls_token_id], document.ids, [tokenizer.sep_token_id]]).astype("int32")
+        stats = {
+            "pieces": len(document.ids),
+            "windows": len(encoded.window_lengths) if len(document.ids) else 0,
+            "unknown_pieces": int((document.ids == tokenizer.unk_token_id).sum()),
+            "truncated_pieces": document.truncated,
+        }
+        data = BigBirdData.build(
+            encoded.rows,
+            document.align,
+            encoded.window_cls,
+            encoded.window_lengths,
+            strings=tokenizer.convert_ids_to_tokens(ids.tolist()),
+            ids=ids,
+            stats=stats,
+        )
+        doc_data.append(data)
+
+    def backprop(batch: BigBirdBatch) -> list:
+        gradients = []
+        for d_rows, *d_window_cls in batch.gradient:
+            rows = d_rows.reshape(-1, d_rows.shape[-1])
+            gradients.append(DocumentRows(rows, d_window_cls[0] if d_window_cls else None))
+        backprop_windows(gradients)
+        return []
+
+    return BigBirdBatch.build(doc_data), backprop
+
+
+def _encode_within_limits(model: Model, docs: list[Doc]) -> list[DocumentPieces]:
+    """Do with long documents what `on_oversize` says; never cut one in silence."""
+    shim, tokenizer = get_shim(model), get_tokenizer(model)
+    capacity, _ = shim.settings.window_capacity(shim.config)
+    policy = shim.settings.on_oversize
+    documents = encode_documents(docs, tokenizer, capacity if policy == "truncate" else None)
+    for doc, document in zip(docs, documents, strict=True):
+        values = {"pieces": len(document.ids) + document.truncated, "capacity": capacity, "start": doc.text[:40]}
+        if policy == "error" and len(document.ids) > capacity:
+            raise ValueError(Errors.BB141.format(**values))
+        if document.truncated:
+            warnings.warn(Warnings.BW131.format(truncated=document.truncated, **values), stacklevel=2)
+    return documents

@@ -1,0 +1,55 @@
+"""From a spaCy document to pieces and to the alignment of its tokens with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spacy.tokens import Doc
+from thinc.types import Ragged
+
+from ..tokenizer.alignment import align_pieces
+from ..tokenizer.encoding import TextPieces
+from ..tokenizer.sentencepiece import BigBirdTokenizer
+from .types import Array
+
+
+@dataclass
+class DocumentPieces:
+    """The pieces of one document.
+
+    ids (Ints1d): piece ids, special ones excluded. Shape: (pieces,).
+    align (Ragged): per spaCy token the rows of its pieces; row 0 is [CLS], so the first piece is row 1.
+    truncated (int): pieces that were cut off the end.
+    """
+
+    ids: Array
+    align: Ragged
+    truncated: int = 0
+
+
+def encode_documents(
+    docs: Sequence[Doc], tokenizer: BigBirdTokenizer, max_pieces: int | None = None
+) -> list[DocumentPieces]:
+    """Encode whole texts, then find each token's pieces by the characters that they share.
+
+    docs (Sequence[Doc]): the documents.
+    tokenizer (BigBirdTokenizer): the encoder's tokenizer.
+    max_pieces (int | None): cut what is longer; tokens beyond the cut have no piece. None for no limit.
+    RETURNS (list[DocumentPieces]): ids and alignment of each document. Every token with visible characters that was
+        not cut off has a piece; a token of white space may have none.
+    """
+    all_pieces = tokenizer.text_pieces(doc.text for doc in docs)
+    return [_align(doc, pieces, max_pieces) for doc, pieces in zip(docs, all_pieces, strict=True)]
+
+
+def _align(doc: Doc, pieces: TextPieces, max_pieces: int | None) -> DocumentPieces:
+    starts, lengths, is_space = doc.to_array(["IDX", "LENGTH", "IS_SPACE"]).astype("int64").reshape(-1, 3).T
+    is_visible = is_space == 0
+    truncated = 0
+    if max_pieces is not None and len(pieces) > max_pieces:
+        truncated = len(pieces) - max_pieces
+        is_visible &= starts < pieces.offsets[max_pieces, 0]
+        pieces = pieces[:max_pieces]
+    numbers, counts = align_pieces(starts, starts + lengths, pieces.offsets, must_align=is_visible)
+    rows: Array = (numbers + 1).astype("int32")
+    row_counts: Array = counts.astype("int32")
+    return DocumentPieces(pieces.ids, Ragged(rows, row_counts), truncated)

@@ -1,0 +1,139 @@
+"""The settings of an encoder in a pipeline: checked when the config is read, without loading anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ..errors import Errors
+from ..model.config import BigBirdConfig
+
+# Weights belong to these fields; the others may be changed beside a checkpoint.
+SHAPE_FIELDS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "use_bias",
+    "rescale_embeddings",
+    "is_decoder",
+    "add_cross_attention",
+)
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What the architectures take, in one place. Nothing of it is saved with the weights: at load the config wins.
+
+    name (str | None): directory or hub name of a checkpoint, read once, at `initialize`.
+    vocab_file (str | None): without `name`, a SentencePiece model to train from scratch with.
+    transformer_config (dict): fields of BigBirdConfig; beside `name` only such as leave the weights' shapes alone.
+    overlap (int | None): pieces that neighbouring windows share, below half of a window; None for an eighth of it.
+    on_oversize (str): what happens to a document of more than one window: "window", "error" or "truncate".
+    max_batch_pieces (int): pieces that are in the encoder at one time; one window is always allowed.
+    precision (str): "fp32" or "bf16", in prediction.
+    mixed_precision (bool): bf16 where it is safe, in training.
+    gradient_checkpointing (bool): keep the inputs of the layers only, and compute the rest again backwards.
+    freeze_layers (int): the embeddings and this many of the lowest layers are not trained; 0 trains everything.
+    layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it; 1.0 for none.
+    map_whitespace (bool): every run of white space is one space, as in pre-training; offsets stay.
+    save_as (str): the weights' type on disk: "float32" or "float16".
+    """
+
+    name: str | None = None
+    vocab_file: str | None = None
+    transformer_config: dict[str, Any] = field(default_factory=dict)
+    overlap: int | None = None
+    on_oversize: str = "window"
+    max_batch_pieces: int = 16384
+    precision: str = "fp32"
+    mixed_precision: bool = False
+    gradient_checkpointing: bool = False
+    freeze_layers: int = 0
+    layer_learning_rate_decay: float = 1.0
+    map_whitespace: bool = True
+    save_as: str = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transformer_config", dict(self.transformer_config))
+        for name, (allows, expected) in _RULES.items():
+            value = getattr(self, name)
+            if not allows(value):
+                raise ValueError(Errors.BB135.format(name=name, value=value, expected=expected))
+        if self.name is not None and self.vocab_file is not None:
+            expected = "null beside `name`: the checkpoint brings its own vocabulary"
+            raise ValueError(Errors.BB135.format(name="vocab_file", value=self.vocab_file, expected=expected))
+        known = {f.name for f in fields(BigBirdConfig)} - {"extra"}
+        unknown = sorted(set(self.transformer_config) - known)
+        if unknown:
+            expected = "fields of spacy_bigbird.model.BigBirdConfig"
+            raise ValueError(Errors.BB135.format(name="transformer_config", value=unknown, expected=expected))
+        if self.name is None:
+            self.window_capacity(BigBirdConfig.from_dict(self.transformer_config))
+
+    def apply_to(self, config: BigBirdConfig) -> BigBirdConfig:
+        """Change a checkpoint's configuration as `transformer_config` says.
+
+        config (BigBirdConfig): the checkpoint's own.
+        RETURNS (BigBirdConfig): the changed one.
+        RAISES ValueError: a field is to change to which the weights' shapes or meaning belong.
+        """
+        wanted = {key: value for key, value in self.transformer_config.items() if value != getattr(config, key)}
+        for key in SHAPE_FIELDS:
+            if key in wanted:
+                raise ValueError(Errors.BB136.format(field=key, value=wanted[key], found=getattr(config, key)))
+        if self.freeze_layers > config.num_hidden_layers:
+            expected = f"at most {config.num_hidden_layers}, the number of layers"
+            raise ValueError(Errors.BB135.format(name="freeze_layers", value=self.freeze_layers, expected=expected))
+        self.window_capacity(config)
+        return config.replace(**wanted) if wanted else config
+
+    def window_capacity(self, config: BigBirdConfig) -> tuple[int, int]:
+        """How many pieces a window holds beside [CLS] and [SEP], and how many it shares with the next one.
+
+        config (BigBirdConfig): the encoder's configuration.
+        RETURNS (tuple[int, int]): capacity and overlap. Unit: pieces.
+        RAISES ValueError: the overlap is half of a window or more.
+        """
+        capacity = config.max_position_embeddings - 2
+        if capacity < 1:
+            raise ValueError(Errors.BB001.format(field="max_position_embeddings", value=capacity + 2, expected=">= 3"))
+        if self.overlap is None:
+            return capacity, capacity // 8
+        if self.overlap >= max(1, capacity // 2):
+            expected = f"below {max(1, capacity // 2)}, half of the {capacity} pieces in a window"
+            raise ValueError(Errors.BB135.format(name="overlap", value=self.overlap, expected=expected))
+        return capacity, self.overlap
+
+
+def _is_count(value: Any, at_least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+
+
+def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
+    return lambda value: value in names, " or ".join(f'"{name}"' for name in names)
+
+
+_TEXT_OR_NONE = (lambda value: value is None or (isinstance(value, str) and bool(value)), "a path or name, or null")
+_YES_OR_NO = (lambda value: isinstance(value, bool), "true or false")
+_COUNT_OR_ZERO = (lambda value: _is_count(value, 0), "a whole number of at least 0")
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": _TEXT_OR_NONE,
+    "vocab_file": _TEXT_OR_NONE,
+    "overlap": (lambda value: value is None or _is_count(value, 0), "a whole number of at least 0, or null"),
+    "on_oversize": _one_of("window", "error", "truncate"),
+    "max_batch_pieces": (lambda value: _is_count(value, 1), "a whole number of at least 1"),
+    "precision": _one_of("fp32", "bf16"),
+    "mixed_precision": _YES_OR_NO,
+    "gradient_checkpointing": _YES_OR_NO,
+    "freeze_layers": _COUNT_OR_ZERO,
+    "layer_learning_rate_decay": (
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1,
+        "a number above 0 and at most 1",
+    ),
+    "map_whitespace": _YES_OR_NO,
+    "save_as": _one_of("float32", "float16"),
+}

@@ -1,0 +1,249 @@
+"""The PyTorch encoder and its tokenizer inside a Thinc model: running, training, saving and copying them."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import srsly
+import torch
+from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.shims.shim import Shim
+from torch import Tensor
+
+from ..errors import Errors
+from ..model.config import BigBirdConfig
+from ..model.encoder import BigBirdModel
+from ..tokenizer.sentencepiece import BigBirdTokenizer
+from .checkpoints import Checkpoint
+from .settings import EncoderSettings
+from .types import Array, PackedPieces
+
+
+class EncoderShim(PyTorchShim):
+    """Holds an encoder and its tokenizer once they are loaded.
+
+    settings (EncoderSettings): how to load, run and train the encoder. They are not saved with it.
+    """
+
+    checkpoint_class: ClassVar[type[Checkpoint]] = Checkpoint
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        # No gradient scaler: bf16 has the range of fp32, and scaled gradients could not be accumulated.
+        super().__init__(None, grad_scaler=PyTorchGradScaler(False))
+        self.settings = settings
+        self.tokenizer: BigBirdTokenizer | None = None
+        _use_one_thread_after_fork()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there are weights."""
+        return self._model is not None
+
+    @property
+    def module(self) -> BigBirdModel:
+        """RETURNS (BigBirdModel): the encoder. RAISES ValueError: it is not loaded yet."""
+        if self._model is None:
+            raise ValueError(Errors.BB139)
+        return self._model
+
+    @property
+    def config(self) -> BigBirdConfig:
+        """RETURNS (BigBirdConfig): the encoder's configuration."""
+        return self.module.config
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """RETURNS (Checkpoint): encoder and tokenizer, to be written somewhere."""
+        assert self.tokenizer is not None
+        return self.checkpoint_class(self.module, self.tokenizer)
+
+    @property
+    def device(self) -> torch.device:
+        return get_torch_default_device() if self._model is None else next(self._model.parameters()).device
+
+    def load(self) -> None:
+        """Load what the settings name, unless there are weights already."""
+        if not self.is_loaded:
+            self.use(self.checkpoint_class.load(self.settings))
+
+    def use(self, checkpoint: Checkpoint) -> None:
+        """Take an encoder and its tokenizer, in place of others where there are any.
+
+        checkpoint (Checkpoint): encoder and tokenizer.
+        """
+        self._model = checkpoint.module.to(get_torch_default_device())
+        self.tokenizer = checkpoint.tokenizer
+
+    def predict(self, inputs: Any) -> Tensor:
+        """Encode without a gradient.
+
+        inputs (PackedPieces): the sequences.
+        RETURNS (Tensor): one row per piece. Shape: (total_pieces, width).
+        """
+        self._set_training(False)
+        with torch.no_grad(), self._autocast(self.settings.precision == "bf16"):
+            return self._encode(inputs).float()
+
+    def begin_update(self, inputs: Any) -> tuple[Tensor, Callable[[Tensor], None]]:
+        """Encode for training.
+
+        inputs (PackedPieces): the sequences; with `recompute`, nothing is kept for the backward pass but them, and
+            the forward pass is run again there, with the same dropout.
+        RETURNS (tuple[Tensor, Callable[[Tensor], None]]): one row per piece, and a function that takes the rows'
+            gradient and adds to the gradients of the weights. Shape: (total_pieces, width).
+        """
+        state = _RandomState(self.device) if inputs.recompute else None
+        with torch.set_grad_enabled(state is None):
+            rows = self._encode_for_training(inputs)
+
+        def backprop(gradient: Tensor) -> None:
+            # A prediction may have come between; what is computed again must see the mode of the first time.
+            self._set_training(True)
+            with torch.enable_grad():
+                if state is None:
+                    result = rows
+                else:
+                    with state.restored():
+                        result = self._encode_for_training(inputs)
+                if result.requires_grad:
+                    result.backward(gradient)
+
+        return rows.detach(), backprop
+
+    def _encode_for_training(self, inputs: PackedPieces) -> Tensor:
+        self._set_training(True)
+        with self._autocast(self.settings.mixed_precision):
+            return self._encode(inputs).float()
+
+    def _encode(self, inputs: PackedPieces) -> Tensor:
+        device = self.device
+        ids = torch.as_tensor(inputs.ids, dtype=torch.long, device=device)
+        token_types: Tensor | None = None
+        if inputs.token_type_ids is not None:
+            token_types = torch.as_tensor(inputs.token_type_ids, dtype=torch.long, device=device)
+        rows = self.checkpoint.encoder.forward_packed(ids, list(inputs.lengths), token_type_ids=token_types)
+        return self._outputs(rows, ids, inputs.lengths)
+
+    def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+        """What is given of the encoder's rows: all of them here, in a subclass what its head makes of them."""
+        return rows
+
+    def _set_training(self, mode: bool) -> None:
+        """Only when it changes: the module drops its prepared weights."""
+        if self.module.training != mode:
+            self.module.train(mode)
+
+    def _autocast(self, enabled: bool) -> AbstractContextManager:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        if self._model is None:
+            return
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is None:
+                continue
+            scale = self._learning_rate_scale(name)
+            weights: Array = torch2xp(parameter.data)
+            gradient: Array = torch2xp(parameter.grad)
+            changed, _ = optimizer((self.id, name), weights, gradient, lr_scale=scale)
+            with torch.no_grad():
+                # Optimizers write to the weights' memory behind PyTorch's back; the copy counts as a change.
+                parameter.copy_(xp2torch(changed, device=parameter.device))
+                parameter.grad.zero_()
+
+    def _learning_rate_scale(self, name: str) -> float:
+        """1 for the highest layer, one more factor for each layer below it, embeddings lowest."""
+        layer = re.match(r"(?:bigbird\.)?encoder\.layers\.(\d+)\.", name)
+        depth = (
+            int(layer.group(1)) if layer else (-1 if name.startswith(("embeddings.", "bigbird.embeddings.")) else None)
+        )
+        if depth is None:
+            return 1.0
+        return self.settings.layer_learning_rate_decay ** (self.config.num_hidden_layers - 1 - depth)
+
+    @contextmanager
+    def use_params(self, params: dict) -> Iterator[None]:
+        own = {name: value for (owner, name), value in params.items() if owner == self.id} if self._model else {}
+        parameters = dict(self._model.named_parameters()) if own else {}
+        backup = {name: parameters[name].detach().clone() for name in own if name in parameters}
+        self._copy_into(parameters, {name: xp2torch(own[name], device=self.device) for name in backup})
+        try:
+            yield
+        finally:
+            self._copy_into(parameters, backup)
+
+    @staticmethod
+    def _copy_into(parameters: dict[str, Any], values: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in values.items():
+                parameters[name].copy_(value)
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self._model is not None:
+            self._model.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
+
+    def to_bytes(self) -> bytes:
+        return srsly.msgpack_dumps(self.checkpoint.to_message(self.settings.save_as) if self.is_loaded else {})
+
+    def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
+        message = srsly.msgpack_loads(bytes_data)
+        if message:
+            self.use(self.checkpoint_class.from_message(message, self.settings))
+        return self
+
+    def to_folder(self, path: Path) -> None:
+        """Write config.json, model.safetensors and spiece.model; nothing where nothing is loaded.
+
+        path (Path): the folder.
+        """
+        if self.is_loaded:
+            self.checkpoint.to_folder(path, self.settings.save_as)
+
+    def from_folder(self, path: Path) -> None:
+        """Read what `to_folder` wrote, where it wrote anything.
+
+        path (Path): the folder.
+        """
+        if (Path(path) / "config.json").is_file():
+            self.use(self.checkpoint_class.from_folder(Path(path), self.settings))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy is another encoder: without an id of its own it would share the optimizer's moments."""
+        self.__dict__.update(state)
+        with Shim.global_id_lock:
+            Shim.global_id += 1
+            self.id = Shim.global_id
+        _use_one_thread_after_fork()
+
+
+class _RandomState:
+    """The random state of the CPU and of one device, to draw the same dropout twice."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.devices = [device] if device.type == "cuda" else []
+        self.cpu = torch.get_rng_state()
+        self.cuda = [torch.cuda.get_rng_state(device) for device in self.devices]
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Go back to it; leave everything as it was in the end."""
+        with torch.random.fork_rng(self.devices):
+            torch.set_rng_state(self.cpu)
+            for device, state in zip(self.devices, self.cuda, strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
+
+
+@cache
+def _use_one_thread_after_fork() -> None:
+    """PyTorch's threads do not survive a fork: with more than one, the first product in the child waits forever."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_set_one_thread)
+
+
+def _set_one_thread() -> None:
+    torch.set_num_threads(1)
