@@ -79,6 +79,12 @@ class Errors(metaclass=_WithCodes):
     BB096 = "Lengths {lengths} (in all {total}) do not fit {ids} ids; each must be at least 1."
     BB100 = "Labels have the shape {given}, expected {expected}: one for each of the scores."
     BB101 = "Label {label} does not exist. Expected 0 to {highest}, or -100 where there is none."
+    BB103 = "{name}: got {given}, expected {expected}."
+    BB104 = "{given}: only for a model with {needed}. Set it in the configuration, as in from_pretrained(..., {needed})."
+    BB105 = (
+        "past_key_values has {layers} layers with (heads, head_size) of {shapes}, expected {expected} layers with {shape}. "
+        "Does the cache belong to another model?"
+    )
     BB102 = "Multiple choice takes inputs of shape (batch, choices, seq), got {given}. Give each choice a row of its own."
 
     # The encoder in a spaCy pipeline: BB130-BB189

@@ -59,6 +59,14 @@ _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 # Buffers that older versions of transformers stored, and the second name of the bias of the language model's head.
 _IGNORED = re.compile(r"embeddings\.(position_ids|token_type_ids)|cls\.predictions\.decoder\.bias")
 _OLD_LEAVES = {"gamma": "weight", "beta": "bias"}
+# Where BERT's and RoBERTa's names differ from those of transformers' BigBird.
+_BERT_TO_BIGBIRD = (
+    (re.compile(r"^(bert|roberta)\."), ""),
+    (re.compile(r"^pooler\.dense\."), "pooler."),
+    (re.compile(r"^lm_head\.dense\."), "cls.predictions.transform.dense."),
+    (re.compile(r"^lm_head\.layer_norm\."), "cls.predictions.transform.LayerNorm."),
+    (re.compile(r"^lm_head\."), "cls.predictions."),
+)
 
 
 @dataclass
@@ -121,6 +129,21 @@ def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
             ordered = [found[part] for part in range(len(names))]
             result.tensors[ours] = ordered[0] if len(ordered) == 1 else torch.cat(ordered)
     return result
+
+
+def from_bert(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the tensors of a BERT or RoBERTa checkpoint the names that they have in a BigBird checkpoint.
+
+    tensors (Mapping[str, Tensor]): the content of a checkpoint of BERT, RoBERTa or BigBird.
+    RETURNS (dict[str, Tensor]): Hugging Face's canonical name in BigBird -> tensor.
+    """
+    result = {}
+    for name, tensor in tensors.items():
+        for pattern, replacement in _BERT_TO_BIGBIRD:
+            name = pattern.sub(replacement, name)
+        result[name] = tensor
+    bias = result.pop("cls.predictions.decoder.bias", None)
+    return result if bias is None else {"cls.predictions.bias": bias, **result}
 
 
 def to_huggingface(tensors: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:

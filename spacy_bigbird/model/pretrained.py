@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -116,7 +116,7 @@ class PretrainedModel(nn.Module):
         """
         directory = resolve_directory(path_or_hub_name)
         config = BigBirdConfig.from_dict(read_config(directory))
-        changes, arguments = _split_overrides(cls, overrides)
+        changes, arguments = split_overrides(cls, overrides)
         model = cls(config.replace(**changes), **arguments).to(dtype)
         weights = find_weights(directory)
         model.load_report = report = model.load_huggingface_tensors(read_weights(weights), str(weights))
@@ -182,17 +182,19 @@ def _is_tied(state: Mapping[str, Tensor]) -> bool:
     return LM_DECODER in state and state[LM_DECODER] is state.get(WORD_EMBEDDINGS)
 
 
-def _split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Overrides of the configuration, and arguments of the constructor."""
+def split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell changes of the configuration from arguments of a model's constructor.
+
+    cls (type): the model's class.
+    overrides (Mapping[str, Any]): keyword arguments of `from_pretrained`.
+    RETURNS (tuple[dict[str, Any], dict[str, Any]]): fields of the configuration, and arguments of the constructor.
+    RAISES TypeError: one is neither.
+    """
     fields = [field.name for field in dataclasses.fields(BigBirdConfig)]
     arguments = [name for name in inspect.signature(cls).parameters if name != "config"]
     unknown = sorted(set(overrides) - {*fields, *arguments})
     if unknown:
-        raise TypeError(_unknown_overrides(cls, unknown, arguments))
+        allowed = ", ".join(["a field of BigBirdConfig", *arguments])
+        raise TypeError(Errors.BB058.format(model=cls.__name__, unknown=", ".join(unknown), allowed=allowed))
     changes = {name: value for name, value in overrides.items() if name in fields}
     return changes, {name: value for name, value in overrides.items() if name in arguments}
-
-
-def _unknown_overrides(cls: type, unknown: Sequence[str], arguments: Sequence[str]) -> str:
-    allowed = "a field of BigBirdConfig" + "".join(f", {name}" for name in arguments)
-    return Errors.BB058.format(model=cls.__name__, unknown=", ".join(unknown), allowed=allowed)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import transformers
 
-from spacy_bigbird.checkpoint.key_map import TABLE, from_huggingface, is_base_name, theirs_of, to_huggingface
+from spacy_bigbird.checkpoint.key_map import TABLE, from_bert, from_huggingface, is_base_name, theirs_of, to_huggingface
 
 SIZES = {
     "vocab_size": 20,
@@ -126,3 +126,19 @@ def test_the_table_is_one_to_one():
 )
 def test_base_names(name, expected):
     assert is_base_name(name) == expected
+
+
+@pytest.mark.parametrize("kind", ["Bert", "Roberta"])
+def test_names_of_bert_and_roberta(kind):
+    sizes = {**SIZES, "num_hidden_layers": 1}
+    del sizes["block_size"]
+    config = getattr(transformers, f"{kind}Config")(**sizes)
+    theirs = getattr(transformers, f"{kind}ForMaskedLM")(config).state_dict()
+    pooler = {"pooler.dense.weight": torch.ones(4, 4), "pooler.dense.bias": torch.ones(4)}
+    translation = from_huggingface(from_bert({**theirs, **pooler}))
+    assert (translation.unknown, translation.incomplete) == ([], {})
+    expected = from_huggingface(state_of("BigBirdForMaskedLM")).tensors
+    layers = {
+        name for name in expected if name.startswith("encoder.layers.") and not name.startswith("encoder.layers.0")
+    }
+    assert translation.tensors.keys() == expected.keys() - layers

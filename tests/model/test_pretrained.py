@@ -1,14 +1,17 @@
 """Checkpoints in and out of a model, against transformers as the other reader and writer."""
 
+import json
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from spacy_bigbird.model.config import BigBirdConfig
-from spacy_bigbird.model.pretrained import PretrainedModel
+from spacy_bigbird.checkpoint.files import find_weights, read_weights
+from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdForTokenClassification, BigBirdModel
 
 SIZES = {
     "vocab_size": 40,
@@ -20,60 +23,9 @@ SIZES = {
     "block_size": 4,
     "attention_type": "original_full",
 }
+# 28 pieces are dense in huggingface mode, so 29 are sparse.
+SPARSE = {"attention_type": "block_sparse", "num_random_blocks": 1, "random_pattern": "huggingface"}
 CONFIG = BigBirdConfig(**SIZES)
-
-
-def attention(config: BigBirdConfig) -> nn.Module:
-    module = nn.Module()
-    module.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=config.use_bias)
-    module.output = nn.Linear(config.hidden_size, config.hidden_size)
-    return module
-
-
-class BigBirdModel(PretrainedModel):
-    """The parameters of an encoder without its computation."""
-
-    base_model_prefix = ""
-
-    def __init__(self, config: BigBirdConfig, add_pooling_layer: bool = True) -> None:
-        super().__init__(config)
-        width, inner = config.hidden_size, config.intermediate_size
-        self.embeddings = nn.Module()
-        self.embeddings.word_embeddings = nn.Embedding(config.vocab_size, width)
-        self.embeddings.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
-        self.embeddings.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
-        self.embeddings.layer_norm = nn.LayerNorm(width)
-        self.encoder = nn.Module()
-        self.encoder.layers = nn.ModuleList(nn.Module() for _ in range(config.num_hidden_layers))
-        for layer in self.encoder.layers:
-            layer.attention = attention(config)
-            layer.attention_norm = nn.LayerNorm(width)
-            layer.feed_forward = nn.Module()
-            layer.feed_forward.intermediate = nn.Linear(width, inner)
-            layer.feed_forward.output = nn.Linear(inner, width)
-            layer.feed_forward_norm = nn.LayerNorm(width)
-        if add_pooling_layer:
-            self.pooler = nn.Linear(width, width)
-
-
-class BigBirdForMaskedLM(PretrainedModel):
-    def __init__(self, config: BigBirdConfig) -> None:
-        super().__init__(config)
-        self.bigbird = BigBirdModel(config)
-        self.lm_head = nn.Module()
-        self.lm_head.bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.lm_head.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.lm_head.layer_norm = nn.LayerNorm(config.hidden_size)
-        self.lm_head.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        if config.tie_word_embeddings:
-            self.lm_head.decoder.weight = self.bigbird.embeddings.word_embeddings.weight
-
-
-class BigBirdForTokenClassification(PretrainedModel):
-    def __init__(self, config: BigBirdConfig) -> None:
-        super().__init__(config)
-        self.bigbird = BigBirdModel(config)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
 
 
 def randomized(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -98,19 +50,223 @@ def hf_model(name: str, **changes):
     return randomized(getattr(transformers, name)(config)).eval()
 
 
-@pytest.mark.parametrize("changes", [{}, {"use_bias": False}, {"tie_word_embeddings": False}], ids=str)
-def test_round_trip_keeps_every_weight_and_the_configuration(changes, tmp_path):
-    model = randomized(BigBirdForMaskedLM(CONFIG.replace(**changes)))
-    model.save_pretrained(tmp_path / "new" / "folder")
+def assert_computes_alike(ours: BigBirdModel, theirs: nn.Module, length: int = 29) -> None:
+    ids = torch.randint(3, SIZES["vocab_size"], (2, length), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    mask[1, 19:] = 0
+    with torch.no_grad():
+        one, other = ours(ids, attention_mask=mask), theirs(ids, attention_mask=mask)
+    real = mask.bool()
+    torch.testing.assert_close(one.last_hidden_state[real], other.last_hidden_state[real], atol=2e-5, rtol=0)
+    torch.testing.assert_close(one.pooler_output, other.pooler_output, atol=2e-5, rtol=0)
+
+
+def silently(function, *arguments, **keywords):
+    """Call and fail at any warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        loaded = BigBirdForMaskedLM.from_pretrained(tmp_path / "new" / "folder")
+        return function(*arguments, **keywords)
+
+
+def edit_weights(folder, change) -> None:
+    """Apply a function to the dictionary of tensors in a folder's model.safetensors."""
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("changes", [{}, {"use_bias": False}, {"tie_word_embeddings": False}], ids=str)
+def test_round_trip_keeps_every_weight_and_the_configuration(changes, tmp_path):
+    model = randomized(BigBirdForMaskedLM(CONFIG.replace(**changes, extra={"my_own_key": [1, 2]})))
+    model.save_pretrained(tmp_path / "new" / "folder")
+    loaded = silently(BigBirdForMaskedLM.from_pretrained, tmp_path / "new" / "folder")
     assert_same_weights(model, loaded)
-    saved = {
-        key: value for key, value in loaded.config.to_dict().items() if key not in ("architectures", "torch_dtype")
-    }
-    assert saved == model.config.to_dict()
+    written = {"architectures": ["BigBirdForMaskedLM"], "torch_dtype": "float32", "my_own_key": [1, 2]}
+    assert loaded.config == model.config.replace(extra=written)
     tied = loaded.lm_head.decoder.weight is loaded.bigbird.embeddings.word_embeddings.weight
     assert tied == loaded.config.tie_word_embeddings
     assert not loaded.training
     assert str(loaded.load_report).endswith("every weight found its place")
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("changes", [{}, SPARSE, {"use_bias": False}], ids=["dense", "sparse", "no bias"])
+def test_transformers_loads_what_we_save_and_computes_alike(changes, tmp_path):
+    model = randomized(BigBirdModel(CONFIG.replace(**changes))).eval()
+    model.save_pretrained(tmp_path)
+    theirs, info = transformers.BigBirdModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info.values()), info
+    assert_computes_alike(model, theirs.eval())
+
+
+@pytest.mark.parametrize("tie_word_embeddings", [True, False])
+def test_transformers_loads_our_masked_language_model(tie_word_embeddings, tmp_path):
+    model = randomized(BigBirdForMaskedLM(CONFIG.replace(tie_word_embeddings=tie_word_embeddings)))
+    model.save_pretrained(tmp_path)
+    theirs, info = transformers.BigBirdForMaskedLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info.values()), info
+    assert torch.equal(theirs.cls.predictions.decoder.weight, model.lm_head.decoder.weight)
+    assert torch.equal(theirs.cls.predictions.decoder.bias, model.lm_head.bias)
+    names = load_file(tmp_path / "model.safetensors").keys()
+    assert ("cls.predictions.decoder.weight" in names) != tie_word_embeddings
+
+
+@pytest.mark.parametrize("changes", [{}, SPARSE], ids=["dense", "sparse"])
+@pytest.mark.parametrize("max_shard_size", ["1GB", "2KB"])
+@pytest.mark.parametrize("safe_serialization", [True, False])
+def test_we_load_what_transformers_saves_and_compute_alike(changes, safe_serialization, max_shard_size, tmp_path):
+    theirs = hf_model("BigBirdModel", **{key: value for key, value in changes.items() if key != "random_pattern"})
+    theirs.save_pretrained(tmp_path, safe_serialization=safe_serialization, max_shard_size=max_shard_size)
+    pattern = {"random_pattern": "huggingface"} if changes else {}
+    ours = silently(BigBirdModel.from_pretrained, tmp_path, **pattern)
+    assert_computes_alike(ours, theirs)
+
+
+@pytest.mark.parametrize("safe_serialization", [True, False])
+def test_tied_weights_of_transformers_stay_tied(safe_serialization, tmp_path):
+    theirs = hf_model("BigBirdForMaskedLM")
+    theirs.save_pretrained(tmp_path, safe_serialization=safe_serialization)
+    ours = silently(BigBirdForMaskedLM.from_pretrained, tmp_path)
+    assert ours.lm_head.decoder.weight is ours.bigbird.embeddings.word_embeddings.weight
+    assert torch.equal(ours.lm_head.decoder.weight, theirs.cls.predictions.decoder.weight)
+    assert torch.equal(ours.lm_head.bias, theirs.cls.predictions.bias)
+
+
+def test_an_encoder_alone_loads_into_a_model_with_a_head(tmp_path):
+    encoder = randomized(BigBirdModel(CONFIG))
+    encoder.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match=r"(?s)BW050.*missing: classifier\.weight, classifier\.bias") as caught:
+        model = BigBirdForTokenClassification.from_pretrained(tmp_path)
+    assert len(caught) == 1
+    assert model.load_report.missing == ("classifier.weight", "classifier.bias")
+    assert_same_weights(model.bigbird, encoder)
+
+
+def test_a_model_with_a_head_loads_into_the_encoder_without_a_word(tmp_path):
+    model = randomized(BigBirdForTokenClassification(CONFIG))
+    model.save_pretrained(tmp_path)
+    encoder = silently(BigBirdModel.from_pretrained, tmp_path)
+    assert set(encoder.load_report.unexpected) == {"classifier.weight", "classifier.bias"}
+    assert_same_weights(encoder, model.bigbird)
+
+
+def test_arguments_of_the_constructor_pass_through(tmp_path):
+    BigBirdModel(CONFIG, add_pooling_layer=False).save_pretrained(tmp_path)
+    assert silently(BigBirdModel.from_pretrained, tmp_path, add_pooling_layer=False).pooler is None
+    with pytest.warns(UserWarning, match=r"missing: pooler\.weight, pooler\.bias"):
+        BigBirdModel.from_pretrained(tmp_path)
+
+
+def test_overrides_change_the_configuration(tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    model = BigBirdModel.from_pretrained(tmp_path, random_pattern="none", hidden_dropout_prob=0.0)
+    assert model.config.replace(extra={}) == CONFIG.replace(random_pattern="none", hidden_dropout_prob=0.0)
+    with pytest.raises(TypeError, match=r"BB058.*random_patern.*a field of BigBirdConfig, add_pooling_layer"):
+        BigBirdModel.from_pretrained(tmp_path, random_patern="none")
+    with pytest.raises(ValueError, match=r"BB001.*random_pattern"):
+        BigBirdModel.from_pretrained(tmp_path, random_pattern="some")
+
+
+def test_a_head_of_another_size_is_new_and_reported(tmp_path):
+    model = randomized(BigBirdForTokenClassification(CONFIG))
+    model.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match=r"of another shape: classifier\.weight \(file: \(2, 8\), model: \(5, 8\)\)"):
+        loaded = BigBirdForTokenClassification.from_pretrained(tmp_path, num_labels=5)
+    assert [name for name, _, _ in loaded.load_report.mismatched] == ["classifier.weight", "classifier.bias"]
+    assert_same_weights(loaded.bigbird, model.bigbird)
+    assert 0 < loaded.classifier.weight.std() < 0.1
+
+
+@pytest.mark.parametrize(
+    "changes, name",
+    [
+        ({"max_position_embeddings": 64}, "embeddings.position_embeddings.weight"),
+        ({"hidden_size": 16}, "attention.self.query.weight"),
+        ({"num_hidden_layers": 3}, "encoder.layer.2.attention.self.query.weight"),
+    ],
+)
+def test_an_encoder_that_does_not_fit_is_an_error(changes, name, tmp_path):
+    BigBirdForTokenClassification(CONFIG).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=rf"(?s)BB057.*{name}.*config\.json.*warm_start"):
+        BigBirdForTokenClassification.from_pretrained(tmp_path, **changes)
+
+
+def test_layers_are_not_dropped_in_silence(tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match=r"unexpected: encoder\.layer\.1\..* and 4 more"):
+        BigBirdModel.from_pretrained(tmp_path, num_hidden_layers=1)
+
+
+def test_a_failed_load_changes_nothing(tmp_path):
+    model = randomized(BigBirdModel(CONFIG))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(ValueError, match="BB057"):
+        model.load_huggingface_tensors({"embeddings.LayerNorm.bias": torch.ones(8)}, "somewhere")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_one_missing_part_of_a_fused_weight_is_named(tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    edit_weights(tmp_path, lambda tensors: tensors.pop("encoder.layer.1.attention.self.key.weight"))
+    with pytest.raises(ValueError, match=r"missing: encoder\.layer\.1\.attention\.self\.key\.weight\n"):
+        BigBirdModel.from_pretrained(tmp_path)
+
+
+def test_unknown_weights_are_reported(tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    edit_weights(tmp_path, lambda tensors: tensors.update({"adapter.weight": torch.ones(1)}))
+    with pytest.warns(UserWarning, match=r"unexpected: adapter\.weight"):
+        BigBirdModel.from_pretrained(tmp_path)
+
+
+def test_a_decoder_that_differs_from_the_tied_word_embeddings_is_reported(tmp_path):
+    untied = randomized(BigBirdForMaskedLM(CONFIG.replace(tie_word_embeddings=False)))
+    untied.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match=r"not tied in the file: cls\.predictions\.decoder\.weight"):
+        tied = BigBirdForMaskedLM.from_pretrained(tmp_path, tie_word_embeddings=True)
+    assert tied.load_report.untied
+    assert torch.equal(tied.lm_head.decoder.weight, untied.bigbird.embeddings.word_embeddings.weight)
+
+
+def test_untying_starts_from_the_word_embeddings(tmp_path):
+    tied = randomized(BigBirdForMaskedLM(CONFIG))
+    tied.save_pretrained(tmp_path)
+    untied = silently(BigBirdForMaskedLM.from_pretrained, tmp_path, tie_word_embeddings=False)
+    words = untied.bigbird.embeddings.word_embeddings.weight
+    assert untied.lm_head.decoder.weight is not words
+    assert torch.equal(untied.lm_head.decoder.weight, words)
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_are_float32_unless_asked_otherwise(stored, tmp_path):
+    model = randomized(BigBirdForMaskedLM(CONFIG)).to(stored)
+    model.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["torch_dtype"] == str(stored).removeprefix("torch.")
+    loaded = BigBirdForMaskedLM.from_pretrained(tmp_path)
+    assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
+    kept = BigBirdForMaskedLM.from_pretrained(tmp_path, dtype=stored)
+    assert {weight.dtype for weight in kept.parameters()} == {stored}
+    assert kept.lm_head.decoder.weight is kept.bigbird.embeddings.word_embeddings.weight
+    assert_same_weights(kept, model)
+    assert_same_weights(loaded, model.float())
+
+
+@pytest.mark.parametrize("name", ["flax_float32", "flax_bfloat16"])
+def test_flax_checkpoints_load_and_compute_as_in_transformers(name):
+    folder = Path(__file__).parents[1] / "checkpoint" / "fixtures" / name
+    ours = silently(BigBirdModel.from_pretrained, folder)
+    tensors = {key: tensor.float() for key, tensor in read_weights(find_weights(folder)).items()}
+    theirs = transformers.BigBirdForPreTraining(transformers.BigBirdConfig.from_pretrained(folder)).eval()
+    theirs.load_state_dict(tensors, strict=False)
+    ids = torch.arange(3, 15)[None]
+    with torch.no_grad():
+        one, other = ours(ids), theirs.bert(ids)
+    torch.testing.assert_close(one.last_hidden_state, other.last_hidden_state, atol=2e-5, rtol=0)
+    assert ours.load_report.unexpected[0] == "cls.predictions.bias"
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    config = transformers.BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, vocab_size=10)
+    transformers.BertModel(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"BB053.*config\.json: model_type is 'bert'.*warm_start"):
+        BigBirdModel.from_pretrained(tmp_path)

@@ -1,0 +1,157 @@
+"""Starts a BigBird from a BERT or RoBERTa checkpoint, as the paper does, or extends a BigBird to longer texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint.config_json import MODEL_TYPE, read_config
+from ..checkpoint.files import find_weights, read_weights
+from ..checkpoint.hub import resolve_directory
+from ..checkpoint.key_map import from_bert
+from ..checkpoint.vocabulary import Match, read_vocabulary, sentencepiece_vocabulary
+from ..errors import Errors
+from ..tokenizer import BigBirdTokenizer
+from .config import BigBirdConfig
+from .encoder import BigBirdModel
+from .pretrained import LoadReport, PretrainedModel, split_overrides
+
+Model = TypeVar("Model", bound=PretrainedModel)
+
+# The types of models whose layers compute what BigBird's do where its attention is dense.
+_ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
+SOURCE_TYPES = (MODEL_TYPE, "bert", *_ROBERTA_TYPES)
+_SHARED_FIELDS = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "initializer_range",
+    "layer_norm_eps",
+    "position_embedding_type",
+)
+_PER_PIECE = ("embeddings.word_embeddings.weight", "cls.predictions.decoder.weight", "cls.predictions.bias")
+
+
+@dataclass(frozen=True)
+class WarmStartReport:
+    """What became of the pieces of the new vocabulary, and of the weights.
+
+    pieces (int): pieces of the new vocabulary.
+    copied (int): of these, pieces that the source has too.
+    averaged (int): of these, pieces that are the mean of parts which the source has; the rest got its unknown piece.
+    weights (LoadReport): which weights are new and which of the source's found no use.
+    """
+
+    pieces: int
+    copied: int
+    averaged: int
+    weights: LoadReport
+
+    @property
+    def share_copied(self) -> float:
+        """Share of the pieces that the source has too, from 0 to 1."""
+        return self.copied / self.pieces
+
+    def __str__(self) -> str:
+        unknown = self.pieces - self.copied - self.averaged
+        return (
+            f"{self.copied} of {self.pieces} pieces ({self.share_copied:.1%}) copied, {self.averaged} the mean of "
+            f"their parts, {unknown} unknown to the source. {self.weights}"
+        )
+
+
+def warm_start(
+    path_or_hub_name: str | Path,
+    vocab_file: str | Path | None = None,
+    max_position_embeddings: int = 4096,
+    *,
+    model_class: type[Model] = BigBirdModel,  # type: ignore[assignment]  # a default cannot narrow a type variable
+    **overrides: Any,
+) -> tuple[Model, WarmStartReport]:
+    """Start a BigBird from a checkpoint of BERT, RoBERTa or BigBird (Zaheer et al. 2020, section 4: "warm-start").
+
+    Layers are copied. Position embeddings are tiled (RoBERTa's first two rows are no positions), token types repeated.
+    Word embeddings, and the language model's head where the model has one, are copied by the text of the piece; a piece
+    that the source does not have gets the mean of the parts that spell it there.
+
+    path_or_hub_name (str | Path): the source: a directory with config.json, weights and (but for BigBird with
+        `vocab_file = None`) its vocabulary, or a name on the Hugging Face hub.
+    vocab_file (str | Path | None): the new model's spiece.model. None keeps the vocabulary of a BigBird checkpoint.
+    max_position_embeddings (int): the new model's longest sequence. Unit: pieces.
+    model_class (type[PretrainedModel]): what to build, such as BigBirdForMaskedLM.
+    **overrides: further fields of the new configuration, such as `block_size`.
+    RETURNS (tuple[PretrainedModel, WarmStartReport]): the model in eval mode, and what was copied.
+    RAISES FileNotFoundError: a file of the source is missing.
+    RAISES ValueError: a file is corrupt, or the source is of another type.
+    """
+    directory = resolve_directory(path_or_hub_name)
+    values = read_config(directory, SOURCE_TYPES)
+    path = find_weights(directory)
+    tensors = {name: tensor.float() for name, tensor in from_bert(read_weights(path)).items()}
+    vocabulary = {}
+    if vocab_file is not None:
+        tokenizer = BigBirdTokenizer(vocab_file)
+        matches = _match_pieces(tokenizer, directory, values["model_type"])
+        _replace_rows_of_pieces(tensors, [ids for ids, _ in matches], path)
+        found = [how for _, how in matches]
+        vocabulary = {"vocab_size": tokenizer.vocab_size}
+        for role in ("pad", "bos", "eos", "sep"):
+            vocabulary[f"{role}_token_id"] = getattr(tokenizer, f"{role}_token_id")
+    elif values["model_type"] == MODEL_TYPE:
+        found = ["copied"] * BigBirdConfig.from_dict(values).vocab_size
+    else:
+        raise ValueError(Errors.BB060.format(directory=directory, found=values["model_type"]))
+    changes, arguments = split_overrides(model_class, overrides)
+    config = _config(values).replace(**vocabulary, max_position_embeddings=max_position_embeddings, **changes)
+    # The source counts positions from behind its padding id where it is a RoBERTa.
+    first_position = values.get("pad_token_id", 1) + 1 if values["model_type"] in _ROBERTA_TYPES else 0
+    positions, types = (f"embeddings.{name}_embeddings.weight" for name in ("position", "token_type"))
+    for name, first, size in ((positions, first_position, max_position_embeddings), (types, 0, config.type_vocab_size)):
+        if name in tensors:
+            tensors[name] = _tile(tensors[name][first:], size)
+    model = model_class(config, **arguments)
+    model.load_report = model.load_huggingface_tensors(tensors, str(path))
+    report = WarmStartReport(len(found), found.count("copied"), found.count("averaged"), model.load_report)
+    return model.eval(), report
+
+
+def _config(values: Mapping[str, Any]) -> BigBirdConfig:
+    if values["model_type"] == MODEL_TYPE:
+        return BigBirdConfig.from_dict(values)
+    shared = {name: values[name] for name in _SHARED_FIELDS if name in values}
+    return BigBirdConfig.from_dict({"hidden_act": "gelu", **shared})
+
+
+def _match_pieces(tokenizer: BigBirdTokenizer, directory: Path, model_type: str) -> list[tuple[list[int], Match]]:
+    if model_type == MODEL_TYPE:
+        source = sentencepiece_vocabulary(BigBirdTokenizer.from_pretrained(directory).get_vocab())
+    else:
+        source = read_vocabulary(directory)
+    return [source.ids_of(piece) for piece in tokenizer.get_vocab()]
+
+
+def _replace_rows_of_pieces(tensors: dict[str, Tensor], rows: Sequence[Sequence[int]], path: Path) -> None:
+    """Give every table with a row per piece the rows of the new pieces: the mean of the given rows of the old table."""
+    ids = torch.tensor([number for numbers in rows for number in numbers])
+    starts = torch.tensor([0, *(len(numbers) for numbers in rows)]).cumsum(0)[:-1]
+    for name in _PER_PIECE:
+        if name in tensors:
+            table = tensors[name]
+            if ids.max() >= len(table):
+                raise ValueError(Errors.BB061.format(path=path, name=name, rows=len(table), largest=int(ids.max())))
+            mean = nn.functional.embedding_bag(ids, table.reshape(len(table), -1), starts, mode="mean")
+            tensors[name] = mean.reshape(-1, *table.shape[1:])
+
+
+def _tile(table: Tensor, size: int) -> Tensor:
+    """The rows of a table, from the first again after the last, until there are as many as wanted."""
+    return table[torch.arange(size) % len(table)]
