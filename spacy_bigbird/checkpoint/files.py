@@ -2,13 +2,12 @@
 
 import json
 import os
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -48,7 +47,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     reader = {".safetensors": _read_safetensors, ".bin": _read_pickle, ".msgpack": read_flax}[path.suffix]
     try:
         return reader(path)
-    except (SafetensorError, pickle.UnpicklingError, OSError, EOFError, ValueError, RuntimeError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes the libraries below raise nearly anything
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         if path.read_bytes()[:32].startswith(b"version https://git-lfs"):
             reason = "it is only a Git LFS pointer; run `git lfs pull` in its repository"

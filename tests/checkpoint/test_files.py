@@ -2,11 +2,15 @@
 
 import json
 import os
+import shutil
 import stat
+from pathlib import Path
 
 import pytest
 import torch
 import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -21,6 +25,17 @@ def model() -> transformers.BigBirdModel:
     sizes = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = transformers.BigBirdConfig(**sizes, intermediate_size=8, max_position_embeddings=16, block_size=4)
     return transformers.BigBirdModel(config)
+
+
+@pytest.fixture(scope="module")
+def damaged_files(tmp_path_factory) -> list:
+    """Sound files in every format: (a path to write a damaged one to, the sound content)."""
+    folder = tmp_path_factory.mktemp("damaged")
+    write_weights(folder, TENSORS)
+    torch.save(TENSORS, folder / "zip.bin")
+    torch.save(TENSORS, folder / "old.bin", _use_new_zipfile_serialization=False)
+    shutil.copy(Path(__file__).parent / "fixtures" / "flax_float32" / "flax_model.msgpack", folder)
+    return [(path, path.read_bytes()) for path in sorted(folder.iterdir())]
 
 
 @pytest.mark.parametrize("max_shard_size", ["1GB", "2KB"])
@@ -163,3 +178,19 @@ def test_an_index_cannot_point_outside_its_directory(tmp_path):
     index.write_text(json.dumps({"weight_map": {"a.weight": "../part.safetensors"}}))
     with pytest.raises(ValueError, match="BB056"):
         read_weights(index)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_read_but_never_crashes(data, damaged_files):
+    path, content = data.draw(st.sampled_from(damaged_files))
+    damaged = bytearray(content[: data.draw(st.integers(1, len(content)))])
+    for place in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=3)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(damaged)
+    try:
+        tensors = read_weights(path)
+    except ValueError as error:
+        assert "BB055" in str(error)
+    else:
+        assert all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())
