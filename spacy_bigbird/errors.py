@@ -85,6 +85,11 @@ class Errors(metaclass=_WithCodes):
         "past_key_values has {layers} layers with (heads, head_size) of {shapes}, expected {expected} layers with {shape}. "
         "Does the cache belong to another model?"
     )
+    BB106 = (
+        "generate: every prompt must end with a piece, but there is padding on the right, or nothing ({columns} columns). "
+        "Pad on the left."
+    )
+    BB107 = "generate: {prompt} pieces and {new} new ones are more than the model's {limit} positions. Lower max_new_tokens."
     BB102 = "Multiple choice takes inputs of shape (batch, choices, seq), got {given}. Give each choice a row of its own."
 
     # The encoder in a spaCy pipeline: BB130-BB189
@@ -166,6 +171,14 @@ class Errors(metaclass=_WithCodes):
 
     # Before training, batches: BB380-BB399
     BB380 = "spacy-bigbird.batch_by_pieces.v1: {name} = {value!r} is not allowed. Expected {expected}."
+    BB381 = (
+        "Component {reader!r} listens to {upstream!r}, and no such encoder stands before it in the pipeline ({pipeline}). "
+        "{advice}."
+    )
+    BB382 = (
+        "The config has no encoder of this package. Add a component with the factory \"bigbird\", or an architecture such "
+        "as spacy-bigbird.BigBirdTok2Vec.v1."
+    )
 
 
 class Warnings(metaclass=_WithCodes):

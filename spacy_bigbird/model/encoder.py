@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import Errors
+from .attention.cache import KeyValueCache
 from .attention.packing import Packing, plan_packing
 from .config import BigBirdConfig
+from .decoder import BigBirdDecoder
 from .initialization import initialize_weights
 from .layers.embeddings import BigBirdEmbeddings
 from .layers.encoder_layer import EncoderLayer
@@ -82,7 +84,7 @@ class BigBirdEncoder(nn.Module):
 
 
 class BigBirdModel(PretrainedModel):
-    """BigBird without a head: an encoder.
+    """BigBird without a head: an encoder, or with `is_decoder` a decoder, whose attention is dense and causal.
 
     config (BigBirdConfig): the hyper-parameters.
     add_pooling_layer (bool): whether there is a layer that makes `pooler_output` of [CLS].
@@ -96,7 +98,7 @@ class BigBirdModel(PretrainedModel):
     def __init__(self, config: BigBirdConfig, add_pooling_layer: bool = True) -> None:
         super().__init__(config)
         self.embeddings = BigBirdEmbeddings(config)
-        self.encoder = BigBirdEncoder(config)
+        self.encoder = BigBirdDecoder(config) if config.is_decoder else BigBirdEncoder(config)
         self.pooler = Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
         self.gradient_checkpointing = False
         initialize_weights(self, config)
@@ -109,6 +111,10 @@ class BigBirdModel(PretrainedModel):
         position_ids: Tensor | None = None,
         head_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        past_key_values: KeyValueCache | Sequence[Sequence[Tensor]] | None = None,
+        use_cache: bool | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> BaseModelOutput:
@@ -116,17 +122,50 @@ class BigBirdModel(PretrainedModel):
 
         input_ids (Tensor | None): ids of the pieces. Shape: (batch, seq).
         attention_mask (Tensor | None): 1 for pieces, 0 for padding. Sparse sequences are padded on the right.
-            Shape: (batch, seq).
+            Shape: (batch, seq), or (batch, past + seq) beside `past_key_values`.
         token_type_ids (Tensor | None): 0 for the first text, 1 for the second. Shape: (batch, seq).
         position_ids (Tensor | None): None means 0, 1, 2 ... Shape: (batch, seq) or (1, seq).
         head_mask (Tensor | None): factors of the heads' outputs. Shape: (heads,) or (layers, heads).
         inputs_embeds (Tensor | None): takes the place of ids. Shape: (batch, seq, hidden_size).
+        encoder_hidden_states (Tensor | None): what an encoder gave, for a decoder with cross-attention.
+            Shape: (batch, encoder_seq, hidden_size).
+        encoder_attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, encoder_seq).
+        past_key_values (KeyValueCache | tuple | None): a decoder's keys and values of the pieces before; the inputs
+            are those that follow, and positions go on. Also in transformers' form of nested tuples.
+        use_cache (bool | None): whether a decoder returns its keys and values; None means as the config says, except in
+            training with gradient checkpointing.
         output_attentions (bool | None): whether to return attention probabilities; None means as the config says.
         output_hidden_states (bool | None): whether to return every layer's states; None means as the config says.
         RETURNS (BaseModelOutput): the states. Padding is zero in all of them.
         RAISES ValueError: for inputs that do not fit one another or the model.
         """
         config = self.config
+        output_attentions = config.output_attentions if output_attentions is None else output_attentions
+        output_hidden_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        checkpointing = self.gradient_checkpointing and self.training
+        if isinstance(self.encoder, BigBirdDecoder):
+            past = None if past_key_values is None else KeyValueCache.of(past_key_values, config)
+            embeddings = self._embed_after(past, input_ids, token_type_ids, position_ids, inputs_embeds)
+            outputs = self.encoder(
+                embeddings,
+                attention_mask,
+                head_mask,
+                encoder_hidden_states,
+                encoder_attention_mask,
+                past,
+                (config.use_cache and not checkpointing) if use_cache is None else use_cache,
+                output_attentions,
+                output_hidden_states,
+                checkpointing,
+            )
+            outputs.pooler_output = self.pool(outputs.last_hidden_state[:, 0])
+            return outputs
+        self._refuse_decoding(
+            encoder_hidden_states=encoder_hidden_states,
+            encoder_attention_mask=encoder_attention_mask,
+            past_key_values=past_key_values,
+            use_cache=use_cache or None,
+        )
         batch = PaddedBatch.of(input_ids, inputs_embeds, attention_mask, config)
         if position_ids is None:
             position_ids = torch.arange(batch.shape[1], device=self.device)[None]
@@ -141,9 +180,9 @@ class BigBirdModel(PretrainedModel):
             packing.pack(embeddings),
             packing,
             head_mask,
-            config.output_attentions if output_attentions is None else output_attentions,
-            config.output_hidden_states if output_hidden_states is None else output_hidden_states,
-            self.gradient_checkpointing and self.training,
+            output_attentions,
+            output_hidden_states,
+            checkpointing,
         )
         last = batch.pad(packing.unpack(states.last))
         return BaseModelOutput(
@@ -169,6 +208,8 @@ class BigBirdModel(PretrainedModel):
         RETURNS (Tensor): states of the last layer. Shape: (pieces, hidden_size).
         RAISES ValueError: for lengths that do not fit the ids or the model, or ids outside of the vocabulary.
         """
+        if self.config.is_decoder:
+            raise ValueError(Errors.BB104.format(given="forward_packed", needed="is_decoder=False"))
         longest = max(lengths, default=0)
         if sum(lengths) != len(input_ids) or min(lengths, default=1) < 1:
             raise ValueError(Errors.BB096.format(lengths=list(lengths)[:10], total=sum(lengths), ids=len(input_ids)))
@@ -189,6 +230,26 @@ class BigBirdModel(PretrainedModel):
         RETURNS (Tensor | None): what the pooling layer makes of them, where there is one. Shape: (batch, hidden_size).
         """
         return None if self.pooler is None else torch.tanh(self.pooler(cls_states))
+
+    def _embed_after(
+        self,
+        past: KeyValueCache | None,
+        input_ids: Tensor | None,
+        token_type_ids: Tensor | None,
+        position_ids: Tensor | None,
+        inputs_embeds: Tensor | None,
+    ) -> Tensor:
+        """Embeddings of pieces that follow those of a cache. Shape: (batch, seq, hidden_size)."""
+        first = 0 if past is None else past.length
+        columns = PaddedBatch.of(input_ids, inputs_embeds, None, self.config, first).shape[1]
+        if position_ids is None:
+            position_ids = torch.arange(first, first + columns, device=self.device)[None]
+        return self.embeddings(input_ids, position_ids, token_type_ids, inputs_embeds)
+
+    def _refuse_decoding(self, **arguments: Any) -> None:
+        given = [name for name, value in arguments.items() if value is not None]
+        if given:
+            raise ValueError(Errors.BB104.format(given=", ".join(given), needed="is_decoder=True"))
 
     @property
     def device(self) -> torch.device:

@@ -21,7 +21,7 @@ class ClassificationHead(nn.Module):
         super().__init__()
         self.dropout = nn.Dropout(config.head_dropout)
         self.dense = Linear(config.hidden_size, config.hidden_size)
-        self.out_proj = Linear(config.hidden_size, len(config.id2label))
+        self.out_proj = Linear(config.hidden_size, config.num_labels)
         self.activation = config.hidden_act
 
     def forward(self, cls_states: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ class BigBirdForTokenClassification(PretrainedModel):
         super().__init__(config)
         self.bigbird = BigBirdModel(config)
         self.dropout = nn.Dropout(config.head_dropout)
-        self.classifier = Linear(config.hidden_size, len(config.id2label))
+        self.classifier = Linear(config.hidden_size, config.num_labels)
         initialize_weights(self.classifier, config)
 
     def score(self, rows: Tensor) -> Tensor:

@@ -1,0 +1,74 @@
+"""Keys and values that a decoder has computed already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ...errors import Errors
+from ..config import BigBirdConfig
+
+
+class LayerCache(NamedTuple):
+    """Keys and values of one layer.
+
+    key, value (Tensor): of the decoder's own pieces. Shape: (batch, heads, length, head_size).
+    cross_key, cross_value (Tensor | None): of the encoder's pieces. Shape: (batch, heads, encoder_seq, head_size).
+    """
+
+    key: Tensor
+    value: Tensor
+    cross_key: Tensor | None = None
+    cross_value: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class KeyValueCache:
+    """Keys and values of all layers. It is passed in and returned, and never changes.
+
+    layers (tuple[LayerCache, ...]): one for each layer.
+    """
+
+    layers: tuple[LayerCache, ...]
+
+    @classmethod
+    def of(cls, past_key_values: KeyValueCache | Sequence[Sequence[Tensor]], config: BigBirdConfig) -> KeyValueCache:
+        """Read a cache, also in the documented form: for each layer a tuple of key and value, and of key and value of
+        the cross-attention where there is one.
+
+        past_key_values (KeyValueCache | Sequence[Sequence[Tensor]]): a cache in one of the two forms.
+        config (BigBirdConfig): of the model that shall use it.
+        RETURNS (KeyValueCache): the cache.
+        RAISES ValueError: for a cache of another model.
+        """
+        layers = tuple(LayerCache(*layer) for layer in past_key_values)
+        heads = (config.num_attention_heads, config.head_size)
+        shapes = [(t.shape[1], t.shape[-1]) for layer in layers for t in layer if t is not None]
+        if len(layers) != config.num_hidden_layers or any(shape != heads for shape in shapes):
+            raise ValueError(
+                Errors.BB105.format(
+                    layers=len(layers), shapes=sorted(set(shapes)), expected=config.num_hidden_layers, shape=heads
+                )
+            )
+        return cls(layers)
+
+    @property
+    def length(self) -> int:
+        """Pieces of the decoder in the cache."""
+        return self.layers[0].key.shape[2]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[LayerCache]:
+        return iter(self.layers)
+
+    def __getitem__(self, layer: int) -> LayerCache:
+        return self.layers[layer]
+
+    def to_tuple(self) -> tuple[tuple[Tensor, ...], ...]:
+        """RETURNS (tuple[tuple[Tensor, ...], ...]): the documented form, as transformers takes it."""
+        return tuple(tuple(tensor for tensor in layer if tensor is not None) for layer in self.layers)

@@ -1,0 +1,135 @@
+"""The layers of a decoder: dense and causal whatever `attention_type` says."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..errors import Errors
+from .attention.cache import KeyValueCache
+from .attention.masked import causal_mask
+from .config import BigBirdConfig
+from .layers.decoder_layer import DecoderLayer
+from .outputs import BaseModelOutput
+
+
+class BigBirdDecoder(nn.Module):
+    """A stack of decoder layers over a padded batch.
+
+    config (BigBirdConfig): gives the number of layers and what they are like.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
+
+    def forward(
+        self,
+        hidden: Tensor,
+        attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        past: KeyValueCache | None = None,
+        use_cache: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        gradient_checkpointing: bool = False,
+    ) -> BaseModelOutput:
+        """Apply the layers.
+
+        hidden (Tensor): embeddings. Shape: (batch, seq, hidden_size).
+        attention_mask (Tensor | None): 1 for pieces, 0 for padding, on either side; the pieces of the cache included.
+            Shape: (batch, past + seq).
+        head_mask (Tensor | None): factors of the heads' outputs. Shape: (heads,) or (layers, heads).
+        encoder_hidden_states (Tensor | None): what the encoder gave. Shape: (batch, encoder_seq, hidden_size).
+        encoder_attention_mask (Tensor | None): 1 for the encoder's pieces, 0 for padding. Shape: (batch, encoder_seq).
+        past (KeyValueCache | None): keys and values of the pieces before.
+        use_cache (bool): whether keys and values are wanted.
+        output_attentions, output_hidden_states (bool): what else is wanted.
+        gradient_checkpointing (bool): whether a layer keeps only its input for the backward pass, and computes again.
+        RETURNS (BaseModelOutput): all but the pooler's output. Padding is zero.
+        RAISES ValueError: for inputs that do not fit one another or the model.
+        """
+        batch, columns = hidden.shape[:2]
+        if past is not None and len(past[0].key) != batch:
+            raise _wrong("past_key_values", f"{len(past[0].key)} sequences", batch)
+        keys = columns + (0 if past is None else past.length)
+        pieces = _pieces("attention_mask", attention_mask, (batch, keys))
+        mask = causal_mask(pieces, columns, keys, hidden.device)
+        encoder_mask = self._check_encoder(batch, encoder_hidden_states, encoder_attention_mask, past)
+        # Padding is computed like everything else and wiped out at the end: nothing else ever sees it.
+        is_piece = None if pieces is None else pieces[:, -columns:]
+        all_states, caches, attentions, cross_attentions = [wipe(hidden, is_piece)], [], [], []
+        for number, layer in enumerate(self.layers):
+            layer_past = None if past is None else past[number]
+            factors = head_mask if head_mask is None or head_mask.dim() == 1 else head_mask[number]
+            arguments = (hidden, mask, layer_past, encoder_hidden_states, encoder_mask, factors, output_attentions)
+            if gradient_checkpointing and torch.is_grad_enabled():
+                result = checkpoint(layer, *arguments, use_reentrant=False)
+            else:
+                result = layer(*arguments)
+            hidden = result.hidden
+            if output_hidden_states:
+                all_states.append(wipe(hidden, is_piece))
+            if use_cache:
+                caches.append(result.cache)
+            if output_attentions:
+                attentions.append(wipe(result.attentions, is_piece))
+                if result.cross_attentions is not None:
+                    cross_attentions.append(wipe(result.cross_attentions, is_piece))
+        return BaseModelOutput(
+            last_hidden_state=all_states[-1] if output_hidden_states else wipe(hidden, is_piece),
+            hidden_states=tuple(all_states) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+            cross_attentions=tuple(cross_attentions) if cross_attentions else None,
+            past_key_values=KeyValueCache(tuple(caches)) if use_cache else None,
+        )
+
+    def _check_encoder(
+        self, batch: int, states: Tensor | None, attention_mask: Tensor | None, past: KeyValueCache | None
+    ) -> Tensor | None:
+        """The encoder's mask. Shape: (batch, 1, 1, encoder_seq)."""
+        cached = None if past is None else past[0].cross_key
+        known = states if cached is None else cached
+        if known is None:
+            if attention_mask is not None:
+                raise _wrong("encoder_attention_mask", "it alone", "encoder_hidden_states beside it")
+            return None
+        if not self.config.add_cross_attention:
+            raise ValueError(Errors.BB104.format(given="encoder_hidden_states", needed="add_cross_attention=True"))
+        if states is not None and (
+            states.dim() != 3 or (len(states), states.shape[2]) != (batch, self.config.hidden_size)
+        ):
+            expected = f"({batch}, encoder_seq, {self.config.hidden_size})"
+            raise _wrong("encoder_hidden_states", tuple(states.shape), expected)
+        pieces = _pieces("encoder_attention_mask", attention_mask, (batch, known.shape[-2]))
+        return None if pieces is None else pieces[:, None, None]
+
+
+def wipe(values: Tensor, is_piece: Tensor | None) -> Tensor:
+    """Set padding to zero.
+
+    values (Tensor): Shape: (batch, seq, width) or (batch, heads, seq, keys).
+    is_piece (Tensor | None): True for pieces. Shape: (batch, seq).
+    RETURNS (Tensor): the values, zero at padding. Shape: that of the values.
+    """
+    if is_piece is None:
+        return values
+    rows = is_piece[..., None] if values.dim() == 3 else is_piece[:, None, :, None]
+    return values.masked_fill(~rows, 0.0)
+
+
+def _pieces(name: str, mask: Tensor | None, shape: tuple[int, int]) -> Tensor | None:
+    """True for pieces, or None where there is no padding."""
+    if mask is None:
+        return None
+    if mask.shape != shape:
+        raise _wrong(name, tuple(mask.shape), shape)
+    return None if bool(mask.all()) else mask.bool()
+
+
+def _wrong(name: str, given: object, expected: object) -> ValueError:
+    return ValueError(Errors.BB103.format(name=name, given=given, expected=expected))

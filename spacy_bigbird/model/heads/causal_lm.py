@@ -1,0 +1,152 @@
+"""Predicting the next piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..attention.cache import KeyValueCache
+from ..config import BigBirdConfig
+from ..generation import Sampler, generate
+from ..outputs import CausalLMOutput
+from .lm_head import LanguageModel
+from .losses import IGNORED, check_labels, cross_entropy
+from .pieces import on_pieces, without_padding
+
+
+class BigBirdForCausalLM(LanguageModel):
+    """BigBird as a decoder that predicts the next piece. Its attention is dense and causal whatever `attention_type`
+    says; with `add_cross_attention` its layers attend to an encoder too.
+
+    config (BigBirdConfig): the hyper-parameters. The model is a decoder, whatever `is_decoder` says.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__(config.replace(is_decoder=True))
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        past_key_values: KeyValueCache | Sequence[Sequence[Tensor]] | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+    ) -> CausalLMOutput:
+        """Score every piece of the vocabulary as the next one, at every place. Arguments not named here are
+        BigBirdModel's.
+
+        labels (Tensor | None): ids of the pieces themselves, most often `input_ids`: the scores at a place are compared
+            with the label of the next. -100 does not count, and neither does padding. Shape: (batch, seq).
+        RETURNS (CausalLMOutput): the scores, the keys and values to go on from, and the loss where labels were given.
+        RAISES ValueError: for labels of another shape or out of the vocabulary.
+        """
+        outputs = self.bigbird(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            head_mask,
+            inputs_embeds,
+            encoder_hidden_states,
+            encoder_attention_mask,
+            past_key_values,
+            use_cache,
+            output_attentions,
+            output_hidden_states,
+        )
+        states = outputs.last_hidden_state
+        mask = None if attention_mask is None else attention_mask[:, -states.shape[1] :]
+        logits = on_pieces(self.lm_head, states, mask)
+        loss = None
+        if labels is not None:
+            check_labels(labels, states.shape[:2], self.config.vocab_size)
+            following = without_padding(labels, mask)[:, 1:]
+            if mask is not None:
+                # Padding on the left knows nothing of the first piece.
+                following = following.masked_fill(~mask[:, :-1].bool(), IGNORED)
+            loss = cross_entropy(logits[:, :-1], following)
+        return CausalLMOutput(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+            cross_attentions=outputs.cross_attentions,
+        )
+
+    def generate(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        max_new_tokens: int = 20,
+        *,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int | None = None,
+        pad_token_id: int | None = None,
+        generator: torch.Generator | None = None,
+        use_cache: bool = True,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Continue prompts, with the most probable next piece or with a drawn one. Each row is continued as if it were
+        alone. The model stays in its mode: call `eval()` first.
+
+        input_ids (Tensor): ids of the prompts, padded on the left. Shape: (batch, prompt).
+        attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, prompt).
+        max_new_tokens (int): pieces to add at most.
+        do_sample (bool): whether to draw pieces; otherwise the best is taken.
+        temperature (float): divides the scores before drawing: below 1 makes probable pieces more probable.
+        top_k (int | None): draw from this many best pieces only.
+        top_p (float | None): draw from the fewest best pieces only that have this probability together.
+        eos_token_id (int | None): ends a row; None means the configuration's. (Published configurations have 2, which
+            is <s> in the published vocabulary; a tokenizer knows the id of </s>.)
+        pad_token_id (int | None): fills a row that has ended; None means the configuration's.
+        generator (torch.Generator | None): where draws come from. None means a new one with a seed of the system;
+            PyTorch's global one is never touched.
+        use_cache (bool): whether keys and values are kept. Without, everything is computed again for each piece.
+        encoder_hidden_states (Tensor | None): what an encoder gave. Shape: (batch, encoder_seq, hidden_size).
+        encoder_attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, encoder_seq).
+        RETURNS (Tensor): prompts and what follows. Shape: (batch, prompt + new), new being `max_new_tokens` or less.
+        RAISES ValueError: for settings that are not allowed, prompts that are empty or padded on the right, and for
+            more pieces than the model has positions.
+        """
+
+        def next_logits(
+            ids: Tensor, mask: Tensor, positions: Tensor, past: KeyValueCache | None
+        ) -> tuple[Tensor, KeyValueCache | None]:
+            outputs = self.bigbird(
+                ids,
+                mask,
+                position_ids=positions,
+                past_key_values=past,
+                use_cache=use_cache,
+                encoder_hidden_states=encoder_hidden_states,
+                encoder_attention_mask=encoder_attention_mask,
+                output_attentions=False,
+                output_hidden_states=False,
+            )
+            return self.lm_head(outputs.last_hidden_state[:, -1]), outputs.past_key_values
+
+        return generate(
+            next_logits,
+            input_ids,
+            attention_mask,
+            max_new_tokens,
+            Sampler(temperature, top_k, top_p, generator) if do_sample else None,
+            self.config.eos_token_id if eos_token_id is None else eos_token_id,
+            self.config.pad_token_id if pad_token_id is None else pad_token_id,
+            self.config.max_position_embeddings,
+        )

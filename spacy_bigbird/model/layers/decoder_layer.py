@@ -1,0 +1,82 @@
+"""One layer of the decoder."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from ..attention.cache import LayerCache
+from ..config import BigBirdConfig
+from .causal_attention import CausalSelfAttention
+from .cross_attention import CrossAttention
+from .feed_forward import FeedForward
+
+
+class DecoderLayerOutput(NamedTuple):
+    """What a layer computed.
+
+    hidden (Tensor): states. Shape: (batch, seq, hidden_size).
+    cache (LayerCache): keys and values up to here.
+    attentions (Tensor | None): probabilities of the self-attention. Shape: (batch, heads, seq, past + seq).
+    cross_attentions (Tensor | None): those of the cross-attention. Shape: (batch, heads, seq, encoder_seq).
+    """
+
+    hidden: Tensor
+    cache: LayerCache
+    attentions: Tensor | None
+    cross_attentions: Tensor | None
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, attention to an encoder where the configuration wants it, and feed-forward, each with a
+    residual connection and layer normalisation behind it.
+
+    config (BigBirdConfig): gives the sizes.
+    """
+
+    def __init__(self, config: BigBirdConfig) -> None:
+        super().__init__()
+        self.attention = CausalSelfAttention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        if config.add_cross_attention:
+            self.cross_attention = CrossAttention(config)
+            self.cross_attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None,
+        past: LayerCache | None = None,
+        encoder_states: Tensor | None = None,
+        encoder_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        output_attentions: bool = False,
+    ) -> DecoderLayerOutput:
+        """Apply the layer.
+
+        hidden (Tensor): states. Shape: (batch, seq, hidden_size).
+        mask (Tensor | None): from `causal_mask`. Shape: (batch or 1, 1, seq, past + seq).
+        past (LayerCache | None): keys and values of the pieces before, and of the encoder.
+        encoder_states (Tensor | None): what the encoder gave; not needed where `past` has keys and values of it.
+            Shape: (batch, encoder_seq, hidden_size).
+        encoder_mask (Tensor | None): True for the encoder's pieces. Shape: (batch, 1, 1, encoder_seq).
+        head_mask (Tensor | None): a factor for each head's output. Shape: (heads,).
+        output_attentions (bool): whether the probabilities are wanted.
+        RETURNS (DecoderLayerOutput): states, cache and probabilities.
+        """
+        attended, cache, attentions = self.attention(hidden, mask, past, head_mask, output_attentions)
+        hidden = self.attention_norm(attended + hidden)
+        cross_attentions = None
+        if past is not None and past.cross_key is not None:
+            cache = cache._replace(cross_key=past.cross_key, cross_value=past.cross_value)
+        elif encoder_states is not None:
+            key, value = self.cross_attention.project(encoder_states)
+            cache = cache._replace(cross_key=key, cross_value=value)
+        if cache.cross_key is not None:
+            attended, cross_attentions = self.cross_attention(
+                hidden, cache.cross_key, cache.cross_value, encoder_mask, head_mask, output_attentions
+            )
+            hidden = self.cross_attention_norm(attended + hidden)
+        hidden = self.feed_forward_norm(self.feed_forward(hidden) + hidden)
+        return DecoderLayerOutput(hidden, cache, attentions, cross_attentions)
