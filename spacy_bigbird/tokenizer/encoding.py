@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,31 +32,64 @@ class TextPieces:
         return TextPieces(self.ids[part], self.offsets[part])
 
 
-@dataclass(eq=False)
 class Encoding:
     """One model input: [CLS] text [SEP], or [CLS] text [SEP] pair [SEP].
 
-    ids (list[int]): id of each piece.
-    pieces (list[str]): string of each piece in the vocabulary; an unknown one is `<unk>`.
-    token_type_ids (list[int]): 0 up to the first [SEP], 1 for the second text and its [SEP].
-    special_tokens_mask (list[int]): 1 for a special piece that was added, 0 for a piece of a text.
+    id_array (ndarray): what `ids` lists. Shape: (pieces,).
     offset_array (ndarray): what `offsets` lists. Shape: (pieces, 2). Unit: characters.
+    second_start (int): where the second text begins, the number of pieces where there is none.
+    special_rows (Sequence[int]): rows of the special pieces that were added.
+    vocabulary (list[str]): string of each piece, in the order of the ids.
     """
 
-    ids: list[int]
-    pieces: list[str]
-    token_type_ids: list[int]
-    special_tokens_mask: list[int]
-    offset_array: np.ndarray
+    def __init__(
+        self,
+        id_array: np.ndarray,
+        offset_array: np.ndarray,
+        second_start: int,
+        special_rows: Sequence[int],
+        vocabulary: list[str],
+    ) -> None:
+        self.id_array = id_array
+        self.offset_array = offset_array
+        self._second_start = second_start
+        self._special_rows = special_rows
+        self._vocabulary = vocabulary
 
-    @property
+    # Lists are made when they are asked for: millions of small objects would cost more than the pieces themselves.
+
+    @cached_property
+    def ids(self) -> list[int]:
+        """RETURNS (list[int]): id of each piece."""
+        return self.id_array.tolist()
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """RETURNS (list[str]): string of each piece in the vocabulary; an unknown one is `<unk>`."""
+        return [self._vocabulary[index] for index in self.ids]
+
+    @cached_property
     def offsets(self) -> list[tuple[int, int]]:
         """RETURNS (list[tuple[int, int]]): start and end of each piece in its own text (the second text for the second
         part), (0, 0) for added special pieces. Unit: characters."""
-        return [(start, end) for start, end in self.offset_array.tolist()]
+        starts, ends = self.offset_array.T.tolist()
+        return list(zip(starts, ends, strict=True))
+
+    @cached_property
+    def token_type_ids(self) -> list[int]:
+        """RETURNS (list[int]): 0 up to the first [SEP], 1 for the second text and its [SEP]."""
+        return [0] * self._second_start + [1] * (len(self) - self._second_start)
+
+    @cached_property
+    def special_tokens_mask(self) -> list[int]:
+        """RETURNS (list[int]): 1 for a special piece that was added, 0 for a piece of a text."""
+        mask = [0] * len(self)
+        for row in self._special_rows:
+            mask[row] = 1
+        return mask
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.id_array)
 
 
 def pad_encodings(

@@ -14,6 +14,8 @@ from .encoding import TextPieces
 from .proto import without_spellable_marks
 
 _SAMPLING = {"enable_sampling", "nbest_size", "alpha"}
+# SentencePiece hands out offsets as tuples; few of them at once keep Python's garbage collector out of the way.
+_TEXTS_AT_ONCE = 16
 WORD_START = "\u2581"
 _NO_IDS, _NO_OFFSETS = np.zeros(0, dtype=np.int32), np.zeros((0, 2), dtype=np.int32)
 _IS_SPACE = np.array([chr(code).isspace() for code in range(0x3001)])
@@ -69,25 +71,27 @@ class Processor:
 
     def encode(self, texts: list[str], num_threads: int, *, spell_marks: bool = False) -> list[TextPieces]:
         """RETURNS (list[TextPieces]): ids and character offsets of each text's pieces."""
-        if not texts:
-            return []
         processor = self._spelling if spell_marks else self._plain
+        pieces = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = texts[start : start + _TEXTS_AT_ONCE]
+            for text, (ids, offsets) in zip(part, self._ids_and_offsets(processor, part, num_threads), strict=True):
+                array = np.fromiter(ids, dtype=np.int32, count=len(ids))
+                spans = np.fromiter(chain.from_iterable(offsets), dtype=np.int32, count=2 * len(ids)).reshape(-1, 2)
+                pieces.append(TextPieces(array, self._visible_spans(text, array, spans)))
+        return pieces
+
+    def _ids_and_offsets(
+        self, processor: sentencepiece.SentencePieceProcessor, texts: list[str], num_threads: int
+    ) -> list[tuple[list[int], list[tuple[int, int]]]]:
         if self._offsets_as_lists:
             found = processor.encode(texts, out_type="offset_mapping", num_threads=num_threads)
-            both = [(one["ids"], one["offsets"]) for one in found]
-        else:
-            older: Any = processor
-            found = older.encode(texts, out_type="immutable_proto", num_threads=num_threads)
-            both = [
-                ([piece.id for piece in one.pieces], [(piece.begin, piece.end) for piece in one.pieces])
-                for one in found
-            ]
-        pieces = []
-        for text, (ids, offsets) in zip(texts, both, strict=True):
-            array = np.fromiter(ids, dtype=np.int32, count=len(ids))
-            spans = np.fromiter(chain.from_iterable(offsets), dtype=np.int32, count=2 * len(ids)).reshape(-1, 2)
-            pieces.append(TextPieces(array, self._visible_spans(text, array, spans)))
-        return pieces
+            return [(one["ids"], one["offsets"]) for one in found]
+        older: Any = processor
+        found = older.encode(texts, out_type="immutable_proto", num_threads=num_threads)
+        return [
+            ([piece.id for piece in one.pieces], [(piece.begin, piece.end) for piece in one.pieces]) for one in found
+        ]
 
     def encode_with_marks(self, text: str) -> TextPieces:
         """RETURNS (TextPieces): pieces of a text cut at its special pieces, what is between encoded by itself."""

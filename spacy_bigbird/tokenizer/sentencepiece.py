@@ -224,22 +224,20 @@ class BigBirdTokenizer(SpecialPieces):
         add_special_tokens (bool): whether to add [CLS] and [SEP].
         RETURNS (Encoding): ids, pieces, character offsets and masks.
         """
-        ids = first.ids.tolist()
-        ids_of_second = None if second is None else second.ids.tolist()
-        offsets = [first.offsets] if second is None else [first.offsets, second.offsets]
+        parts = [first] if second is None else [first, second]
+        ids, offsets = [part.ids for part in parts], [part.offsets for part in parts]
+        special_rows: list[int] = []
+        second_start = len(first)
         if add_special_tokens:
-            token_type_ids = self.create_token_type_ids_from_sequences(ids, ids_of_second)
-            mask = self.get_special_tokens_mask(ids, ids_of_second)
-            special = np.zeros((1, 2), dtype=np.int32)
-            offsets = [special, *(part for stretch in offsets for part in (stretch, special))]
-            ids = self.build_inputs_with_special_tokens(ids, ids_of_second)
-        else:
-            token_type_ids = [0] * len(ids) + [1] * len(ids_of_second or [])
-            ids = ids + (ids_of_second or [])
-            mask = [0] * len(ids)
-        names = self._processor.pieces
-        pieces = [names[index] for index in ids]
-        return Encoding(ids, pieces, token_type_ids, mask, offsets[0] if len(offsets) == 1 else np.concatenate(offsets))
+            cls_id, sep_id = np.array([[self.cls_token_id], [self.sep_token_id]], dtype=np.int32)
+            ids = [cls_id, *(stretch for part in ids for stretch in (part, sep_id))]
+            no_characters = np.zeros((1, 2), dtype=np.int32)
+            offsets = [no_characters, *(stretch for part in offsets for stretch in (part, no_characters))]
+            second_start += ADDED_TO_ONE
+            special_rows = [0, *(np.cumsum([len(part) + 1 for part in parts])).tolist()]
+        return Encoding(
+            np.concatenate(ids), np.concatenate(offsets), second_start, special_rows, self._processor.pieces
+        )
 
     def windows(
         self, question: str | TextPieces, text: str | TextPieces, *, max_length: int, overlap: int | None = None
