@@ -1,0 +1,132 @@
+"""Questions beside documents longer than the model: inputs, where gold answers lie in them, and the loss."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from ..errors import Warnings
+from ..tokenizer.encoding import TextPieces
+from ..tokenizer.pairs import ADDED_TO_TWO, PairWindow
+from ..tokenizer.sentencepiece import BigBirdTokenizer
+from .types import PackedPieces
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class QuestionTokenizer:
+    """Makes model inputs of questions and documents; the pieces of a document are shared between its questions.
+
+    tokenizer (BigBirdTokenizer): the vocabulary.
+    max_length (int): longest input. Unit: pieces.
+    overlap (int | None): pieces of the document that neighbouring windows share; None for an eighth of a window. Less
+        where a long question leaves windows too small for it.
+    """
+
+    tokenizer: BigBirdTokenizer
+    max_length: int
+    overlap: int | None = None
+
+    def pieces(self, texts: Iterable[str]) -> list[TextPieces]:
+        """RETURNS (list[TextPieces]): the pieces of each document."""
+        return self.tokenizer.text_pieces(texts)
+
+    def questions(self, questions: Sequence[str]) -> list[TextPieces]:
+        """The pieces of questions. One of more than half of the longest input is cut there, with a warning.
+
+        questions (Sequence[str]): the questions.
+        RETURNS (list[TextPieces]): the pieces of each.
+        """
+        limit = max(1, min(self.max_length // 2, self.max_length - ADDED_TO_TWO - 1))
+        found = self.tokenizer.text_pieces(questions)
+        for question, pieces in zip(questions, found, strict=True):
+            if len(pieces) > limit:
+                warnings.warn(
+                    Warnings.BW240.format(question=question[:60], pieces=len(pieces), limit=limit), stacklevel=2
+                )
+        return [pieces[:limit] for pieces in found]
+
+    def windows(self, question: TextPieces, document: TextPieces) -> list[PairWindow]:
+        """RETURNS (list[PairWindow]): the inputs that cover the document, each behind the whole question."""
+        overlap = self.overlap
+        if overlap is not None:
+            room = self.max_length - len(question) - ADDED_TO_TWO
+            overlap = max(0, min(overlap, room // 2 - 1))
+        return self.tokenizer.windows(question, document, max_length=self.max_length, overlap=overlap)
+
+
+def pack(windows: Sequence[PairWindow]) -> PackedPieces:
+    """RETURNS (PackedPieces): inputs back to back, as the encoder takes them."""
+    return PackedPieces(
+        ids=np.concatenate([window.ids for window in windows]),  # type: ignore[arg-type]
+        lengths=[len(window.ids) for window in windows],
+        token_type_ids=np.concatenate([window.token_type_ids for window in windows]),  # type: ignore[arg-type]
+    )
+
+
+def micro_batches(
+    items: Iterable[tuple[Key, PairWindow]], max_batch_pieces: int
+) -> Iterator[list[tuple[Key, PairWindow]]]:
+    """Group inputs in their order, as many as fit; one input is always allowed.
+
+    items (Iterable[tuple[Key, PairWindow]]): inputs, each with what it belongs to.
+    max_batch_pieces (int): most pieces of a group.
+    YIELDS (list[tuple[Key, PairWindow]]): a group.
+    """
+    group: list[tuple[Key, PairWindow]] = []
+    pieces = 0
+    for key, window in items:
+        if group and pieces + len(window.ids) > max_batch_pieces:
+            yield group
+            group, pieces = [], 0
+        group.append((key, window))
+        pieces += len(window.ids)
+    if group:
+        yield group
+
+
+def gold_pieces(spans: Iterable[tuple[int, int]], pieces: TextPieces) -> list[tuple[int, int]]:
+    """First and last piece of each gold answer.
+
+    spans (Iterable[tuple[int, int]]): the answers. Unit: characters.
+    pieces (TextPieces): of the document.
+    RETURNS (list[tuple[int, int]]): both included; an answer without a piece is left out.
+    """
+    found = []
+    for start, end in spans:
+        first = int(np.searchsorted(pieces.offsets[:, 1], start, side="right"))
+        last = int(np.searchsorted(pieces.offsets[:, 0], end, side="left")) - 1
+        if first <= last:
+            found.append((first, last))
+    return found
+
+
+def span_loss(logits: np.ndarray, window: PairWindow, answers: Sequence[tuple[int, int]]) -> tuple[float, np.ndarray]:
+    """Cross-entropy of start and end over [CLS] and the context of one window, and its gradient.
+
+    Answers that lie wholly in the window are all right, with their probabilities added up. Where there is none, [CLS]
+    is right: the answer is not here.
+
+    logits (ndarray): start and end logit of each piece. Shape: (pieces, 2).
+    window (PairWindow): the input.
+    answers (Sequence[tuple[int, int]]): first and last piece of each gold answer, counted in the document.
+    RETURNS (tuple[float, ndarray]): mean of both cross-entropies, and its gradient. Shape: (pieces, 2).
+    """
+    inside = [(a, b) for a, b in answers if window.start <= a and b < window.end]
+    competing = np.zeros((len(logits), 1), dtype=bool)
+    competing[0] = competing[window.first_row : window.first_row + window.end - window.start] = True
+    right = np.zeros_like(logits, dtype=bool)
+    for column in (0, 1):
+        right[[pair[column] - window.start + window.first_row for pair in inside] or [0], column] = True
+    scores = np.where(competing, logits.astype(np.float64), -np.inf)
+    scores = scores - scores.max(axis=0)
+    weights = np.exp(scores)
+    probabilities = weights / weights.sum(axis=0)
+    best_right = np.where(right, scores, -np.inf).max(axis=0)
+    right_weights = np.exp(np.where(right, scores - best_right, -np.inf))
+    loss = np.log(weights.sum(axis=0)) - np.log(right_weights.sum(axis=0)) - best_right
+    gradient = (probabilities - right_weights / right_weights.sum(axis=0)) / 2
+    return float(loss.mean()), gradient.astype(np.float32)
