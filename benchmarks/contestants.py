@@ -1,0 +1,115 @@
+"""The encoders that the benchmarks compare, all of BigBird's base size: ours, transformers' BigBird, and a dense one."""
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from spacy_bigbird.model import BigBirdConfig, BigBirdModel
+
+REFERENCE = "transformers, fp32"
+REFERENCE_BF16 = "transformers, bf16"
+REFERENCE_AUTOCAST = "transformers, autocast"
+DENSE = "dense, fp32"
+OURS = "ours, fp32"
+OURS_BF16 = "ours, bf16"
+OURS_AUTOCAST = "ours, autocast"
+OURS_CHECKPOINTING = "ours, fp32, checkpointing"
+
+INFERENCE = (REFERENCE, REFERENCE_BF16, DENSE, OURS, OURS_BF16)
+TRAINING = (REFERENCE, REFERENCE_AUTOCAST, OURS, OURS_AUTOCAST, OURS_CHECKPOINTING)
+VOCAB_SIZE = 1000
+
+
+def work_of(name: str, lengths: list[int], layers: int, training: bool) -> Callable[[], object]:
+    """Build one contestant and give what is to be timed: a forward pass, or forward and backward.
+
+    name (str): one of the names above.
+    lengths (list[int]): pieces of each document.
+    layers (int): layers of base size: 12 heads, 768 wide, feed-forward 3,072, blocks of 64, 3 random blocks.
+    training (bool): whether the backward pass is wanted too.
+    RETURNS (Callable): does the work once.
+    """
+    torch.manual_seed(0)
+    documents = [torch.randint(3, VOCAB_SIZE, (length,)) for length in lengths]
+    forward = _reference(name, documents, layers) if name.startswith("transformers") else _ours(name, documents, layers)
+    precision = torch.autocast("cpu", torch.bfloat16, enabled=name in (REFERENCE_AUTOCAST, OURS_AUTOCAST, OURS_BF16))
+
+    def infer() -> None:
+        with torch.no_grad(), precision:
+            forward(False)
+
+    def train() -> None:
+        with precision:
+            output = forward(True)
+        output.float().square().mean().backward()
+
+    return train if training else infer
+
+
+def _ours(name: str, documents: list[Tensor], layers: int) -> Callable[[bool], Tensor]:
+    # The reference drops nothing in its sparse attention either; without dropout both do the same work.
+    config = BigBirdConfig(
+        vocab_size=VOCAB_SIZE,
+        num_hidden_layers=layers,
+        max_position_embeddings=max(4096, *map(len, documents)),
+        attention_type="original_full" if name == DENSE else "block_sparse",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    model = BigBirdModel(config, add_pooling_layer=False)
+    model.gradient_checkpointing = name == OURS_CHECKPOINTING
+    flat, lengths = torch.cat(documents), [len(document) for document in documents]
+
+    def forward(training: bool) -> Tensor:
+        if model.training != training:
+            model.train(training)
+        return model.forward_packed(flat, lengths)
+
+    return forward
+
+
+def _reference(name: str, documents: list[Tensor], layers: int) -> Callable[[bool], Tensor]:
+    from transformers import BigBirdConfig as ReferenceConfig
+    from transformers import BigBirdModel as ReferenceModel
+
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    config = ReferenceConfig(
+        vocab_size=VOCAB_SIZE,
+        num_hidden_layers=layers,
+        max_position_embeddings=max(4096, *map(len, documents)),
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    model = ReferenceModel(config, add_pooling_layer=False)
+    if name == REFERENCE_BF16:
+        model = model.bfloat16()
+    ids = torch.nn.utils.rnn.pad_sequence(documents, batch_first=True)
+    mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(document) for document in documents], batch_first=True)
+
+    def forward(training: bool) -> Tensor:
+        model.train(training)
+        # Every backward pass is wanted for its time; in eval mode transformers reads block 0 in place of random ones.
+        return model(ids, attention_mask=mask).last_hidden_state
+
+    return forward
+
+
+def layer_flop(lengths: list[int], layers: int) -> float:
+    """Floating-point operations of one forward pass: linear layers, and the attention that each length gets.
+
+    lengths (list[int]): pieces of each document.
+    layers (int): layers of base size.
+    RETURNS (float): operations.
+    """
+    config = BigBirdConfig()
+    width, block = config.hidden_size, config.block_size
+    total = 0.0
+    for length in lengths:
+        keys = length
+        if length > config.full_attention_up_to:
+            blocks = -(-length // block)
+            keys = ((blocks - 2) * (5 + config.num_random_blocks) * block + 2 * length) / blocks
+        total += 2 * length * (12 * width**2) + 4 * length * keys * width
+    return layers * total

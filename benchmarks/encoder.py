@@ -1,0 +1,95 @@
+"""Speed and memory of the encoder: ours, transformers' BigBird and dense attention, at BigBird's base size.
+
+All contestants run in turns in one process, so ratios hold on a noisy machine; the limit of the machine's matrix
+products is measured in the same run. Peak memory, beyond the weights, comes from fresh processes.
+"""
+
+import torch
+from common import MEGABYTE, in_fresh_process, interleaved, parser, report, watched_memory
+from contestants import INFERENCE, OURS_BF16, REFERENCE, REFERENCE_BF16, TRAINING, layer_flop, work_of
+from machine import MatrixProduct
+from tqdm import tqdm
+
+RAGGED = [2048, 1250, 750, 576]
+
+
+def main() -> None:
+    options = parser(__doc__, repeats=5)
+    options.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048, 4096, 8192, 16384])
+    options.add_argument("--training-lengths", type=int, nargs="*", default=[1024, 4096])
+    options.add_argument("--memory-lengths", type=int, nargs="*", default=[4096, 16384])
+    options.add_argument("--layers", type=int, default=1, help="layers of base size (default: 1)")
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+
+    limits = {"fp32": MatrixProduct(torch.float32).limit(), "bf16": MatrixProduct(torch.bfloat16).limit()}
+    workloads = [("inference", [length]) for length in given.lengths] + [("inference", RAGGED)]
+    workloads += [("training", [length]) for length in given.training_lengths]
+    rows = []
+    for mode, lengths in tqdm(workloads, desc="Workloads", unit="workload"):
+        rows += measure(mode, lengths, given, limits)
+    report(
+        f"Encoder, {given.layers} layer(s) of base size",
+        given,
+        ["mode", "pieces", "contestant", "ms", "±", "x reference", "share of limit", "peak MB"],
+        rows,
+        draw=lambda axes: draw(axes, rows),
+        notes=[
+            "Limit of matrix products: "
+            + ", ".join(f"{limit / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, limit in limits.items()),
+            f"x reference: times faster than transformers in fp32. {REFERENCE_BF16} is the fair rival of {OURS_BF16}.",
+            "peak MB: highest memory beyond the model, while it works.",
+        ],
+    )
+
+
+def measure(mode, lengths, given, limits):
+    """One workload: every contestant in turns, then the memory of each."""
+    training = mode == "training"
+    names = TRAINING if training else INFERENCE
+    cases = {name: work_of(name, lengths, given.layers, training) for name in names}
+    timings = interleaved(cases, given.repeats)
+    del cases
+    flop = layer_flop(lengths, given.layers) * (3 if training else 1)
+    for name in names:
+        timing = timings[name]
+        limit = limits["fp32" if name.endswith(("fp32", "checkpointing")) else "bf16"]
+        row = {
+            "mode": mode,
+            "pieces": "+".join(map(str, lengths)),
+            "contestant": name,
+            "ms": timing.median * 1e3,
+            "±": f"{timing.spread:.0%}",
+            "x reference": timing.times_faster_than(timings[REFERENCE]),
+            "share of limit": flop / timing.median / limit,
+            "peak MB": "",
+        }
+        if len(lengths) == 1 and lengths[0] in given.memory_lengths:
+            memory = in_fresh_process(peak_memory, name, lengths, given.layers, training, given.threads)
+            row["peak MB"] = memory / MEGABYTE
+        yield row
+
+
+def peak_memory(name, lengths, layers, training, threads):
+    """Runs in a process of its own: memory beyond the model's, in the first run and the second."""
+    torch.set_num_threads(threads)
+    work = work_of(name, lengths, layers, training)
+    with watched_memory(interval=0.002) as memory:
+        work()
+        work()
+    return memory.rise
+
+
+def draw(axes, rows):
+    for name in INFERENCE:
+        points = [row for row in rows if row["mode"] == "inference" and row["contestant"] == name]
+        points = [(int(row["pieces"]), row["ms"]) for row in points if row["pieces"].isdigit()]
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="pieces in a document", ylabel="milliseconds")
+    axes.set_xticks([int(row["pieces"]) for row in rows if row["contestant"] == REFERENCE and row["pieces"].isdigit()])
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.legend()
+
+
+if __name__ == "__main__":
+    main()
