@@ -1,0 +1,310 @@
+"""Named entities of documents of any length, with probabilities, from the pieces of a shared encoder."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.types import Floats2d
+
+from ..errors import Errors, Warnings
+from ..thinc_layers.token_classifier import TRANSITION_SCALE
+from .biluo import misaligned_entities, preset_entities, valid_tags
+from .calibration import expected_calibration_error, fit_temperature, log_loss
+from .crf import Floats, Transitions
+from .entities import Entities, Entity, Lattice
+from .extensions import install_extensions
+from .ner_scorer import judge
+from .settings import SavedSettings, encoded_documents
+from .tag_loss import tag_loss
+
+DEFAULT_CONFIG = Config().from_str(
+    """[ner]
+decoder = "crf"
+threshold = 0.0
+spans_key = null
+spans_threshold = null
+overwrite_ents = false
+
+[ner.scorer]
+@scorers = "spacy-bigbird.ner_scorer.v1"
+
+[ner.model]
+@architectures = "spacy-bigbird.TokenClassifier.v1"
+pooling = "first"
+
+[ner.model.tok2vec]
+@architectures = "spacy-bigbird.PieceListener.v1"
+upstream = "*"
+grad_factor = 1.0
+"""
+)["ner"]
+
+SCORE_WEIGHTS = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None, "ents_ece": None}
+DECODERS = ("crf", "constrained")
+
+
+@Language.factory(
+    "bigbird_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "span._.score"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_ner(
+    nlp: Language,
+    name: str,
+    model: Model,
+    decoder: str,
+    threshold: float,
+    spans_key: str | None,
+    spans_threshold: float | None,
+    overwrite_ents: bool,
+    scorer: Callable | None,
+) -> "EntityTagger":
+    """Serves `[components.bigbird_ner]`: writes `doc.ents` and the probability of each in `span._.score`.
+
+    model (Model): `spacy-bigbird.TokenClassifier.v1`.
+    decoder (str): "crf" learns whole valid tag sequences with scores of what follows what; "constrained" learns the
+        tags one by one. Both predict the best valid sequence.
+    threshold (float): entities of that sequence that are less probable stay out of `doc.ents`.
+    spans_key (str | None): where in `doc.spans` to write entities with their probabilities; None for nowhere.
+    spans_threshold (float | None): every entity at least this probable is written there, overlapping ones too; None
+        for the predicted entities only.
+    overwrite_ents (bool): whether entities that the document already has are dropped. Else they stay, and win.
+    scorer (Callable | None): scores examples.
+    RETURNS (EntityTagger): the component.
+    """
+    settings = {
+        "decoder": decoder,
+        "threshold": threshold,
+        "spans_key": spans_key,
+        "spans_threshold": spans_threshold,
+        "overwrite_ents": overwrite_ents,
+    }
+    return EntityTagger(nlp.vocab, model, name, scorer, **settings)
+
+
+class EntityTagger(SavedSettings, TrainablePipe):
+    """Tags tokens in the BILUO scheme. Sequences that are not valid are impossible, see `crf.py` and `biluo.py`."""
+
+    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
+        """vocab (Vocab): the shared vocabulary. The other arguments are those of `make_ner`.
+
+        RAISES ValueError: a setting is not allowed.
+        """
+        # Without a lower bound every stretch of every document would be written as a span.
+        allowed: dict[str, tuple[bool, str]] = {
+            "decoder": (settings["decoder"] in DECODERS, " or ".join(DECODERS)),
+            "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
+            "spans_threshold": (0.01 <= (settings["spans_threshold"] or 1.0) <= 1.0, "0.01 to 1.0, or null"),
+        }
+        for setting, (is_allowed, expected) in allowed.items():
+            if not is_allowed:
+                raise ValueError(Errors.BB200.format(name=setting, value=settings[setting], expected=expected))
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg = {"labels": [], "temperature": 1.0, **settings, "configured": dict(settings)}
+        self._has_reported_misaligned = False
+        install_extensions()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The entity types."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """The entity types, as `initialize` takes them."""
+        return list(self.cfg["labels"])
+
+    def add_label(self, label: str) -> int:
+        """Add an entity type. A trained component keeps what it knows of the others.
+
+        label (str): the type.
+        RETURNS (int): 1, or 0 where it is there already.
+        """
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.BB200.format(name="label", value=label, expected="a string that is not empty"))
+        if label in self.labels:
+            return 0
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        if self.model.has_dim("nO"):
+            self.model.attrs["resize_output"](self.model, 1 + 4 * len(self.labels))
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """Set up the weights for the entity types.
+
+        get_examples (Callable[[], Iterable[Example]]): examples; their entity types are taken where `labels` is None.
+        nlp (Language | None): the pipeline.
+        labels (Iterable[str] | None): the types, for example from `spacy init labels`.
+        """
+        validate_get_examples(get_examples, "EntityTagger.initialize")
+        if labels is None:
+            labels = sorted({ent.label_ for example in get_examples() for ent in example.reference.ents} - {""})
+            self._report_misaligned(get_examples())
+        for label in labels:
+            self.add_label(label)
+        self._require_labels()
+        if not self.model.has_dim("nO"):
+            self.model.set_dim("nO", 1 + 4 * len(self.labels))
+        self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
+
+    def predict(self, docs: Iterable[Doc]) -> list[Entities]:
+        """Find the entities of documents, without changing them.
+
+        docs (Iterable[Doc]): the documents.
+        RETURNS (list[Entities]): what is found in each.
+        """
+        install_extensions()
+        docs = list(docs)
+        presets = [([], []) if self.cfg["overwrite_ents"] else preset_entities(doc) for doc in docs]
+        allowed = [valid_tags(doc, self.labels, *preset) for doc, preset in zip(docs, presets, strict=True)]
+        lattice = Lattice(self._emissions(docs), allowed, self._transitions())
+        results = lattice.entities(self.cfg["temperature"], self.cfg["spans_threshold"])
+        for result, (kept, blocked) in zip(results, presets, strict=True):
+            result.keep(kept, blocked)
+        return results
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: list[Entities]) -> None:
+        """Write `doc.ents`, `span._.score` and, with `spans_key`, the span group with the scores in its attributes.
+
+        docs (Iterable[Doc]): the documents.
+        predictions (list[Entities]): from `predict`.
+        """
+        for doc, result in zip(docs, predictions, strict=True):
+            for ent in doc.ents:
+                if self.cfg["overwrite_ents"]:
+                    ent._.score = None
+            found = [entity for entity in result.found if entity[3] >= self.cfg["threshold"]]
+            spans = [Span(doc, start, end, self.labels[label]) for start, end, label, _ in found]
+            blocked = [doc[i : i + 1] for i in result.blocked]
+            doc.set_ents([*result.kept, *spans], blocked=blocked, default="outside")
+            for span, entity in zip(spans, found, strict=True):
+                span._.score = entity[3]
+            if key := self.cfg["spans_key"]:
+                listed = found if result.probable is None else result.probable
+                group = [Span(doc, start, end, self.labels[label]) for start, end, label, _ in listed]
+                scores = np.asarray([entity[3] for entity in listed], dtype="f")
+                doc.spans[key] = SpanGroup(doc, name=key, spans=group, attrs={"scores": scores})
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples.
+
+        The loss is the negative log likelihood of the annotation per annotated token of the batch ("crf": of the whole
+        sequences, summed over all ways to fill in what is not annotated).
+        examples (Iterable[Example]): the batch. drop (float): the dropout rate.
+        sgd (Optimizer | None): takes a step at once where it is given.
+        losses (dict[str, float] | None): the loss is added under the component's name.
+        RETURNS (dict[str, float]): the losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "EntityTagger.update")
+        if not examples:
+            return losses
+        self._report_misaligned(examples)
+        set_dropout_rate(self.model, drop)
+        emissions, backprop = self.model.begin_update([example.predicted for example in examples])
+        loss, d_emissions, d_transitions = self._loss(examples, emissions)
+        node = self.model.get_ref("transitions")
+        for parameter in ("follow", "within"):
+            gradient = getattr(d_transitions, parameter) * TRANSITION_SCALE
+            node.inc_grad(parameter, node.ops.asarray_f(gradient, dtype="f"))
+        backprop(d_emissions)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """RETURNS (tuple): the loss of a batch and the gradient of its tags' scores. See `update`."""
+        return self._loss(list(examples), scores)[:2]
+
+    def calibrate(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, float | None]:
+        """Fit the temperature: the probabilities of predicted entities are to be right as often as they say.
+
+        What is predicted does not change. Examples that were not trained on are needed, with `predicted` documents that
+        have been through the encoder, or `nlp`.
+        examples (Iterable[Example]): held-out examples. Entities already on `predicted` count nothing.
+        nlp (Language | None): the pipeline; what comes before this component is run on the `predicted` documents.
+        RETURNS (dict[str, float | None]): `temperature`, and the expected calibration error `before` and `after`.
+        RAISES ValueError: not one entity is predicted where there is annotation.
+        """
+        examples = list(examples)
+        docs = encoded_documents(examples, self.name, nlp)
+        lattice = Lattice(self._emissions(docs), [valid_tags(doc, self.labels) for doc in docs], self._transitions())
+        entities: list[list[Entity]] = []
+        is_right: list[bool] = []
+        for example, found in zip(examples, lattice.best_entities(), strict=True):
+            verdicts = judge(example, [(start, end, self.labels[label]) for start, end, label in found])
+            entities.append([entity for entity, right in zip(found, verdicts, strict=True) if right is not None])
+            is_right += [right for right in verdicts if right is not None]
+        if not is_right:
+            raise ValueError(Errors.BB201.format(name=self.name, number=len(examples)))
+
+        def probabilities(temperature: float) -> list[float]:
+            return [value for row in lattice.probabilities(entities, temperature) for value in row]
+
+        before = expected_calibration_error(probabilities(self.cfg["temperature"]), is_right)
+        self.cfg["temperature"] = fit_temperature(lambda t: log_loss(probabilities(t), is_right))
+        after = expected_calibration_error(probabilities(self.cfg["temperature"]), is_right)
+        return {"temperature": self.cfg["temperature"], "before": before, "after": after}
+
+    def _emissions(self, docs: list[Doc]) -> list[Floats]:
+        if not self.labels or not self.model.get_ref("output_layer").has_param("W"):
+            raise ValueError(Errors.BB202.format(name=self.name))
+        return self._to_host(self.model.predict(docs)) if docs else []
+
+    def _transitions(self) -> Transitions:
+        if self.cfg["decoder"] != "crf":
+            return Transitions.zeros(len(self.labels))
+        node = self.model.get_ref("transitions")
+        follow, within = (node.ops.to_numpy(node.get_param(name)).astype(np.float64) for name in ("follow", "within"))
+        return Transitions(follow, within).scaled(TRANSITION_SCALE)
+
+    def _loss(self, examples: list[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d], Transitions]:
+        transitions = self._transitions() if self.cfg["decoder"] == "crf" else None
+        result = tag_loss(examples, self._to_host(scores), self.labels, transitions)
+        for number in result.impossible:
+            warnings.warn(Warnings.BW201.format(name=self.name, text=examples[number].text[:50]), stacklevel=3)
+        to_model: Any = self.model.ops.asarray
+        gradients: list[Any] = [to_model(gradient.astype("f")) for gradient in result.d_emissions]
+        return result.loss, gradients, result.d_transitions
+
+    def _to_host(self, scores: list[Floats2d]) -> list[Floats]:
+        return [self.model.ops.to_numpy(rows).astype(np.float64) for rows in scores]
+
+    def _report_misaligned(self, examples: Iterable[Example]) -> None:
+        if self._has_reported_misaligned:
+            return
+        pairs = [(misaligned_entities(example), len(example.reference.ents)) for example in examples]
+        if lost := sum(count for count, _ in pairs):
+            self._has_reported_misaligned = True
+            warnings.warn(
+                Warnings.BW200.format(name=self.name, lost=lost, total=sum(n for _, n in pairs)), stacklevel=3
+            )

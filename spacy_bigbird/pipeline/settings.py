@@ -1,0 +1,61 @@
+"""What the components behind a shared encoder have in common: saved settings, and held-out documents to fit on."""
+
+from collections.abc import Iterable
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+
+class SavedSettings:
+    """Mixed into a component before its spaCy class, whose `cfg` holds the settings beside labels and fitted values.
+
+    `cfg["configured"]` remembers what the config said: a setting that was changed in `cfg` afterwards is kept through
+    saving and loading, unless the config that loads it says something else than the one it was saved under.
+    """
+
+    cfg: dict[str, Any]
+
+    def from_disk(self, path: Path | str, *, exclude: Any = ()) -> Any:
+        """Read what `to_disk` wrote. Arguments as in spaCy's `TrainablePipe.from_disk`."""
+        settings = dict(self.cfg["configured"])
+        super().from_disk(path, exclude=exclude)  # type: ignore[misc]
+        return self._with_settings(settings)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Any = ()) -> Any:
+        """Read what `to_bytes` gave. Arguments as in spaCy's `TrainablePipe.from_bytes`."""
+        settings = dict(self.cfg["configured"])
+        super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
+        return self._with_settings(settings)
+
+    def _with_settings(self, settings: dict[str, Any]) -> Any:
+        saved = self.cfg["configured"]
+        self.cfg.update({key: value for key, value in settings.items() if not is_same(saved.get(key), value)})
+        self.cfg["configured"] = settings
+        return self
+
+
+def is_same(saved: Any, value: Any) -> bool:
+    """RETURNS (bool): whether a setting is the saved one. spaCy's JSON does not keep the last digit of a float."""
+    if isinstance(saved, float) and isinstance(value, int | float):
+        return isclose(saved, value, rel_tol=1e-12)
+    return saved == value
+
+
+def encoded_documents(examples: Iterable[Example], name: str, nlp: Language | None) -> list[Doc]:
+    """The predicted documents of examples, after what comes before a component has run on them.
+
+    examples (Iterable[Example]): the examples. Their `predicted` documents are changed.
+    name (str): the component.
+    nlp (Language | None): the pipeline; None where all of it has run already.
+    RETURNS (list[Doc]): the documents, in order.
+    """
+    docs: Iterable[Doc] = [example.predicted for example in examples]
+    for before, pipe in nlp.pipeline if nlp is not None else ():
+        if before == name:
+            break
+        docs = pipe.pipe(docs, batch_size=16) if hasattr(pipe, "pipe") else map(pipe, docs)
+    return list(docs)
