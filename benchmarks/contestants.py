@@ -1,4 +1,4 @@
-"""The encoders that the benchmarks compare, all of BigBird's base size: ours, transformers' BigBird, and a dense one."""
+"""The encoders that the benchmarks compare, all of BigBird's base size: ours, transformers' and a dense one."""
 
 import logging
 from collections.abc import Callable

@@ -19,8 +19,8 @@ from torch.autograd.function import once_differentiable
 from .pattern import MISSING, KeyBlocks
 from .precision import fast_float32_products
 
-# Query blocks at once: on a CPU what its caches hold, on other devices as much as keeps them busy.
-CHUNK_ON_CPU = 16
+# Query blocks at once: on a CPU what the caches of its cores hold, on other devices as much as keeps them busy.
+CHUNK_PER_CORE = 8
 CHUNK_ELSEWHERE = 1024
 
 
@@ -162,7 +162,7 @@ class _Head:
         return rows.unflatten(0, (self.sequence.num_blocks, self.sequence.block_size))
 
     def _chunks(self) -> Iterator[_Chunk]:
-        step = CHUNK_ON_CPU if self.query.device.type == "cpu" else CHUNK_ELSEWHERE
+        step = CHUNK_PER_CORE * torch.get_num_threads() if self.query.device.type == "cpu" else CHUNK_ELSEWHERE
         key, value = self._by_block(self.key.contiguous()), self._by_block(self.value.contiguous())
         query = self._by_block(self.query)
         num_sparse = self.sequence.keys.blocks.shape[1]

@@ -80,7 +80,7 @@ def test_the_size_of_a_chunk_changes_nothing(chunk, monkeypatch):
     config = make_config(2, 8, 16, 3, "paper")
     projections = torch.randn(480, 48, generator=torch.Generator().manual_seed(1))
     expected = fast(projections, config, 0, 470, 30)
-    monkeypatch.setattr(block_sparse, "CHUNK_ON_CPU", chunk)
+    monkeypatch.setattr(block_sparse, "CHUNK_PER_CORE", chunk)
     torch.testing.assert_close(fast(projections, config, 0, 470, 30), expected, rtol=0, atol=1e-6)
 
 
