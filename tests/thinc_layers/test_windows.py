@@ -1,3 +1,5 @@
+import itertools
+
 import numpy
 import pytest
 import torch
@@ -43,7 +45,7 @@ def test_neighbours_share_the_overlap_and_the_last_window_is_full(case):
     num_pieces, capacity, overlap = case
     windows = plan_windows(num_pieces, capacity, overlap)
     assert windows[0].start == 0 and windows[-1].end == num_pieces
-    shared = [first.end - second.start for first, second in zip(windows, windows[1:], strict=False)]
+    shared = [first.end - second.start for first, second in itertools.pairwise(windows)]
     assert all(value == overlap for value in shared[:-1])
     assert all(value >= overlap for value in shared)
 
@@ -51,9 +53,9 @@ def test_neighbours_share_the_overlap_and_the_last_window_is_full(case):
 @given(st.lists(st.integers(1, 30)), st.integers(1, 50))
 def test_groups_stay_below_the_limit_or_hold_one_item(lengths, limit):
     groups = [lengths[part] for part in group_by_pieces(lengths, limit)]
-    assert sum(groups, []) == lengths
+    assert [length for group in groups for length in group] == lengths
     assert all(sum(group) <= limit or len(group) == 1 for group in groups)
-    assert all(sum(first) + second[0] > limit for first, second in zip(groups, groups[1:], strict=False))
+    assert all(sum(first) + second[0] > limit for first, second in itertools.pairwise(groups))
 
 
 @pytest.fixture(scope="module")
