@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..checkpoint.config_json import read_config, write_config
 from ..checkpoint.files import find_weights, read_weights, write_weights
@@ -27,6 +28,7 @@ from ..checkpoint.key_map import (
 )
 from ..errors import Errors, Warnings
 from .config import BigBirdConfig
+from .initialization import initialize_weights
 
 Model = TypeVar("Model", bound="PretrainedModel")
 _NAMES_SHOWN = 12
@@ -104,7 +106,7 @@ class PretrainedModel(nn.Module):
         """Read a model from a checkpoint that this package, or transformers for PyTorch or Flax, wrote.
 
         A file of the encoder alone loads into a model with a head and the other way round. Weights of a head that the
-        file lacks, or holds in another shape, keep their random values, with one warning; `load_report` tells more.
+        file lacks, or holds in another shape, are random and new, with one warning; `load_report` tells more.
 
         path_or_hub_name (str | Path): a directory with config.json and weights, or a name on the Hugging Face hub.
         dtype (torch.dtype): the type of the model's weights, whatever the file's.
@@ -117,31 +119,43 @@ class PretrainedModel(nn.Module):
         directory = resolve_directory(path_or_hub_name)
         config = BigBirdConfig.from_dict(read_config(directory))
         changes, arguments = split_overrides(cls, overrides)
-        model = cls(config.replace(**changes), **arguments).to(dtype)
-        weights = find_weights(directory)
-        model.load_report = report = model.load_huggingface_tensors(read_weights(weights), str(weights))
+        with _WithoutRandomWeights():
+            model = cls(config.replace(**changes), **arguments).to(dtype)
+        path = find_weights(directory)
+        values, report = model._match(read_weights(path), str(path))
+        for name in model._weights().keys() - values.keys():
+            initialize_weights(model.get_submodule(model._full_name(name).rpartition(".")[0]), model.config)
+        model._copy(values)
+        model.load_report = report
         if report.is_worth_a_warning:
             warnings.warn(Warnings.BW050.format(model=cls.__name__, report=report), stacklevel=2)
         return model.eval()
 
     def load_huggingface_tensors(self, tensors: Mapping[str, Tensor], source: str) -> LoadReport:
-        """Copy tensors with Hugging Face's names into this model's weights. Ties stay tied.
+        """Copy tensors with Hugging Face's names into this model's weights. Ties stay tied; what is missing
+        keeps its values.
 
         tensors (Mapping[str, Tensor]): name -> tensor; values are cast to the type of the model's weights.
         source (str): where they come from, for messages.
         RETURNS (LoadReport): what was missing, unexpected or of another shape.
         RAISES ValueError: a weight of the encoder is missing or has another shape. The model is unchanged then.
         """
+        values, self.load_report = self._match(tensors, source)
+        self._copy(values)
+        return self.load_report
+
+    def _match(self, tensors: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], LoadReport]:
+        """The new value of each weight, as far as there is one, by its canonical name; and what did not match."""
         translation = from_huggingface(tensors)
-        given, wanted = translation.tensors, self._canonical_state()
+        given, wanted = translation.tensors, self._weights()
         untied = False
-        if _is_tied(wanted):
-            del wanted[LM_DECODER]
+        if LM_DECODER in wanted and WORD_EMBEDDINGS in given:
+            given.setdefault(LM_DECODER, given[WORD_EMBEDDINGS])
+        elif LM_DECODER in self.state_dict():
             decoder, words = given.pop(LM_DECODER, None), given.get(WORD_EMBEDDINGS)
             untied = decoder is not None and words is not None and not torch.equal(decoder, words)
-        elif LM_DECODER in wanted and WORD_EMBEDDINGS in given:
-            given.setdefault(LM_DECODER, given[WORD_EMBEDDINGS])
-        missing, mismatched = [], []
+        missing: list[str] = []
+        mismatched = []
         for name, weight in wanted.items():
             if name not in given:
                 missing += translation.incomplete.get(name) or theirs_of(name)
@@ -151,11 +165,14 @@ class PretrainedModel(nn.Module):
         report = LoadReport(source, tuple(missing), tuple(mismatched), tuple(unexpected + translation.unknown), untied)
         if not report.fits:
             raise ValueError(Errors.BB057.format(model=type(self).__name__, report=report))
+        fitting = {name for name, weight in wanted.items() if name in given and given[name].shape == weight.shape}
+        return {name: given[name] for name in fitting}, report
+
+    def _copy(self, values: Mapping[str, Tensor]) -> None:
+        weights = self._weights()
         with torch.no_grad():
-            for name, weight in wanted.items():
-                if name in given and given[name].shape == weight.shape:
-                    weight.copy_(given[name])
-        return report
+            for name, value in values.items():
+                weights[name].copy_(value)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write config.json and model.safetensors, which `from_pretrained` and transformers read.
@@ -164,22 +181,34 @@ class PretrainedModel(nn.Module):
         """
         directory = Path(path)
         directory.mkdir(parents=True, exist_ok=True)
-        state = self._canonical_state()
-        if _is_tied(state):
-            del state[LM_DECODER]
+        weights = self._weights()
         prefix = HUGGINGFACE_PREFIX if self.base_model_prefix else ""
-        dtype = str(state[WORD_EMBEDDINGS].dtype).removeprefix("torch.")
-        write_weights(directory, to_huggingface(state, prefix))
+        dtype = str(weights[WORD_EMBEDDINGS].dtype).removeprefix("torch.")
+        write_weights(directory, to_huggingface(weights, prefix))
         write_config(directory, self.config.to_dict(), type(self).__name__, dtype)
 
-    def _canonical_state(self) -> dict[str, Tensor]:
-        prefix = f"{self.base_model_prefix}." if self.base_model_prefix else ""
+    def _weights(self) -> dict[str, Tensor]:
+        """This model's weights by canonical name; tied ones once, as word embeddings."""
         state = self.state_dict(keep_vars=True)
-        return {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        prefix = f"{self.base_model_prefix}." if self.base_model_prefix else ""
+        weights = {name.removeprefix(prefix): weight for name, weight in state.items()}
+        if weights.get(LM_DECODER) is weights[WORD_EMBEDDINGS]:
+            del weights[LM_DECODER]
+        return weights
+
+    def _full_name(self, name: str) -> str:
+        return f"{self.base_model_prefix}.{name}" if self.base_model_prefix and is_base_name(name) else name
 
 
-def _is_tied(state: Mapping[str, Tensor]) -> bool:
-    return LM_DECODER in state and state[LM_DECODER] is state.get(WORD_EMBEDDINGS)
+class _WithoutRandomWeights(TorchFunctionMode):
+    """Leaves new weights as their memory was: they are about to be read, and random numbers would take seconds."""
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(function, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,8 +10,14 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from spacy_bigbird.checkpoint.files import find_weights, read_weights
-from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdForTokenClassification, BigBirdModel
+from spacy_bigbird import model as models
+from spacy_bigbird.model import (
+    BigBirdConfig,
+    BigBirdForMaskedLM,
+    BigBirdForPreTraining,
+    BigBirdForTokenClassification,
+    BigBirdModel,
+)
 
 SIZES = {
     "vocab_size": 40,
@@ -26,6 +32,7 @@ SIZES = {
 # 28 pieces are dense in huggingface mode, so 29 are sparse.
 SPARSE = {"attention_type": "block_sparse", "num_random_blocks": 1, "random_pattern": "huggingface"}
 CONFIG = BigBirdConfig(**SIZES)
+CLASSES = [name for name in models.__all__ if hasattr(getattr(models, name), "from_pretrained")]
 
 
 def randomized(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -111,6 +118,24 @@ def test_transformers_loads_our_masked_language_model(tie_word_embeddings, tmp_p
     assert ("cls.predictions.decoder.weight" in names) != tie_word_embeddings
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_class_goes_to_transformers_and_comes_back(name, tmp_path):
+    changes = {"is_decoder": True, "add_cross_attention": True} if name == "BigBirdForCausalLM" else {}
+    ours = randomized(getattr(models, name)(CONFIG.replace(**changes)))
+    ours.save_pretrained(tmp_path / "ours")
+    theirs, info = getattr(transformers, name).from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(info.values()), info
+    assert json.loads((tmp_path / "ours" / "config.json").read_text())["architectures"] == [name]
+    theirs.save_pretrained(tmp_path / "theirs")
+    mine, back = (
+        load_file(tmp_path / "ours" / "model.safetensors"),
+        load_file(tmp_path / "theirs" / "model.safetensors"),
+    )
+    assert mine.keys() == back.keys()
+    assert all(torch.equal(tensor, back[key]) for key, tensor in mine.items())
+    assert_same_weights(silently(getattr(models, name).from_pretrained, tmp_path / "theirs"), ours)
+
+
 @pytest.mark.parametrize("changes", [{}, SPARSE], ids=["dense", "sparse"])
 @pytest.mark.parametrize("max_shard_size", ["1GB", "2KB"])
 @pytest.mark.parametrize("safe_serialization", [True, False])
@@ -140,6 +165,30 @@ def test_an_encoder_alone_loads_into_a_model_with_a_head(tmp_path):
     assert len(caught) == 1
     assert model.load_report.missing == ("classifier.weight", "classifier.bias")
     assert_same_weights(model.bigbird, encoder)
+
+
+def test_new_weights_are_those_of_a_new_model(tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match=r"BW050"):
+        model = BigBirdForMaskedLM.from_pretrained(tmp_path)
+    head = model.lm_head
+    assert 0.01 < head.dense.weight.std() < 0.03
+    assert torch.equal(head.layer_norm.weight, torch.ones(8))
+    assert not any(bias.any() for bias in (head.bias, head.dense.bias, head.layer_norm.bias))
+    assert head.decoder.weight is model.bigbird.embeddings.word_embeddings.weight
+    with pytest.warns(UserWarning, match=r"BW050"):
+        decoder = BigBirdModel.from_pretrained(tmp_path, is_decoder=True, add_cross_attention=True)
+    assert len(decoder.load_report.missing) == 2 * 10
+    cross_attention = decoder.encoder.layers[1].cross_attention
+    assert 0.01 < cross_attention.key_value.weight.std() < 0.03
+    assert not cross_attention.key_value.bias.any()
+
+
+def test_a_complete_checkpoint_draws_no_random_numbers(tmp_path):
+    BigBirdForMaskedLM(CONFIG).save_pretrained(tmp_path)
+    before = torch.get_rng_state()
+    BigBirdForMaskedLM.from_pretrained(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_model_with_a_head_loads_into_the_encoder_without_a_word(tmp_path):
@@ -252,17 +301,17 @@ def test_weights_are_float32_unless_asked_otherwise(stored, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["flax_float32", "flax_bfloat16"])
-def test_flax_checkpoints_load_and_compute_as_in_transformers(name):
+def test_flax_checkpoints_load_and_compute_what_flax_did(name):
     folder = Path(__file__).parents[1] / "checkpoint" / "fixtures" / name
-    ours = silently(BigBirdModel.from_pretrained, folder)
-    tensors = {key: tensor.float() for key, tensor in read_weights(find_weights(folder)).items()}
-    theirs = transformers.BigBirdForPreTraining(transformers.BigBirdConfig.from_pretrained(folder)).eval()
-    theirs.load_state_dict(tensors, strict=False)
-    ids = torch.arange(3, 15)[None]
+    model = silently(BigBirdForPreTraining.from_pretrained, folder)
+    expected = json.loads((folder / "expected.json").read_text())
+    inputs = {key: torch.tensor(value) for key, value in expected["inputs"].items()}
+    outputs = {key: torch.tensor(value) for key, value in expected["outputs"].items()}
     with torch.no_grad():
-        one, other = ours(ids), theirs.bert(ids)
-    torch.testing.assert_close(one.last_hidden_state, other.last_hidden_state, atol=2e-5, rtol=0)
-    assert ours.load_report.unexpected[0] == "cls.predictions.bias"
+        found = model(**inputs)
+    real = inputs["attention_mask"].bool()
+    torch.testing.assert_close(found.prediction_logits[real], outputs["prediction_logits"][real], atol=2e-5, rtol=0)
+    torch.testing.assert_close(found.seq_relationship_logits, outputs["seq_relationship_logits"], atol=2e-5, rtol=0)
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):

@@ -7,8 +7,7 @@ import pytest
 import torch
 import transformers
 
-from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
-from spacy_bigbird.model.warm_start import warm_start
+from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel, warm_start
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 SIZES = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}
