@@ -34,7 +34,8 @@ LEVELS = {
     "training": 10,
     "pipeline": 11,
     "visualize": 11,
-    "cli": 12,
+    "question_answering": 12,
+    "cli": 13,
 }
 # The public face of the PyTorch level gathers the names of the heads.
 FACADES = {"model.__init__": 7}

@@ -48,7 +48,7 @@ class SquadCorpus:
     def __init__(
         self, path: Path | str | None, join_paragraphs: bool = False, max_questions: int = 0, limit: int = 0
     ) -> None:
-        self.path = _existing(path, "SquadCorpus")
+        self.path = _given(path, "SquadCorpus")
         self.join_paragraphs = join_paragraphs
         self.max_questions = max_questions
         self.limit = limit
@@ -72,10 +72,7 @@ class SquadCorpus:
             warnings.warn(Warnings.BW310.format(mismatched=mismatched, total=total, path=self.path), stacklevel=2)
 
     def _contexts(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        files = sorted(self.path.rglob("*.json")) if self.path.is_dir() else [self.path]
-        if not files:
-            raise ValueError(Errors.BB310.format(reader="SquadCorpus", path=self.path))
-        for file in files:
+        for file in _files(self.path, ".json", "SquadCorpus"):
             try:
                 articles = srsly.read_json(file)["data"]
                 for article in articles:
@@ -92,7 +89,7 @@ class QuestionCorpus:
     """Yields an example per document of .spacy files, with what was asked on both sides and gold on the reference."""
 
     def __init__(self, path: Path | str | None, max_questions: int = 0, limit: int = 0) -> None:
-        self.path = _existing(path, "QuestionCorpus")
+        self.path = _given(path, "QuestionCorpus")
         self.max_questions = max_questions
         self.limit = limit
 
@@ -103,6 +100,7 @@ class QuestionCorpus:
         YIELDS (Example): the reference is the stored document, the prediction has its questions without gold.
         """
         install_question_extensions()
+        _files(self.path, ".spacy", "QuestionCorpus")
         number = 0
         for example in Corpus(self.path)(nlp):
             for part in self._split(example):
@@ -131,10 +129,17 @@ class QuestionCorpus:
             yield Example(predicted, reference)
 
 
-def _existing(path: Path | str | None, reader: str) -> Path:
-    if path is None or not Path(path).exists():
+def _given(path: Path | str | None, reader: str) -> Path:
+    if path is None:
         raise ValueError(Errors.BB310.format(reader=reader, path=path))
     return Path(path)
+
+
+def _files(path: Path, ending: str, reader: str) -> list[Path]:
+    found = sorted(path.rglob(f"*{ending}")) if path.is_dir() else [path] if path.is_file() else []
+    if not found:
+        raise ValueError(Errors.BB310.format(reader=reader, path=str(path)))
+    return found
 
 
 def _example(reference: Doc, questions: Iterable[dict[str, Any]]) -> Example:

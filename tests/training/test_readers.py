@@ -101,10 +101,12 @@ def test_another_format_is_named(tmp_path, nlp, value):
 
 
 @pytest.mark.parametrize("make", [make_squad_corpus, make_question_corpus])
-@pytest.mark.parametrize("path", [None, "nowhere.json"])
-def test_a_missing_path_is_an_error(make, path):
+def test_a_missing_path_is_an_error(make, tmp_path, nlp):
     with pytest.raises(ValueError, match="BB310"):
-        make(path)
+        make(None)
+    for path in (tmp_path / "nowhere.json", tmp_path):
+        with pytest.raises(ValueError, match="BB310"):
+            list(make(path)(nlp))
 
 
 def test_question_corpus_from_a_docbin(tmp_path, nlp):

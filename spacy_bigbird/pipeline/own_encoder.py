@@ -1,0 +1,156 @@
+"""What the components share whose encoder is their own: loading, saving, settings that the config may change."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Model, Optimizer
+
+from ..errors import Errors
+from ..thinc_layers.encoder_wrapper import get_shim
+from ..thinc_layers.head_wrapper import HeadShim
+from .extensions import install_extensions
+from .settings import SavedSettings
+
+
+class OwnEncoderPipe(SavedSettings, TrainablePipe):
+    """A trainable component with a whole model of its own, which reads pairs of texts or masks instead of documents.
+
+    vocab (Vocab): the shared vocabulary.
+    model (Model): a model with a `HeadShim`.
+    name (str): name of the component.
+    scorer (Callable | None): scores examples.
+    settings (Any): what the config says; JSON-able.
+    """
+
+    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: dict[str, Any] = {**settings, "configured": dict(settings)}
+        self._has_gradient = False
+        install_extensions()
+
+    @property
+    def shim(self) -> HeadShim:
+        """The model with its weights and its tokenizer."""
+        shim = get_shim(self.model)
+        assert isinstance(shim, HeadShim)
+        return shim
+
+    def __call__(self, doc: Doc) -> Doc:
+        install_extensions()
+        return super().__call__(doc)
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 16) -> Iterator[Doc]:
+        """Apply the component to a stream of documents.
+
+        stream (Iterable[Doc]): the documents.
+        batch_size (int): documents that are in work at one time; the model takes `max_batch_pieces` of them at once.
+        YIELDS (Doc): the documents, in order.
+        """
+        install_extensions()
+        yield from super().pipe(stream, batch_size=batch_size)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        encoder_from: str | None = None,
+    ) -> None:
+        """Load the weights that the model's settings name, or copy the encoder of another component.
+
+        get_examples (Callable[[], Iterable[Example]]): examples; only that there are some is checked.
+        nlp (Language | None): the pipeline.
+        encoder_from (str | None): a component of the pipeline with a trained or loaded BigBird encoder, whose weights,
+            configuration and vocabulary are copied. To start from a saved pipeline, give the folder of its encoder as
+            `name` of the model instead.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        if encoder_from is not None:
+            if nlp is None or encoder_from not in nlp.component_names:
+                found = [] if nlp is None else nlp.component_names
+                raise ValueError(Errors.BB241.format(name=self.name, given=encoder_from, found=found))
+            self.shim.use_encoder(get_shim(cast(Any, nlp.get_pipe(encoder_from)).model))
+        self.model.initialize()
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from the gold on the examples' references. Without any gold nothing moves.
+
+        examples (Iterable[Example]): the batch.
+        drop (float): ignored; the dropout is part of the model's configuration.
+        sgd (Optimizer | None): takes a step at once where it is given.
+        losses (dict[str, float] | None): the loss is added under the component's name.
+        RETURNS (dict[str, float]): the losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        loss = self._train_on(examples)
+        if loss is not None:
+            self._has_gradient = True
+            losses[self.name] += loss
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        return losses
+
+    def _train_on(self, examples: list[Example]) -> float | None:
+        """Add to the weights' gradients. RETURNS (float | None): the loss, None where there was nothing to learn."""
+        raise NotImplementedError
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Take a step where there is a gradient. Optimizers with momentum would move the weights without one.
+
+        sgd (Optimizer): the optimizer.
+        """
+        if self._has_gradient:
+            self.model.finish_update(sgd)
+            self._has_gradient = False
+
+    def to_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> None:
+        """Write the component; config.json, model.safetensors and spiece.model can be read by transformers.
+
+        path (Path | str): a folder.
+        exclude (Iterable[str]): what to leave out: "cfg", "vocab", "model".
+        """
+        writers = {
+            "cfg": lambda p: srsly.write_json(p, self.cfg),
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+        }
+        util.to_disk(path, writers, exclude)
+        if "model" not in exclude:
+            self.shim.to_folder(Path(path))
+
+    def from_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> "OwnEncoderPipe":
+        """Read what `to_disk` wrote.
+
+        path (Path | str): the folder.
+        exclude (Iterable[str]): what to leave out.
+        RETURNS (OwnEncoderPipe): this component.
+        """
+        settings = dict(self.cfg["configured"])
+        readers: dict[str, Callable] = {
+            "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+        }
+        util.from_disk(path, readers, exclude)
+        if "model" not in exclude:
+            self.shim.from_folder(Path(path))
+        return self._with_settings(settings)
