@@ -29,7 +29,7 @@ def _forward(model: Model[Ragged, Floats2d], X: Ragged, is_train: bool) -> tuple
     rows: Array = X.dataXd
     lengths: Array = X.lengths
     has_pieces = lengths > 0
-    if has_pieces.all():
+    if len(lengths) and has_pieces.all():
         return strict(model, X, is_train)
     pooled = model.ops.alloc2f(len(lengths), rows.shape[1])
     if not has_pieces.any():
