@@ -45,5 +45,7 @@ def write_config(directory: Path, values: Mapping[str, Any], architecture: str, 
     dtype (str): the type of the weights beside it, such as "float32".
     """
     content = {**values, "model_type": MODEL_TYPE, "architectures": [architecture], "torch_dtype": dtype}
+    if "dtype" in content:  # the name that newer versions of transformers give to torch_dtype
+        content["dtype"] = dtype
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     replace_file(Path(directory) / CONFIG_NAME, lambda path: path.write_text(text, encoding="utf8"))

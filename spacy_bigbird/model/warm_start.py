@@ -77,7 +77,7 @@ def warm_start(
     model_class: type[Model] = BigBirdModel,  # type: ignore[assignment]  # a default cannot narrow a type variable
     **overrides: Any,
 ) -> tuple[Model, WarmStartReport]:
-    """Start a BigBird from a checkpoint of BERT, RoBERTa or BigBird (Zaheer et al. 2020, section 4: "warm-start").
+    """Start a BigBird from a checkpoint of BERT, RoBERTa or BigBird (Zaheer et al. 2020, section 4).
 
     Layers are copied. Position embeddings are tiled (RoBERTa's first two rows are no positions), token types repeated.
     Word embeddings, and the language model's head where the model has one, are copied by the text of the piece; a piece
@@ -97,7 +97,7 @@ def warm_start(
     values = read_config(directory, SOURCE_TYPES)
     path = find_weights(directory)
     tensors = {name: tensor.float() for name, tensor in from_bert(read_weights(path)).items()}
-    vocabulary = {}
+    vocabulary: dict[str, Any] = {}
     if vocab_file is not None:
         tokenizer = BigBirdTokenizer(vocab_file)
         matches = _match_pieces(tokenizer, directory, values["model_type"])
@@ -111,7 +111,8 @@ def warm_start(
     else:
         raise ValueError(Errors.BB060.format(directory=directory, found=values["model_type"]))
     changes, arguments = split_overrides(model_class, overrides)
-    config = _config(values).replace(**vocabulary, max_position_embeddings=max_position_embeddings, **changes)
+    changes = {**vocabulary, **changes, "max_position_embeddings": max_position_embeddings}
+    config = _config(values).replace(**changes)
     # The source counts positions from behind its padding id where it is a RoBERTa.
     first_position = values.get("pad_token_id", 1) + 1 if values["model_type"] in _ROBERTA_TYPES else 0
     positions, types = (f"embeddings.{name}_embeddings.weight" for name in ("position", "token_type"))
@@ -119,9 +120,8 @@ def warm_start(
         if name in tensors:
             tensors[name] = _tile(tensors[name][first:], size)
     model = model_class(config, **arguments)
-    model.load_report = model.load_huggingface_tensors(tensors, str(path))
-    report = WarmStartReport(len(found), found.count("copied"), found.count("averaged"), model.load_report)
-    return model.eval(), report
+    weights = model.load_huggingface_tensors(tensors, str(path))
+    return model.eval(), WarmStartReport(len(found), found.count("copied"), found.count("averaged"), weights)
 
 
 def _config(values: Mapping[str, Any]) -> BigBirdConfig:
@@ -141,13 +141,14 @@ def _match_pieces(tokenizer: BigBirdTokenizer, directory: Path, model_type: str)
 
 def _replace_rows_of_pieces(tensors: dict[str, Tensor], rows: Sequence[Sequence[int]], path: Path) -> None:
     """Give every table with a row per piece the rows of the new pieces: the mean of the given rows of the old table."""
-    ids = torch.tensor([number for numbers in rows for number in numbers])
+    ids = torch.tensor([number for numbers in rows for number in numbers], dtype=torch.long)
+    largest = max(ids.tolist(), default=-1)
     starts = torch.tensor([0, *(len(numbers) for numbers in rows)]).cumsum(0)[:-1]
     for name in _PER_PIECE:
         if name in tensors:
             table = tensors[name]
-            if ids.max() >= len(table):
-                raise ValueError(Errors.BB061.format(path=path, name=name, rows=len(table), largest=int(ids.max())))
+            if largest >= len(table):
+                raise ValueError(Errors.BB061.format(path=path, name=name, rows=len(table), largest=largest))
             mean = nn.functional.embedding_bag(ids, table.reshape(len(table), -1), starts, mode="mean")
             tensors[name] = mean.reshape(-1, *table.shape[1:])
 

@@ -27,6 +27,12 @@ def test_what_we_write_is_read_by_transformers_and_by_us(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
+def test_a_type_under_its_newer_name_follows_the_weights(tmp_path):
+    write_config(tmp_path, {"dtype": "bfloat16", "torch_dtype": "bfloat16"}, "BigBirdModel", "float32")
+    values = read_config(tmp_path)
+    assert (values["dtype"], values["torch_dtype"]) == ("float32", "float32")
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     write_config(tmp_path, {"hidden_size": 24}, "BigBirdModel")
     with pytest.raises(TypeError):
