@@ -151,8 +151,21 @@ class Errors(metaclass=_WithCodes):
         "with a BigBird encoder, or the folder of a saved encoder as `name` of the component's model."
     )
     BB242 = "Unknown settings: {unknown}. Expected some of {known}."
+    BB243 = "bigbird_multiple_choice: combine = {given!r}. Expected one of {expected}."
+    BB244 = (
+        "doc._.choices is a list of dictionaries: question (str), options (list of str) and, for training, answer (number of "
+        "the right option). Got {value!r}."
+    )
+    BB245 = (
+        "doc._.masks is a list of stretches (first, last exclusive) that do not overlap, in characters of the text, which "
+        "has {length}. Got {value!r}."
+    )
 
     # Training, readers and the command line: BB300-BB379
+    BB300 = "Texts cannot be read from {path!s}: it is {found}. Expected .txt, .jsonl or .spacy files (.gz, .xz), or folders."
+    BB301 = "{path!s} cannot be read: {reason}. Expected text in UTF-8 (or spaCy's DocBin), whole if it is compressed."
+    BB302 = "{path!s}, line {number}: {found!r}. Expected a JSON object with a string `text`."
+    BB303 = "{path!s} exists. Give another folder, or --force to replace it; no checkpoint fits another vocabulary."
     BB310 = "{reader}: nothing to read at path = {path!r}. Expected a file, or a folder with files of its format."
     BB311 = "{path!s} is not in SQuAD's JSON format (data, paragraphs, context, qas, question, answers): {error}."
     BB312 = (
@@ -168,6 +181,22 @@ class Errors(metaclass=_WithCodes):
     )
     BB316 = "No question was given. Ask with -q \"...\", once per question, or with --questions FILE."
     BB317 = "{path!s} cannot be read as text: {reason}. Expected text files in UTF-8, or folders with .txt files."
+
+    # Pre-training: BB350-BB379
+    BB350 = "The config of the pre-training cannot be used:\n{problems}"
+    BB351 = "{path} has no text for {stream}. Give more documents, or lower corpus.streams."
+    BB352 = "The config of the pre-training has {given}. Expected {expected}."
+    BB353 = "Several processes need the package accelerate: pip install 'spacy-bigbird[pretrain]'."
+    BB354 = "{path!s} is no saved state of a pre-training ({reason}). Delete it to go on from the state before it."
+    BB355 = (
+        "The run that stopped after step {step} had other settings: {changed}. Go on with those, or start a new run in "
+        "another directory (model.name = its directory starts from its weights)."
+    )
+    BB356 = "{path!s} holds a run already. Go on with it (--resume), or give another directory."
+    BB357 = (
+        "The gradient is {norm} at step {step}: the run has lost its numbers. Lower training.optimizer.learning_rate, warm "
+        "up for longer, or set training.mixed_precision = false, and go on from the last state (--resume)."
+    )
 
     # Before training, batches: BB380-BB399
     BB380 = "spacy-bigbird.batch_by_pieces.v1: {name} = {value!r} is not allowed. Expected {expected}."

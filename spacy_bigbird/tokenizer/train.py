@@ -62,6 +62,7 @@ def trainer_settings(
     normalization: str = "nmt_nfkc",
     character_coverage: float = 0.9995,
     max_sentences: int = 0,
+    large_corpus: bool = False,
     num_threads: int = 8,
 ) -> dict[str, Any]:
     """The settings that `train_vocabulary` hands to SentencePiece's own trainer.
@@ -71,6 +72,7 @@ def trainer_settings(
     normalization (str): SentencePiece's rule: "nmt_nfkc", "nfkc", "identity" (as Google did), or one that folds case.
     character_coverage (float): share of the characters that get a piece of their own; the rest is unknown.
     max_sentences (int): train on a random sample of this size (above 100), 0 on everything. Unit: stretches of text.
+    large_corpus (bool): whether there may be more than 2 billion characters, which takes twice the memory.
     num_threads (int): threads of the trainer. The sums of the unigram model, and so its last digits, depend on it.
     RETURNS (dict[str, Any]): keyword arguments of `SentencePieceTrainer.train`.
     """
@@ -91,7 +93,7 @@ def trainer_settings(
         "shuffle_input_sentence": max_sentences > 0,
         "max_sentence_length": MAX_SENTENCE_BYTES + 1,
         "num_threads": num_threads,
-        "train_extremely_large_corpus": max_sentences == 0,
+        "train_extremely_large_corpus": large_corpus,
         "pad_id": PAD_ID,
         "eos_id": EOS_ID,
         "bos_id": BOS_ID,

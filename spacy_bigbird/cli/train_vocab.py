@@ -1,0 +1,214 @@
+"""`python -m spacy bigbird train-vocab`: a SentencePiece vocabulary of one's own language or domain."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from spacy.cli._util import Arg, Opt
+from wasabi import Printer
+
+from ..errors import Errors
+from .app import app
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+SAMPLED_TEXTS = 1000
+SAMPLED_CHARACTERS = 10_000
+LISTED = 10
+
+
+@app.command("train-vocab", no_args_is_help=True)
+def train_vocab_cli(
+    texts: Annotated[list[Path], Arg(help="Text files (.txt, .jsonl, .spacy; also .gz, .xz) or folders of them")],
+    output: Annotated[Path, Arg(help="Folder to write spiece.model to")],
+    vocab_size: Annotated[int, Opt("--vocab-size", "-n", help="Number of pieces, 101 special ones included")],
+    model_type: Annotated[str, Opt("--model-type", "-m", help="unigram or bpe")] = "unigram",
+    normalization: Annotated[
+        str, Opt("--normalization", help="SentencePiece's rule; that of Google's vocabulary is identity")
+    ] = "nmt_nfkc",
+    character_coverage: Annotated[
+        float, Opt("--character-coverage", "-c", help="Share of the characters that get a piece of their own")
+    ] = 0.9995,
+    one_per_line: Annotated[
+        bool, Opt("--one-per-line", "-l", help="Each line of a .txt file is a document, not each file")
+    ] = False,
+    max_sentences: Annotated[
+        int,
+        Opt("--max-sentences", help="Train on a random sample of so many stretches of up to 4,000 bytes; 0 for all"),
+    ] = 0,
+    large_corpus: Annotated[
+        bool, Opt("--large-corpus", help="More than 2 billion characters, at twice the memory")
+    ] = False,
+    force: Annotated[bool, Opt("--force", "-F", help="Replace a spiece.model that is there")] = False,
+    quiet: Annotated[bool, Opt("--quiet", "-q", help="Print nothing but errors")] = False,
+) -> None:
+    """Train a SentencePiece vocabulary of your own language or domain.
+
+    BigBird's special pieces get the ids of the released checkpoints, and every run of white space counts as one space,
+    as in the spaCy component. Texts are read one document at a time. SentencePiece keeps what it trains on in memory,
+    at about 20 bytes per character: --max-sentences bounds that.
+    """
+    try:
+        report = train_vocab(
+            texts,
+            output,
+            vocab_size,
+            one_per_line=one_per_line,
+            force=force,
+            silent=quiet,
+            model_type=model_type,
+            normalization=normalization,
+            character_coverage=character_coverage,
+            max_sentences=max_sentences,
+            large_corpus=large_corpus,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        Printer().fail("No vocabulary was trained", str(error), exits=1)
+    if not quiet:
+        report.show(output)
+
+
+@dataclass(frozen=True)
+class VocabularyReport:
+    """How a vocabulary spells a sample of the texts that it was trained on.
+
+    documents (int): documents read.
+    words (int): words in the sample, separated by white space.
+    pieces_per_word (float): pieces by words.
+    unknown_rate (float): share of the pieces that are `<unk>`.
+    unknown (list[tuple[str, int]]): the most frequent stretches without a piece, with their counts.
+    longest_words (list[tuple[str, int]]): the words of most pieces, with their pieces.
+    """
+
+    documents: int
+    words: int
+    pieces_per_word: float
+    unknown_rate: float
+    unknown: list[tuple[str, int]]
+    longest_words: list[tuple[str, int]]
+
+    def show(self, output: Path) -> None:
+        """Print it.
+
+        output (Path): the folder with the vocabulary.
+        """
+        message = Printer()
+        message.good(f"Vocabulary of {self.documents:,} documents", str(output / "spiece.model"))
+        message.table(
+            {
+                f"Words in a sample of up to {SAMPLED_TEXTS:,} documents": f"{self.words:,}",
+                "Pieces per word": f"{self.pieces_per_word:.3f}",
+                "Unknown pieces": f"{self.unknown_rate:.3%}",
+                "Most frequent unknown": ", ".join(f"{part!r} ({count})" for part, count in self.unknown) or "none",
+                "Words of most pieces": ", ".join(f"{_shortened(word)} ({n})" for word, n in self.longest_words),
+            }
+        )
+
+
+def train_vocab(
+    texts: Iterable[str | Path],
+    output: str | Path,
+    vocab_size: int,
+    *,
+    one_per_line: bool = False,
+    force: bool = False,
+    silent: bool = True,
+    **settings: object,
+) -> VocabularyReport:
+    """Train a vocabulary and write it to a folder.
+
+    texts (Iterable[str | Path]): .txt, .jsonl and .spacy files, also compressed by gzip or xz, or folders of them.
+    output (str | Path): folder for spiece.model, made where it does not exist.
+    vocab_size (int): number of pieces, the 101 special ones included.
+    one_per_line (bool): whether each line of a .txt file is a document.
+    force (bool): whether to replace a spiece.model that is there.
+    silent (bool): whether to show no progress.
+    **settings (object): keyword arguments of `spacy_bigbird.tokenizer.train.trainer_settings`.
+    RETURNS (VocabularyReport): how it spells a sample of the texts.
+    RAISES ValueError, FileNotFoundError: unreadable or too few texts, settings out of range, a vocabulary in the way.
+    """
+    from tqdm import tqdm
+
+    from ..tokenizer.train import train_vocabulary
+    from ..training.texts import read_texts, text_files
+
+    path = Path(output) / "spiece.model"
+    if path.exists() and not force:
+        raise ValueError(Errors.BB303.format(path=path))
+    files = text_files(texts)
+    message = Printer(no_print=silent)
+    size = sum(file.stat().st_size for file in files)
+    with tqdm(total=size, unit="B", unit_scale=True, desc="Reading texts", disable=silent) as bar:
+        sample = _Sample(read_texts(files, one_per_line=one_per_line, on_bytes=bar.update))
+        model = train_vocabulary(_announced(sample, bar, message), vocab_size, **settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model)
+    return report_on(model, sample.texts, sample.seen)
+
+
+def _announced(texts: Iterable[str], bar: "tqdm", message: Printer) -> Iterator[str]:
+    yield from texts
+    bar.close()
+    message.info("All texts are read; training takes minutes for gigabytes")
+
+
+class _Sample:
+    """Passes texts on and keeps the beginnings of a random sample of them, of a fixed size (reservoir sampling).
+
+    source (Iterable[str]): the texts.
+    """
+
+    def __init__(self, source: Iterable[str]) -> None:
+        self.texts: list[str] = []
+        self.seen = 0
+        self._source = source
+        self._random = random.Random(0)
+
+    def __iter__(self) -> Iterator[str]:
+        for text in self._source:
+            self.seen += 1
+            place = len(self.texts) if self.seen <= SAMPLED_TEXTS else self._random.randrange(self.seen)
+            if place < SAMPLED_TEXTS:
+                self.texts[place : place + 1] = [text[:SAMPLED_CHARACTERS]]
+            yield text
+
+
+def report_on(model: bytes, texts: list[str], documents: int) -> VocabularyReport:
+    """Spell texts with a vocabulary and count.
+
+    model (bytes): content of a spiece.model.
+    texts (list[str]): texts to spell.
+    documents (int): number of documents that the texts were drawn from.
+    RETURNS (VocabularyReport): the counts.
+    """
+    from ..tokenizer import BigBirdTokenizer
+
+    tokenizer = BigBirdTokenizer(model, map_whitespace=True)
+    num_pieces = num_unknown = 0
+    unknown: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+    for text, pieces in zip(texts, tokenizer.text_pieces(texts), strict=True):
+        spans = pieces.offsets[pieces.ids == tokenizer.unk_token_id].tolist()
+        num_pieces += len(pieces)
+        num_unknown += len(spans)
+        unknown.update(text[start:end] for start, end in spans)
+        words.update(text.split())
+    lengths = zip(words, map(len, tokenizer.text_ids(words)), strict=True)
+    longest = sorted(lengths, key=lambda word: (-word[1], word[0]))[:LISTED]
+    num_words = words.total()
+    return VocabularyReport(
+        documents=documents,
+        words=num_words,
+        pieces_per_word=num_pieces / max(num_words, 1),
+        unknown_rate=num_unknown / max(num_pieces, 1),
+        unknown=unknown.most_common(LISTED),
+        longest_words=longest,
+    )
+
+
+def _shortened(word: str) -> str:
+    return word if len(word) <= 40 else f"{word[:37]}..."

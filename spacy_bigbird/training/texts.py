@@ -1,0 +1,113 @@
+"""Texts of any size from files, one document at a time: plain text, JSON lines and .spacy, gzip and xz too."""
+
+import gzip
+import json
+import lzma
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import spacy
+from spacy.tokens import DocBin
+
+from ..errors import Errors
+
+SUFFIXES = (".txt", ".jsonl", ".spacy")
+_DECOMPRESSORS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+
+
+def text_files(paths: Iterable[str | Path]) -> list[Path]:
+    """Find the files behind a list of files and folders.
+
+    paths (Iterable[str | Path]): files, or folders, which are searched with everything below them.
+    RETURNS (list[Path]): files in the order given, those of a folder by name.
+    RAISES FileNotFoundError: a path does not exist, or there is no text file in a folder.
+    RAISES ValueError: a file of another kind is named.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.is_file() and _kind(file) in SUFFIXES)
+            if not inside:
+                raise FileNotFoundError(Errors.BB300.format(path=path, found="a folder without text files"))
+            found.extend(inside)
+        elif not path.is_file():
+            raise FileNotFoundError(Errors.BB300.format(path=path, found="not there"))
+        elif _kind(path) not in SUFFIXES:
+            raise ValueError(Errors.BB300.format(path=path, found=f"a file of kind {_kind(path) or 'unknown'}"))
+        else:
+            found.append(path)
+    return found
+
+
+def read_texts(
+    paths: Iterable[str | Path], *, one_per_line: bool = False, on_bytes: Callable[[int], object] | None = None
+) -> Iterator[str]:
+    """Read documents one at a time. Only a .spacy file, which has to be unpacked as a whole, is ever held in memory.
+
+    paths (Iterable[str | Path]): .txt, .jsonl (an object with `text` in each line) or .spacy files, as they are or with
+        .gz or .xz behind, or folders of them.
+    one_per_line (bool): whether each line of a .txt file is a document. Otherwise each file is one.
+    on_bytes (Callable[[int], object] | None): called with the number of bytes read since the last call, for progress.
+    YIELDS (str): texts that hold more than white space.
+    RAISES FileNotFoundError, ValueError: a missing, broken or foreign file, or a line without `text`.
+    """
+    for path in text_files(paths):
+        with path.open("rb") as raw:
+            told = 0
+            try:
+                for text in _texts_of_file(path, raw, one_per_line):
+                    if on_bytes is not None:
+                        # What was read ahead into a buffer counts as read.
+                        told, before = raw.tell(), told
+                        on_bytes(told - before)
+                    if text.strip():
+                        yield text
+            except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError) as error:
+                raise ValueError(Errors.BB301.format(path=path, reason=error)) from error
+            if on_bytes is not None:
+                on_bytes(raw.tell() - told)
+
+
+def _kind(path: Path) -> str:
+    return Path(path.stem).suffix if path.suffix in _DECOMPRESSORS else path.suffix
+
+
+def _texts_of_file(path: Path, raw: IO[bytes], one_per_line: bool) -> Iterator[str]:
+    content = _DECOMPRESSORS[path.suffix](raw) if path.suffix in _DECOMPRESSORS else raw
+    kind = _kind(path)
+    if kind == ".spacy":
+        yield from _texts_of_docs(path, content.read())
+    elif kind == ".txt" and not one_per_line:
+        yield _decoded(content.read(), first=True)
+    else:
+        for number, line in enumerate(content, start=1):
+            text = _decoded(line, first=number == 1).rstrip("\r\n")
+            if kind == ".jsonl" and text.strip():
+                text = _text_of_object(text, path, number)
+            yield text
+
+
+def _decoded(content: bytes, first: bool) -> str:
+    # A mark of the byte order may stand at the start of a file, and nowhere else.
+    return content.decode("utf-8-sig" if first else "utf8")
+
+
+def _text_of_object(line: str, path: Path, number: int) -> str:
+    try:
+        text = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(Errors.BB302.format(path=path, number=number, found=line[:80])) from error
+    if not isinstance(text, str):
+        raise ValueError(Errors.BB302.format(path=path, number=number, found=line[:80]))
+    return text
+
+
+def _texts_of_docs(path: Path, content: bytes) -> Iterator[str]:
+    try:
+        docs = DocBin().from_bytes(content)
+    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        raise ValueError(Errors.BB301.format(path=path, reason=error)) from error
+    for doc in docs.get_docs(spacy.blank("xx").vocab):
+        yield doc.text
