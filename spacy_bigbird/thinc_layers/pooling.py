@@ -3,40 +3,39 @@
 import sys
 from collections.abc import Callable
 
-from thinc.api import Model, reduce_first, reduce_last, reduce_max
+from thinc.api import Model, reduce_first, reduce_last, reduce_max, reduce_mean, reduce_sum
 from thinc.types import Floats2d, Ragged
 
 from .types import Array
 
-# Thinc's own layers that refuse an empty sequence, by name: what they compute for the others.
-_STRICT = {
-    make.__name__: sys.modules[f"thinc.layers.{make.__name__}"] for make in (reduce_first, reduce_last, reduce_max)
-}
+# Thinc's own layers. Some refuse an empty sequence; the others give no width where there is no sequence at all.
+_LAYERS = (reduce_first, reduce_last, reduce_max, reduce_mean, reduce_sum)
+_MODULES = {make.__name__: sys.modules[make.__module__] for make in _LAYERS}
 
 
 def allow_empty_tokens(model: Model) -> None:
-    """Let every pooling layer inside a model give zeros for a token without pieces, as reduce_mean and reduce_sum do.
+    """Let every pooling layer inside a model give zeros for a token without pieces.
 
     model (Model): a head's model, or a pooling layer. Its tree and its parameters stay as they are.
     """
     for node in model.walk():
-        if node.name in _STRICT and node._func is _STRICT[node.name].forward:
+        if node.name in _MODULES and node._func is _MODULES[node.name].forward:
             node.replace_callbacks(_forward, init=node.init)
 
 
 def _forward(model: Model[Ragged, Floats2d], X: Ragged, is_train: bool) -> tuple[Array, Callable[[Array], Ragged]]:
-    strict = _STRICT[model.name].forward
+    pool = _MODULES[model.name].forward
     rows: Array = X.dataXd
     lengths: Array = X.lengths
     has_pieces = lengths > 0
     if len(lengths) and has_pieces.all():
-        return strict(model, X, is_train)
+        return pool(model, X, is_train)
     pooled = model.ops.alloc2f(len(lengths), rows.shape[1])
     if not has_pieces.any():
         return pooled, lambda d_pooled: Ragged(model.ops.xp.zeros_like(rows), X.lengths)
-    pooled[has_pieces], backprop_strict = strict(model, Ragged(rows, lengths[has_pieces]), is_train)
+    pooled[has_pieces], backprop_pool = pool(model, Ragged(rows, lengths[has_pieces]), is_train)
 
     def backprop(d_pooled: Array) -> Ragged:
-        return Ragged(backprop_strict(d_pooled[has_pieces]).dataXd, X.lengths)
+        return Ragged(backprop_pool(d_pooled[has_pieces]).dataXd, X.lengths)
 
     return pooled, backprop
