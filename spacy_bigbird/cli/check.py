@@ -1,0 +1,150 @@
+"""`python -m spacy bigbird check`: what a config would do to its corpora, before training begins."""
+
+import sys
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import srsly
+import typer
+from spacy import util
+from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.schemas import ConfigSchemaTraining
+from spacy.util import registry, resolve_dot_names
+from wasabi import Printer
+
+from .app import app
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.training import Example
+
+    from ..training.corpus_check import CorpusReport
+    from ..training.encoder_check import PlannedEncoder
+
+
+@app.command("check", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def check_cli(
+    ctx: typer.Context,
+    config_path: Annotated[Path, Arg(help="Path to config file", exists=True, allow_dash=True)],
+    code_path: Annotated[
+        Path | None, Opt("--code", "-c", help="Python file with registered functions to be imported")
+    ] = None,
+    misaligned: Annotated[
+        Path | None, Opt("--misaligned", "-m", help="Write gold spans that would be lost to this file (JSONL)")
+    ] = None,
+    plot: Annotated[
+        Path | None, Opt("--plot", "-p", help="Write the lengths of the documents as a figure (PNG)")
+    ] = None,
+    limit: Annotated[
+        int, Opt("--limit", "-n", min=0, help="Look at this many documents of each corpus; 0 for all")
+    ] = 0,
+    measure: Annotated[bool, Opt(help="Run a short training step to estimate time and memory")] = True,
+    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+) -> None:
+    """Look at a config's corpora as its encoder and its batcher will see them.
+
+    Prints the lengths in pieces, windows per document, unknown pieces, what the batcher and the corpus reader would
+    leave out, gold spans that no tokens match, and what an epoch costs. Settings of the config can be overridden as
+    in `spacy train`. The exit code is 1 where data would be lost or training would fail.
+    """
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code_path)
+    setup_gpu(use_gpu, silent=True)
+    checked = check(config_path, overrides, limit=limit, measure=measure)
+    if misaligned is not None:
+        srsly.write_jsonl(misaligned, checked.lost_spans)
+        Printer().info(f"Wrote {len(checked.lost_spans)} lost gold spans to {misaligned}")
+    if plot is not None and checked.lengths:
+        from .check_plot import plot_lengths
+
+        plot_lengths(plot, checked.lengths, checked.window)
+        Printer().info(f"Wrote the lengths of the documents to {plot}")
+    if checked.losses:
+        sys.exit(1)
+
+
+class Checked(NamedTuple):
+    """What `check` found.
+
+    losses (list[str]): ways in which data would be lost or training would fail.
+    lost_spans (list[dict]): gold spans that would be lost, with the name of their corpus.
+    lengths (dict[str, list[int]]): pieces of each document, by corpus, for the first encoder.
+    window (int): pieces of a document that fit into one window of that encoder.
+    """
+
+    losses: list[str]
+    lost_spans: list[dict[str, Any]]
+    lengths: dict[str, list[int]]
+    window: int
+
+
+def check(
+    config_path: Path, overrides: dict[str, Any], *, limit: int = 0, measure: bool = True, silent: bool = False
+) -> Checked:
+    """Check a config and its corpora, and print the findings.
+
+    config_path (Path): the config.
+    overrides (dict[str, Any]): settings in place of the config's own.
+    limit (int): most documents of each corpus; 0 for all.
+    measure (bool): whether to run a short training step.
+    silent (bool): whether to print nothing.
+    RETURNS (Checked): the findings.
+    """
+    from ..training.corpus_check import check_corpus, find_reader_loss, make_batches
+    from ..training.encoder_check import find_encoders
+    from ..training.listener_check import find_listener_problems
+    from .check_report import CheckReport
+
+    report = CheckReport(Printer(no_print=silent))
+    with show_validation_error(config_path, hint_fill=False):
+        nlp = util.load_model_from_config(util.load_config(config_path, overrides=overrides), auto_fill=True)
+        config = nlp.config.interpolate()
+        before_init = config["initialize"].get("before_init")
+        if before_init:
+            # Where nlp.max_length is set, as a rule.
+            registry.resolve({"callback": before_init})["callback"](nlp)
+        training = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    lengths: dict[str, list[int]] = {}
+    lost_spans: list[dict[str, Any]] = []
+    encoders: list[PlannedEncoder] = []
+    try:
+        for problem in find_listener_problems(nlp):
+            report.loss(problem)
+        encoders = find_encoders(nlp)
+        report.encoders(encoders)
+        if encoders:
+            names = {"train": training["train_corpus"], "dev": training["dev_corpus"]}
+            readers = dict(zip(names, resolve_dot_names(config, list(names.values())), strict=True))
+            corpora = {name: _read(reader, nlp, limit) for name, reader in readers.items()}
+    except (ValueError, OSError) as error:
+        # Messages of ours and of spaCy's say what to do; where they were raised does not matter to the reader.
+        report.loss(str(error))
+        encoders = []
+    frozen = set(training["frozen_components"])
+    for encoder in encoders:
+        found: dict[str, CorpusReport] = {}
+        for name, examples in corpora.items():
+            found[name] = check_corpus(examples, encoder)
+            report.corpus(name, found[name], encoder)
+            if encoder is encoders[0]:
+                lengths[name] = found[name].lengths
+                lost_spans += [{"corpus": name, **asdict(span)} for span in found[name].lost_spans]
+                report.limits(name, find_reader_loss(readers[name], nlp), examples, nlp)
+        batches, discarded = make_batches(corpora["train"], training["batcher"])
+        if encoder is encoders[0]:
+            report.batches(batches, discarded, found["train"])
+        if measure and found["train"].sample:
+            report.cost(encoder, found, batches, is_frozen=encoder.component in frozen)
+    report.summary()
+    return Checked(report.losses, lost_spans, lengths, encoders[0].capacity if encoders else 0)
+
+
+def _read(reader: Any, nlp: "Language", limit: int) -> "list[Example]":
+    """Read a corpus; documents beyond `nlp.max_length` too, which are reported instead of ending the check."""
+    before, nlp.max_length = nlp.max_length, sys.maxsize
+    try:
+        return list(islice(reader(nlp), limit or None))
+    finally:
+        nlp.max_length = before

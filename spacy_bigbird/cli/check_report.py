@@ -1,0 +1,286 @@
+"""How `spacy bigbird check` says what it found."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from wasabi import Printer
+from wasabi.util import can_render
+
+from ..errors import Errors
+from ..training.corpus_check import CorpusReport, ReaderLoss, name_of_character
+from ..training.encoder_check import PlannedEncoder, StepCost, measure_step
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.training import Example
+
+BAR_WIDTH = 40
+MOST_BARS = 12
+MOST_EXAMPLES = 5
+# Above this, another vocabulary (or an own one) is worth a thought.
+MANY_UNKNOWN = 0.01
+# Share of a GPU's or the machine's memory beyond which the estimate is worth a warning.
+MEMORY_MARGIN = 0.9
+
+
+class CheckReport:
+    """Prints findings as they come, and remembers those that mean loss.
+
+    msg (Printer): where to print.
+    """
+
+    def __init__(self, msg: Printer) -> None:
+        self.msg = msg
+        self.losses: list[str] = []
+
+    def loss(self, text: str) -> None:
+        """Data would be lost, or training would fail.
+
+        text (str): what and how to avoid it.
+        """
+        self.losses.append(text)
+        self.msg.fail(text)
+
+    def encoders(self, encoders: Sequence[PlannedEncoder]) -> None:
+        """The encoders of the pipeline and how they cut documents."""
+        if not encoders:
+            self.loss(Errors.BB382)
+        for encoder in encoders:
+            settings, config = encoder.settings, encoder.config
+            capacity, overlap = settings.window_capacity(config)
+            self.msg.divider(f"Encoder of {encoder.component}")
+            rows = {
+                "Vocabulary": f"{encoder.tokenizer.vocab_size:,} pieces, {settings.name or settings.vocab_file or ''}",
+                "Layers": f"{config.num_hidden_layers} of width {config.hidden_size}",
+                "One window": f"{capacity:,} pieces; neighbours share at least {overlap:,}",
+                "Longer documents": {
+                    "window": "several windows, nothing is cut off",
+                    "truncate": "cut off behind the first window",
+                    "error": "an error",
+                }[settings.on_oversize],
+                "At one time": f"{settings.max_batch_pieces:,} pieces",
+            }
+            self.msg.table(rows)
+
+    def corpus(self, name: str, report: CorpusReport, encoder: PlannedEncoder) -> None:
+        """Lengths, windows, unknown pieces and gold spans of one corpus.
+
+        name (str): "train" or "dev".
+        report (CorpusReport): the findings.
+        encoder (PlannedEncoder): the encoder that they are about.
+        """
+        self.msg.divider(f"Corpus {name} for {encoder.component}")
+        total = sum(report.lengths)
+        if not report.lengths:
+            self.loss(f"{name}: there are no documents.")
+            return
+        middle, high = np.percentile(report.lengths, [50, 95])
+        self.msg.text(
+            f"{len(report.lengths):,} documents of {total:,} pieces; median {middle:,.0f}, "
+            f"95 % within {high:,.0f}, longest {max(report.lengths):,}"
+        )
+        for line in histogram(report.lengths):
+            self.msg.text(line)
+        windows = sorted(Counter(report.windows).items())
+        self.msg.text("Windows per document: " + ", ".join(f"{n:,} in {count:,}" for n, count in windows[:8]))
+        if len(windows) > 8:
+            self.msg.text(f"... and up to {windows[-1][0]:,}")
+        self._oversize(name, report, encoder)
+        self._unknown(name, report)
+        lost = report.lost_spans
+        if lost:
+            self.loss(
+                f"{name}: {len(lost):,} of {report.spans:,} gold spans are at no token boundaries (or answers not at "
+                "their offset) and will not be learned. See them all with --misaligned, and correct the annotation or "
+                "change the tokenizer."
+            )
+            for span in lost[:MOST_EXAMPLES]:
+                self.msg.text(f"  document {span.document}, {span.kind}: {span.label} {span.text!r} in {span.tokens}")
+        elif report.spans:
+            self.msg.good(f"All {report.spans:,} gold spans are at token boundaries")
+
+    def _oversize(self, name: str, report: CorpusReport, encoder: PlannedEncoder) -> None:
+        policy, number = encoder.settings.on_oversize, len(report.oversize)
+        if number and policy == "truncate":
+            self.loss(
+                f'{name}: on_oversize = "truncate" cuts {report.truncated_pieces:,} pieces off {number:,} documents. '
+                'Set on_oversize = "window".'
+            )
+        elif number and policy == "error":
+            self.loss(
+                f"{name}: {number:,} documents are longer than one window, which is an error with "
+                'on_oversize = "error". Set on_oversize = "window".'
+            )
+
+    def _unknown(self, name: str, report: CorpusReport) -> None:
+        text = f"Unknown pieces: {report.unknown_pieces:,} ({report.unknown_rate:.3%})"
+        common = [
+            f"{name_of_character(character)} ({count:,})"
+            for character, count in report.unknown_characters.most_common(MOST_EXAMPLES)
+        ]
+        if report.unknown_rate > MANY_UNKNOWN:
+            self.msg.warn(
+                f"{name}: {text}. Replace frequent characters in the texts, or train a vocabulary of your own."
+            )
+        else:
+            self.msg.text(text)
+        for line in common:
+            self.msg.text(f"  {line}")
+
+    def limits(self, name: str, reader_loss: ReaderLoss | None, examples: "Sequence[Example]", nlp: "Language") -> None:
+        """Documents that the reader splits or drops, or that the tokenizer refuses.
+
+        name (str): "train" or "dev".
+        reader_loss (ReaderLoss | None): what the reader keeps back.
+        examples (Sequence[Example]): the corpus.
+        nlp (Language): the pipeline.
+        """
+        if reader_loss is not None and reader_loss.documents:
+            setting = f"{name}: max_length = {reader_loss.max_length} of the corpus"
+            if reader_loss.lost_tokens:
+                lost = f"{reader_loss.lost_tokens:,} tokens of {reader_loss.documents:,} documents"
+                self.loss(f"{setting} leaves out {lost}. Set max_length = 0.")
+            else:
+                split = f"{reader_loss.split:,} documents into sentences"
+                self.msg.warn(f"{setting} splits {split}. Set max_length = 0 to train on whole documents.")
+        too_long = sum(len(example.predicted.text) > nlp.max_length for example in examples)
+        if too_long:
+            self.loss(
+                f"{name}: {too_long:,} documents have more than nlp.max_length = {nlp.max_length:,} characters: spaCy "
+                "will stop with E088. Set nlp.max_length in a callback such as [initialize.before_init]."
+            )
+
+    def batches(self, batches: Sequence[Sequence[int]], discarded: Sequence[int], report: CorpusReport) -> None:
+        """What the batcher makes of the training corpus.
+
+        batches (Sequence[Sequence[int]]): numbers of the documents in each batch.
+        discarded (Sequence[int]): numbers of the documents in none.
+        report (CorpusReport): the findings about the training corpus.
+        """
+        if not report.lengths:
+            return
+        self.msg.divider("Batches")
+        if batches:
+            documents = np.mean([len(batch) for batch in batches])
+            largest = max(pieces_of(batch, report) for batch in batches)
+            self.msg.text(f"{len(batches):,} batches of {documents:.1f} documents, the largest of {largest:,} pieces")
+        if discarded:
+            lost = sum(report.lengths[number] for number in discarded)
+            self.loss(
+                f"The batcher leaves out {len(discarded):,} of {len(report.lengths):,} documents with "
+                f"{lost / max(1, sum(report.lengths)):.0%} of all pieces. Use spacy-bigbird.batch_by_pieces.v1, or set "
+                "discard_oversize = false."
+            )
+        else:
+            self.msg.good("Every document is in a batch")
+
+    def cost(
+        self,
+        encoder: PlannedEncoder,
+        reports: Mapping[str, CorpusReport],
+        batches: Sequence[Sequence[int]],
+        is_frozen: bool,
+    ) -> None:
+        """Time and memory of one epoch, from a short step on this machine.
+
+        encoder (PlannedEncoder): the encoder.
+        reports (Mapping[str, CorpusReport]): the findings about both corpora.
+        batches (Sequence[Sequence[int]]): numbers of the documents in each batch.
+        is_frozen (bool): whether the encoder is not trained.
+        """
+        report, limit = reports["train"], encoder.settings.max_batch_pieces
+        cost = measure_step(encoder, report.sample)
+        # Where the batcher leaves everything out, the cost is that of training on it all the same.
+        sizes = [pieces_of(batch, report) for batch in batches] or report.encoded
+        at_once = min(max(limit, encoder.config.max_position_embeddings), max(sizes, default=0))
+        # All groups of windows but the last of a batch are computed twice, so that one at a time is in memory.
+        twice = sum(max(0, size - limit) for size in sizes)
+        epoch = sum(sizes) * cost.training_seconds + twice * cost.prediction_seconds
+        evaluation = sum(reports["dev"].encoded) * cost.prediction_seconds
+        memory = cost.training_memory(at_once)
+        if is_frozen:
+            epoch, memory = sum(sizes) * cost.prediction_seconds, cost.parameters * 4.0
+        rows = {
+            "Weights": f"{cost.parameters:,}, {0 if is_frozen else cost.trained_parameters:,} of them trained",
+            "Training": f"{1 / cost.training_seconds:,.0f} pieces per second, {duration(epoch)} per epoch",
+            "Evaluation": f"{1 / cost.prediction_seconds:,.0f} pieces per second, {duration(evaluation)} on dev",
+            "Memory": f"{memory / 2**30:.1f} GB for weights, gradients, Adam and {at_once:,} pieces at one time",
+        }
+        self.msg.divider(f"Cost of the encoder of {encoder.component} on this machine (estimated)")
+        self.msg.table(rows)
+        self._warn_of_memory(memory, cost)
+
+    def _warn_of_memory(self, memory: float, cost: StepCost) -> None:
+        available = available_memory()
+        if available is not None and memory > MEMORY_MARGIN * available:
+            piece = cost.bytes_per_piece / 2**20
+            self.msg.warn(
+                f"{memory / 2**30:.1f} GB are needed and {available / 2**30:.1f} GB are free. Lower max_batch_pieces "
+                f"(a piece holds {piece:.2f} MB in training), or set gradient_checkpointing = true."
+            )
+
+    def summary(self) -> None:
+        """The last line."""
+        self.msg.divider("Summary")
+        if self.losses:
+            self.msg.fail(f"Findings that mean lost data or a failing training, see above: {len(self.losses)}")
+        else:
+            self.msg.good("Nothing would be lost")
+
+
+def pieces_of(batch: Sequence[int], report: CorpusReport) -> int:
+    """RETURNS (int): pieces that a batch brings to the encoder."""
+    return sum(report.encoded[number] for number in batch)
+
+
+def histogram(lengths: Sequence[int]) -> list[str]:
+    """Lengths as bars for a terminal.
+
+    lengths (Sequence[int]): one per document; at least one.
+    RETURNS (list[str]): one line per range of lengths.
+    """
+    width = 64
+    while max(lengths) >= width * MOST_BARS:
+        width *= 2
+    counts = np.bincount(np.asarray(lengths) // width)
+    lines = []
+    label = len(f"{width * len(counts):,}")
+    for number, count in enumerate(counts.tolist()):
+        start, end = f"{number * width:,}", f"{(number + 1) * width - 1:,}"
+        lines.append(f"{start:>{label}} - {end:>{label}} {bar(count / max(counts))} {count:,}".rstrip())
+    return lines
+
+
+def bar(share: float) -> str:
+    """RETURNS (str): a bar as long as the share of the longest one; in eighths of a character where it can be shown."""
+    eighths = round(share * BAR_WIDTH * 8)
+    if share > 0:
+        eighths = max(1, eighths)
+    if not can_render("█▏"):
+        return "#" * -(-eighths // 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def duration(seconds: float) -> str:
+    """RETURNS (str): seconds, minutes or hours, with two digits that mean something."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
+
+
+def available_memory() -> float | None:
+    """RETURNS (float | None): free memory of Thinc's device; None where the system does not say. Unit: bytes."""
+    import torch
+    from thinc.api import get_torch_default_device
+
+    device = get_torch_default_device()
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError, AttributeError):
+        return None

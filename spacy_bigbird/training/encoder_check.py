@@ -1,0 +1,202 @@
+"""The encoders of a pipeline before training: what they cut documents into, and what a step costs them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..checkpoint.config_json import read_config
+from ..checkpoint.hub import resolve_directory
+from ..errors import Errors
+from ..model.config import BigBirdConfig
+from ..model.encoder import BigBirdModel
+from ..thinc_layers.checkpoints import Checkpoint
+from ..thinc_layers.question_windows import QuestionTokenizer
+from ..thinc_layers.settings import EncoderSettings
+from ..thinc_layers.shim import EncoderShim
+from ..thinc_layers.types import Array, PackedPieces
+from ..thinc_layers.windows import plan_windows
+from ..tokenizer.encoding import TextPieces
+from ..tokenizer.sentencepiece import BigBirdTokenizer
+from .questions import read_questions
+
+FLOAT_BYTES = 4
+# The gradient and Adam's two moments, for every weight that is trained.
+TRAINING_COPIES = 3
+
+
+@dataclass
+class PlannedEncoder:
+    """An encoder of a pipeline as its config describes it: vocabulary and shape, no weights.
+
+    component (str): the pipeline's component that it is part of.
+    settings (EncoderSettings): how it runs.
+    tokenizer (BigBirdTokenizer): its vocabulary.
+    config (BigBirdConfig): its shape.
+    factory (str): the component's factory. Some encode each question beside the document.
+    """
+
+    component: str
+    settings: EncoderSettings
+    tokenizer: BigBirdTokenizer
+    config: BigBirdConfig
+    factory: str = "bigbird"
+
+    @classmethod
+    def of(cls, component: str, shim: EncoderShim, factory: str = "bigbird") -> "PlannedEncoder":
+        """Look up what an encoder will be, without its weights.
+
+        component (str): its component.
+        shim (EncoderShim): the encoder, loaded or not.
+        factory (str): its component's factory.
+        RETURNS (PlannedEncoder): the encoder.
+        RAISES ValueError: the config names neither a checkpoint nor a vocabulary.
+        """
+        settings = shim.settings
+        if shim.is_loaded:
+            return cls(component, settings, shim.checkpoint.tokenizer, shim.config, factory)
+        if settings.name is None and settings.vocab_file is None:
+            raise ValueError(Errors.BB137)
+        if settings.name is not None:
+            directory = resolve_directory(settings.name, weights=False)
+            tokenizer = BigBirdTokenizer.from_pretrained(directory, map_whitespace=settings.map_whitespace)
+            config = settings.apply_to(BigBirdConfig.from_dict(read_config(directory)))
+        else:
+            assert settings.vocab_file is not None
+            tokenizer = BigBirdTokenizer(settings.vocab_file, map_whitespace=settings.map_whitespace)
+            config = BigBirdConfig.from_dict({"vocab_size": tokenizer.vocab_size, **settings.transformer_config})
+        return cls(component, settings, tokenizer, config, factory)
+
+    @property
+    def capacity(self) -> int:
+        """Pieces of a document in one window, special ones excluded."""
+        return self.settings.window_capacity(self.config)[0]
+
+    def window_sizes(self, doc: Doc, pieces: TextPieces) -> list[int]:
+        """The sequences that the encoder sees of a document.
+
+        doc (Doc): the document, and what is asked about it.
+        pieces (TextPieces): the document's pieces.
+        RETURNS (list[int]): pieces of each sequence, special ones included.
+        """
+        if self.factory in _ASKED_BY_FACTORY:
+            paired = QuestionTokenizer(self.tokenizer, self.config.max_position_embeddings, self.settings.overlap)
+            asked = paired.questions(_ASKED_BY_FACTORY[self.factory](doc))
+            return [len(window.ids) for question in asked for window in paired.windows(question, pieces)]
+        capacity, overlap = self.settings.window_capacity(self.config)
+        length = min(len(pieces), capacity) if self.settings.on_oversize == "truncate" else len(pieces)
+        return [window.end - window.start + 2 for window in plan_windows(length, capacity, overlap)] if length else []
+
+
+def _questions(doc: Doc) -> list[str]:
+    return [question["question"] for question in read_questions(doc)]
+
+
+def _choices(doc: Doc) -> list[str]:
+    return [f"{choice['question']} {option}" for choice in doc._.choices or () for option in choice["options"]]
+
+
+_ASKED_BY_FACTORY = {"bigbird_span_qa": _questions, "bigbird_multiple_choice": _choices}
+
+
+def find_encoders(nlp: Language) -> list[PlannedEncoder]:
+    """All encoders of this package in a pipeline: shared ones, and those inside of other components.
+
+    nlp (Language): the pipeline; nothing needs to be initialized.
+    RETURNS (list[PlannedEncoder]): in the order of the pipeline.
+    """
+    found = []
+    for name, component in nlp.components:
+        model = getattr(component, "model", None)
+        shims = [shim for node in model.walk() for shim in node.shims] if isinstance(model, Model) else []
+        factory = nlp.get_pipe_meta(name).factory
+        encoders = [shim for shim in shims if isinstance(shim, EncoderShim)]
+        found += [PlannedEncoder.of(name, shim, factory) for shim in encoders]
+    return found
+
+
+@dataclass
+class StepCost:
+    """What an encoder costs on this machine. Heads, optimizer and Python come on top.
+
+    parameters (int): weights.
+    trained_parameters (int): those that get a gradient.
+    bytes_per_piece (float): kept for the backward pass.
+    training_seconds (float): forward and backward pass of one piece.
+    prediction_seconds (float): forward pass of one piece.
+    """
+
+    parameters: int
+    trained_parameters: int
+    bytes_per_piece: float
+    training_seconds: float
+    prediction_seconds: float
+
+    def training_memory(self, pieces_at_once: int) -> float:
+        """Weights, gradients, Adam's moments and activations.
+
+        pieces_at_once (int): most pieces in the encoder at one time.
+        RETURNS (float): Unit: bytes.
+        """
+        weights = self.parameters + TRAINING_COPIES * self.trained_parameters
+        return weights * FLOAT_BYTES + self.bytes_per_piece * pieces_at_once
+
+
+def measure_step(encoder: PlannedEncoder, sequences: Sequence[np.ndarray]) -> StepCost:
+    """Run a short step with random weights of the right shape, with the settings of the config, on Thinc's device.
+
+    encoder (PlannedEncoder): the encoder.
+    sequences (Sequence[ndarray]): piece ids of real sequences, each at most as long as the encoder allows.
+    RETURNS (StepCost): the costs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        module = BigBirdModel(encoder.config, add_pooling_layer=False)
+    shim = EncoderShim(encoder.settings)
+    shim.use(Checkpoint(module, encoder.tokenizer).adapted(encoder.settings))
+    lengths = [len(ids) for ids in sequences]
+    ids: Array = np.concatenate(sequences)
+    pieces, total = PackedPieces(ids, lengths), sum(lengths)
+    warm_up = PackedPieces(ids[: min(64, lengths[0])], [min(64, lengths[0])])
+    _step(shim, warm_up)
+    training_seconds, kept = _timed(shim, lambda: _step(shim, pieces))
+    shim.predict(warm_up)
+    prediction_seconds, _ = _timed(shim, lambda: shim.predict(pieces))
+    parameters = list(shim.module.parameters())
+    return StepCost(
+        parameters=sum(parameter.numel() for parameter in parameters),
+        trained_parameters=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        bytes_per_piece=kept / total,
+        training_seconds=training_seconds / total,
+        prediction_seconds=prediction_seconds / total,
+    )
+
+
+def _step(shim: EncoderShim, pieces: PackedPieces) -> int:
+    """One forward and backward pass. RETURNS (int): bytes kept in between, weights not counted."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in shim.module.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        rows, backprop = shim.begin_update(pieces)
+    backprop(torch.full_like(rows, 1e-3))
+    return sum(kept.values())
+
+
+def _timed(shim: EncoderShim, function: Any) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = function()
+    if shim.device.type == "cuda":
+        torch.cuda.synchronize(shim.device)
+    return time.perf_counter() - start, result

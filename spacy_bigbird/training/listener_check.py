@@ -1,0 +1,47 @@
+"""Listeners of a pipeline that would have nothing to listen to: named before spaCy fails, or goes on with zeros."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from spacy.language import Language
+from spacy.pipeline import Tok2Vec
+from spacy.pipeline.tok2vec import Tok2VecListener
+from spacy_transformers import Transformer
+from spacy_transformers.layers import TransformerListener
+from thinc.api import Model
+
+from ..errors import Errors
+
+UPSTREAM_OF: dict[type, type] = {TransformerListener: Transformer, Tok2VecListener: Tok2Vec}
+
+
+def find_listener_problems(nlp: Language) -> list[str]:
+    """Check every listener against the order and the names of its pipeline.
+
+    nlp (Language): the pipeline; nothing needs to be initialized.
+    RETURNS (list[str]): one message per listener without an upstream component before it.
+    """
+    problems = []
+    for position, (name, component) in enumerate(nlp.components):
+        model = getattr(component, "model", None)
+        nodes: list[Any] = list(model.walk()) if isinstance(model, Model) else []
+        kinds = [next((kind for cls, kind in UPSTREAM_OF.items() if isinstance(node, cls)), None) for node in nodes]
+        for node, kind in zip(nodes, kinds, strict=True):
+            if kind is None:
+                continue
+            upstream = node.upstream_name
+            usable = [other for other, pipe in nlp.components if isinstance(pipe, kind) and other != name]
+            before = [other for other, _ in nlp.components[:position] if other in usable]
+            if upstream in before or (upstream == "*" and before):
+                continue
+            behind = [other for other in usable if other not in before and upstream in ("*", other)]
+            close = get_close_matches(upstream, before, 1)
+            if behind:
+                advice = f"Move {behind[0]!r} before {name!r}"
+            elif close:
+                advice = f"Write upstream = {close[0]!r} if that is meant"
+            else:
+                advice = "Add such a component before it"
+            found = ", ".join(nlp.component_names)
+            problems.append(Errors.BB381.format(reader=name, upstream=upstream, pipeline=found, advice=advice))
+    return problems

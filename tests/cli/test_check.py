@@ -1,0 +1,167 @@
+"""`spacy bigbird check` through spaCy's own command line: findings, files, exit codes."""
+
+import pytest
+import spacy
+import srsly
+from spacy.cli import app as spacy_app
+from spacy.tokens import Doc, DocBin
+from spacy.util import registry
+from typer.testing import CliRunner
+
+from spacy_bigbird.cli.check_report import bar, duration, histogram
+
+from ..toy_text import toy_texts
+
+registry.cli.get_all()
+CONFIG = """
+[paths]
+train = null
+dev = null
+
+[nlp]
+lang = "en"
+pipeline = ["bigbird", "tagger"]
+
+[components]
+
+[components.bigbird]
+factory = "bigbird"
+
+[components.bigbird.model]
+@architectures = "spacy-bigbird.BigBirdModel.v1"
+vocab_file = {vocab_file}
+transformer_config = {{"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32,
+    "max_position_embeddings": 64, "block_size": 16}}
+
+[components.tagger]
+factory = "tagger"
+
+[components.tagger.model]
+@architectures = "spacy.Tagger.v2"
+
+[components.tagger.model.tok2vec]
+@architectures = "spacy-transformers.TransformerListener.v1"
+pooling = {{"@layers": "reduce_mean.v1"}}
+grad_factor = 1.0
+
+[corpora]
+
+[corpora.train]
+@readers = "spacy.Corpus.v1"
+path = ${{paths.train}}
+
+[corpora.dev]
+@readers = "spacy.Corpus.v1"
+path = ${{paths.dev}}
+
+[training]
+
+[training.batcher]
+@batchers = "spacy-bigbird.batch_by_pieces.v1"
+size = 500
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, vocab_file):
+    folder = tmp_path_factory.mktemp("check")
+    nlp = spacy.blank("en")
+    for name in ("train", "dev"):
+        docs = [nlp.make_doc(text) for text in toy_texts(4, 6)]
+        # Tokens as another tokenizer had them: "it" is inside of ours.
+        odd = Doc(nlp.vocab, words=["New", "York", "ers", "left", "."], spaces=[1, 0, 1, 0, 0])
+        odd.set_ents([odd.char_span(0, 8, label="GPE")])
+        DocBin(docs=docs).to_disk(folder / f"{name}.spacy")
+        DocBin(docs=[*docs, odd]).to_disk(folder / f"{name}_odd.spacy")
+    (folder / "config.cfg").write_text(CONFIG.format(vocab_file=srsly.json_dumps(str(vocab_file))))
+    return folder
+
+
+def run(folder, *arguments, train="train.spacy"):
+    paths = ["--paths.train", str(folder / train), "--paths.dev", str(folder / "dev.spacy")]
+    arguments = ["bigbird", "check", str(folder / "config.cfg"), *paths, *arguments]
+    return CliRunner().invoke(spacy_app, arguments, catch_exceptions=False)
+
+
+def flat(result) -> str:
+    return " ".join(result.output.split())
+
+
+def test_a_sound_config_passes_and_its_cost_is_estimated(folder, tmp_path):
+    result = run(folder, "--plot", str(tmp_path / "lengths.png"))
+    assert result.exit_code == 0, result.output
+    output = flat(result)
+    assert "Encoder of bigbird" in output and "62 pieces; neighbours share at least 7" in output
+    assert "4 documents of" in output and "Every document is in a batch" in output
+    assert "pieces per second" in output and "Nothing would be lost" in output
+    assert (tmp_path / "lengths.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_lost_spans_are_written_and_fail(folder, tmp_path):
+    result = run(folder, "--misaligned", str(tmp_path / "lost.jsonl"), "--no-measure", train="train_odd.spacy")
+    assert result.exit_code == 1 and "1 of 1 gold spans" in flat(result)
+    (row,) = srsly.read_jsonl(tmp_path / "lost.jsonl")
+    expected = {"corpus": "train", "document": 4, "kind": "ents", "label": "GPE", "text": "New York"}
+    assert {key: row[key] for key in expected} == expected and row["tokens"] == ["New", "Yorkers"]
+
+
+def test_a_batcher_that_discards_fails(folder):
+    result = run(
+        folder,
+        "--no-measure",
+        "--training.batcher.@batchers=spacy.batch_by_words.v1",
+        "--training.batcher.size=20",
+        "--training.batcher.tolerance=0.1",
+        "--training.batcher.discard_oversize=true",
+    )
+    assert result.exit_code == 1 and "leaves out 4 of 4 documents with 100% of all pieces" in flat(result)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("--components.bigbird.model.on_oversize=truncate", 'on_oversize = "truncate" cuts'),
+        ("--components.bigbird.model.on_oversize=error", "longer than one window"),
+        ("--components.tagger.model.tok2vec.upstream=bigbrid", "Write upstream = 'bigbird'"),
+        ("--corpora.train.max_length=10", "leaves out"),
+        ("--paths.train=null", "E913"),
+        ("--components.bigbird.model.vocab_file=null", "BB137"),
+        ('--nlp.pipeline=["tagger"]', "BB381"),
+    ],
+)
+def test_what_would_fail_or_lose_data_is_said_and_fails(folder, override, expected):
+    result = run(folder, override, "--no-measure")
+    assert result.exit_code == 1 and expected in flat(result), result.output
+
+
+def test_a_limit_looks_at_the_first_documents(folder):
+    assert "2 documents of" in flat(run(folder, "--limit", "2", "--no-measure"))
+
+
+def test_texts_beyond_the_tokenizers_limit_are_reported(folder, tmp_path):
+    code = tmp_path / "functions.py"
+    code.write_text(
+        "import spacy\n\n@spacy.registry.callbacks('short.v1')\ndef make():\n"
+        "    def shorten(nlp):\n        nlp.max_length = 100\n        return nlp\n    return shorten\n"
+    )
+    config = (
+        folder / "config.cfg"
+    ).read_text() + '\n[initialize]\n\n[initialize.before_init]\n@callbacks = "short.v1"\n'
+    (tmp_path / "config.cfg").write_text(config)
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.spacy").write_bytes((folder / f"{name}.spacy").read_bytes())
+    result = run(tmp_path, "--code", str(code), "--no-measure")
+    assert result.exit_code == 1 and "nlp.max_length = 100 characters" in flat(result)
+
+
+def test_histograms_cover_all_lengths():
+    lines = histogram([0, 63, 64, 700])
+    assert len(lines) == 11 and lines[0].startswith("  0 -  63 ") and lines[0].endswith(" 2")
+    assert lines[-1].startswith("640 - 703 ") and lines[-1].endswith(" 1")
+    assert [line.split()[-1] for line in lines[1:3]] == ["1", "0"]
+    assert len(histogram([100_000])) <= 12
+
+
+def test_bars_and_durations():
+    assert len(bar(1.0)) == 40 and bar(0.0) == "" and bar(1e-9) != "" and len(bar(0.5)) == 20
+    assert [duration(1.2), duration(180), duration(9000)] == ["1.2 seconds", "3.0 minutes", "2.5 hours"]

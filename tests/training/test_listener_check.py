@@ -1,0 +1,51 @@
+"""A listener without an upstream component is named with what to do about it."""
+
+import spacy
+
+from spacy_bigbird.training.listener_check import find_listener_problems
+
+
+def tagger(upstream: str = "*", architecture: str = "spacy-transformers.TransformerListener.v1") -> dict:
+    tok2vec = {"@architectures": architecture, "upstream": upstream, "grad_factor": 1.0}
+    if "Tok2Vec" in architecture:
+        tok2vec = {"@architectures": architecture, "upstream": upstream, "width": 96}
+    else:
+        tok2vec["pooling"] = {"@layers": "reduce_mean.v1"}
+    return {"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": tok2vec}}
+
+
+def test_good_pipelines_have_no_problems():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("bigbird")
+    nlp.add_pipe("tagger", config=tagger())
+    nlp.add_pipe("tagger", name="second", config=tagger("bigbird"))
+    nlp.add_pipe("tok2vec")
+    nlp.add_pipe("tagger", name="third", config=tagger("tok2vec", "spacy.Tok2VecListener.v1"))
+    nlp.add_pipe("tagger", name="own")
+    assert find_listener_problems(nlp) == []
+
+
+def test_a_head_before_its_encoder():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tagger", config=tagger())
+    nlp.add_pipe("bigbird")
+    (problem,) = find_listener_problems(nlp)
+    assert "[BB381] Component 'tagger' listens to '*'" in problem and "Move 'bigbird' before 'tagger'" in problem
+
+
+def test_a_misspelt_upstream():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("bigbird")
+    nlp.add_pipe("tagger", config=tagger("bigbrid"))
+    (problem,) = find_listener_problems(nlp)
+    assert "'bigbrid'" in problem and "Write upstream = 'bigbird'" in problem
+
+
+def test_an_upstream_of_the_wrong_kind_and_none_at_all():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec")
+    nlp.add_pipe("tagger", config=tagger("tok2vec"))
+    nlp.add_pipe("morphologizer", config=tagger())
+    first, second = find_listener_problems(nlp)
+    assert "'tagger'" in first and "'morphologizer'" in second and "Add such a component" in first
