@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import srsly
 import torch
@@ -58,8 +58,7 @@ class EncoderShim(PyTorchShim):
     @property
     def checkpoint(self) -> Checkpoint:
         """RETURNS (Checkpoint): encoder and tokenizer, to be written somewhere."""
-        assert self.tokenizer is not None
-        return self.checkpoint_class(self.module, self.tokenizer)
+        return self.checkpoint_class(self.module, cast(BigBirdTokenizer, self.tokenizer))
 
     @property
     def device(self) -> torch.device:
