@@ -145,9 +145,10 @@ class BigBirdConfig:
         RAISES (ValueError): for a value that is not allowed.
         """
         known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
-        ignored = {"model_type"}
+        # transformers writes null for the one where only the other was given.
+        ignored = {"model_type", *(key for key in ("id2label", "label2id") if values.get(key) is None)}
         extra = {key: value for key, value in values.items() if key not in known | ignored}
-        return cls(**{key: value for key, value in values.items() if key in known}, extra=extra)
+        return cls(**{key: value for key, value in values.items() if key in known - ignored}, extra=extra)
 
     def to_dict(self) -> dict[str, Any]:
         """RETURNS (dict[str, Any]): keys and values as in a config.json, the unknown ones it came with included."""

@@ -32,9 +32,12 @@ def span_loss(start_logits: Tensor, end_logits: Tensor, start: Tensor, end: Tens
         (batch, 1).
     allowed (Tensor | None): True where there is a piece; positions in padding do not count. Shape: (batch, seq).
     RETURNS (Tensor): the loss. Shape: scalar.
+    RAISES ValueError: for positions of another shape.
     """
 
     def one_side(logits: Tensor, positions: Tensor) -> Tensor:
+        if positions.numel() != len(logits):
+            raise _wrong_shape(positions, logits.shape[:1])
         positions = positions.reshape(-1, 1).long()
         inside = (positions >= 0) & (positions < logits.shape[1])
         if allowed is not None:
