@@ -1,0 +1,178 @@
+"""Memory of `nlp.pipe`: one document of a million characters, and a stream of thousands of long documents.
+
+Each part runs in a fresh process, with random weights and Google's vocabulary. The first part reports the highest
+memory above the loaded pipeline; the second the memory after every few documents, which the caller drops: what it grows
+by from the first quarter of the stream to the last must stay near zero. The text is that of real articles, joined.
+
+    SPACY_BIGBIRD_DATA=data python benchmarks/memory.py --json memory.json --plot memory.png
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import spacy
+import torch
+from common import (
+    MEGABYTE,
+    data_dir,
+    in_fresh_process,
+    parser,
+    real_texts,
+    report,
+    resident_memory,
+    watched_memory,
+)
+from spacy.language import Language
+
+HEAD_WIDTH = 64
+LIMIT_MB = 2048
+ARTICLES = 120
+
+
+def build(options: argparse.Namespace) -> Language:
+    """RETURNS (Language): a pipeline with the encoder and a stock tagger that listens to it."""
+    nlp = spacy.blank("en")
+    nlp.max_length = 10 * options.characters
+    nlp.batch_size = options.batch_size
+    shape = {
+        "hidden_size": options.width,
+        "num_hidden_layers": options.layers,
+        "num_attention_heads": options.width // HEAD_WIDTH,
+        "intermediate_size": 4 * options.width,
+    }
+    encoder = {
+        "@architectures": "spacy-bigbird.BigBirdModel.v1",
+        "vocab_file": str(data_dir() / "vocab" / "gpt2.model"),
+        "transformer_config": shape,
+        "max_batch_pieces": options.max_batch_pieces,
+        "precision": options.precision,
+    }
+    nlp.add_pipe("bigbird", config={"model": encoder, "keep_vectors": options.keep_vectors})
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "pooling": {"@layers": "reduce_mean.v1"},
+    }
+    tagger = nlp.add_pipe("tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}})
+    for label in ("A", "B"):
+        tagger.add_label(label)
+    nlp.initialize()
+    return nlp
+
+
+def long_text(characters: int) -> str:
+    """RETURNS (str): real articles back to back, over and over, cut to a length."""
+    text = "\n\n".join(real_texts(data_dir(), ARTICLES))
+    return (text * (characters // len(text) + 1))[:characters]
+
+
+def long_documents(number: int, tokens: int) -> Iterator[str]:
+    """Texts of about so many tokens, all different: strings that spaCy has not seen would show as growth.
+
+    number (int): how many.
+    tokens (int): length of each. Unit: tokens, of about 4.9 characters in English with the space behind them.
+    YIELDS (str): the texts.
+    """
+    characters = round(4.9 * tokens)
+    text = long_text(characters * ARTICLES)
+    for index in range(number):
+        start = index * 1009 * 7 % (len(text) - characters)
+        yield text[start : start + characters]
+
+
+def one_long_document(options: argparse.Namespace) -> dict[str, Any]:
+    """Encode one document of `--characters`. RETURNS (dict[str, Any]): a row of the table."""
+    torch.set_num_threads(options.threads)
+    nlp, text = build(options), long_text(options.characters)
+    start = time.perf_counter()
+    with watched_memory() as memory:
+        (doc,) = nlp.pipe([text])
+    stats = doc._.bigbird_stats
+    return {
+        "case": f"one document of {options.characters:,} characters",
+        "documents": 1,
+        "tokens": len(doc),
+        "windows": stats["windows"],
+        "loaded MB": memory.before / MEGABYTE,
+        "above loaded MB": memory.rise / MEGABYTE,
+        "tokens/s": len(doc) / (time.perf_counter() - start),
+    }
+
+
+def many_documents(options: argparse.Namespace) -> dict[str, Any]:
+    """Stream `--documents` documents, drop each. RETURNS (dict[str, Any]): a row, with the memory over the stream."""
+    torch.set_num_threads(options.threads)
+    nlp = build(options)
+    texts = long_documents(options.documents, options.tokens)
+    every = max(1, options.documents // 200)
+    tokens, curve = 0, []
+    start = time.perf_counter()
+    with watched_memory() as memory:
+        for index, doc in enumerate(nlp.pipe(texts)):
+            tokens += len(doc)
+            if index % every == 0:
+                curve.append((index, resident_memory() / MEGABYTE))
+    quarter = max(1, len(curve) // 4)
+    # The first batches fill caches and the allocator; growth is what comes after them.
+    early = statistics.median(value for _, value in curve[quarter : 2 * quarter] or curve)
+    late = statistics.median(value for _, value in curve[-quarter:])
+    return {
+        "case": f"{options.documents:,} documents of {options.tokens:,} tokens",
+        "documents": options.documents,
+        "tokens": tokens,
+        "loaded MB": memory.before / MEGABYTE,
+        "above loaded MB": memory.rise / MEGABYTE,
+        "growth MB": late - early,
+        "tokens/s": tokens / (time.perf_counter() - start),
+        "curve": curve,
+    }
+
+
+def main() -> None:
+    options = parser(__doc__, repeats=1)
+    options.add_argument("--characters", type=int, default=1_000_000, help="length of the one long document")
+    options.add_argument("--documents", type=int, default=2000, help="documents in the stream; 0 for no stream")
+    options.add_argument("--tokens", type=int, default=4000, help="length of each of them")
+    options.add_argument("--layers", type=int, default=12, help="layers of the encoder")
+    options.add_argument("--stream-layers", type=int, default=1, help="layers of the encoder for the stream")
+    options.add_argument("--width", type=int, default=768, help="hidden size, a multiple of 64")
+    options.add_argument("--batch-size", type=int, default=16, help="nlp.batch_size")
+    options.add_argument("--max-batch-pieces", type=int, default=16384, help="pieces in the encoder at one time")
+    options.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
+    options.add_argument("--keep-vectors", default="float32", choices=["float32", "float16", "none"])
+    options = options.parse_args()
+    torch.set_num_threads(options.threads)
+    rows = [in_fresh_process(one_long_document, options)] if options.characters else []
+    if options.documents:
+        stream = argparse.Namespace(**{**vars(options), "layers": options.stream_layers})
+        rows.append(in_fresh_process(many_documents, stream))
+    columns = ["case", "tokens", "windows", "loaded MB", "above loaded MB", "growth MB", "tokens/s"]
+    notes = [
+        f"One long document may take {LIMIT_MB:,} MB above the loaded pipeline. Growth: last against second quarter."
+    ]
+    title = (
+        f"Memory of nlp.pipe, width {options.width}, {options.layers} layers ({options.stream_layers} for the stream)"
+    )
+    report(title, options, columns, rows, lambda axes: _draw(axes, rows), notes)
+
+
+def _draw(axes: Any, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if "curve" in row:
+            numbers, values = zip(*row["curve"], strict=True)
+            axes.plot(numbers, values, label=row["case"])
+            axes.axhline(row["loaded MB"], color="gray", linestyle=":", label="loaded pipeline")
+        else:
+            peak = row["loaded MB"] + row["above loaded MB"]
+            axes.axhline(peak, color="C1", linestyle="--", label=f"highest for {row['case']}")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("documents done")
+    axes.set_ylabel("memory of the process (MB)")
+    axes.legend()
+
+
+if __name__ == "__main__":
+    main()
