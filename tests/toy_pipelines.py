@@ -70,7 +70,7 @@ def add_head(nlp: Language, head: str, **tok2vec: Any) -> None:
             "linear_model": {
                 "@architectures": "spacy.TextCatBOW.v3",
                 "exclusive_classes": exclusive,
-                "length": 262144,
+                "length": 1024,
                 "ngram_size": 1,
                 "no_output_layer": False,
             },
