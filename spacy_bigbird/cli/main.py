@@ -4,7 +4,7 @@ spaCy imports this module at every start of its command line, so the modules nam
 the models) inside their functions.
 """
 
-from . import check, train_vocab
+from . import ask, check, train_vocab
 from .app import app
 
-__all__ = ["app", "check", "train_vocab"]
+__all__ = ["app", "ask", "check", "train_vocab"]

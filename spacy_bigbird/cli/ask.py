@@ -1,0 +1,156 @@
+"""`python -m spacy bigbird ask`: questions about text files, answered on the terminal, as HTML or as JSON lines."""
+
+import html
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from wasabi import msg
+
+from ..errors import Errors
+from .app import app
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Answers</title><style>
+body {{ font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em }}
+h2 {{ border-bottom: 1px solid #ccc }} mark {{ background: #ffe08a; padding: 0 .15em }}
+.score {{ color: #666; font-size: .85em }} blockquote {{ margin: .3em 0 1.2em; white-space: pre-line }}
+</style></head><body>
+{body}
+</body></html>
+"""
+
+
+@app.command("ask")
+def ask_cli(
+    model: Annotated[str, typer.Argument(help="Pipeline with a bigbird_span_qa component: a folder or a package")],
+    files: Annotated[list[Path], typer.Argument(help="Text files (UTF-8), or folders with .txt files")],
+    question: Annotated[list[str] | None, typer.Option("-q", "--question", help="A question; repeatable")] = None,
+    questions: Annotated[Path | None, typer.Option(help="File with one question per line")] = None,
+    surroundings: Annotated[int, typer.Option("-s", "--surroundings", help="Characters around an answer")] = 60,
+    html_path: Annotated[Path | None, typer.Option("--html", help="Write a page with all answers")] = None,
+    jsonl: Annotated[Path | None, typer.Option(help="Write one JSON object per question; - for the terminal")] = None,
+    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU, or -1 for the CPU")] = -1,
+) -> None:
+    """Ask questions about documents of any length. Answers are exact parts of the text."""
+    from spacy.cli._util import setup_gpu
+
+    asked = [*(question or []), *(_lines(questions) if questions else [])]
+    if not asked:
+        msg.fail(Errors.BB316, exits=1)
+    setup_gpu(use_gpu, silent=True)
+    to_terminal = jsonl is not None and str(jsonl) == "-"
+    results = []
+    try:
+        for result in ask(model, files, asked, show_progress=True):
+            results.append(result)
+            if to_terminal:
+                print(json.dumps(_without_text(result), ensure_ascii=False))
+            elif not html_path and not jsonl:
+                print_answer(result, surroundings)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    if jsonl and not to_terminal:
+        lines = (json.dumps(_without_text(result), ensure_ascii=False) for result in results)
+        jsonl.write_text("".join(f"{line}\n" for line in lines), encoding="utf8")
+        msg.good(f"{len(results)} answers in {jsonl}")
+    if html_path:
+        html_path.write_text(render_page(results, surroundings), encoding="utf8")
+        msg.good(f"{len(results)} answers in {html_path}")
+
+
+def ask(
+    model: "str | Path | Language", files: Iterable[Path], questions: Sequence[str], *, show_progress: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Ask every question about every file.
+
+    model (str | Path | Language): a pipeline with a `bigbird_span_qa` component, or where one is.
+    files (Iterable[Path]): text files in UTF-8, or folders with .txt files.
+    questions (Sequence[str]): the questions.
+    show_progress (bool): whether a bar on standard error counts the files, where there are several.
+    YIELDS (dict[str, Any]): file, context (the whole text) and the answer's fields, file after file.
+    RAISES (ValueError): no file, a file that is not UTF-8, or a pipeline that cannot answer questions.
+    """
+    import spacy
+    from spacy.language import Language
+    from tqdm import tqdm
+
+    from ..question_answering import find_span_qa
+
+    nlp = model if isinstance(model, Language) else spacy.load(model)
+    component = find_span_qa(nlp)
+    paths = [path for given in files for path in _text_files(Path(given))]
+    bar = tqdm(paths, unit="file", disable=not show_progress or len(paths) < 2, file=sys.stderr)
+    for path in bar:
+        try:
+            # As it is on disk, so that the offsets of files with \r\n are right.
+            text = path.read_bytes().decode("utf8")
+        except UnicodeDecodeError as error:
+            raise ValueError(Errors.BB317.format(path=path, reason=f"not UTF-8: {error}")) from error
+        # Only the tokenizer runs, and spaCy's limit guards the memory of its parser and NER.
+        nlp.max_length = max(nlp.max_length, len(text) + 1)
+        for answer in component.ask(nlp.make_doc(text), questions):
+            yield {"file": str(path), "context": text, **answer}
+
+
+def print_answer(result: dict[str, Any], surroundings: int) -> None:
+    """Print a question with its answer in its surroundings."""
+    from wasabi import color
+
+    print(f"{color(result['question'], bold=True)}  ({result['file']})")
+    if not result["text"]:
+        print(f"  no answer  {result['score']:.3f}\n")
+        return
+    before, after = _surroundings(result, surroundings)
+    answer = color(" ".join(result["text"].split()), fg="green", bold=True)
+    print(f"  {before}{answer}{after}")
+    print(f"  {result['score']:.3f}  characters {result['start_char']}-{result['end_char']}\n")
+
+
+def render_page(results: Iterable[dict[str, Any]], surroundings: int) -> str:
+    """All answers on one page of HTML.
+
+    results (Iterable[dict[str, Any]]): from `ask`.
+    surroundings (int): characters shown on each side of an answer.
+    RETURNS (str): the page.
+    """
+    body, file = [], None
+    for result in results:
+        if result["file"] != file:
+            file = result["file"]
+            body.append(f"<h2>{html.escape(file)}</h2>")
+        body.append(f"<p><b>{html.escape(result['question'])}</b></p>")
+        shown = "<i>no answer</i>"
+        if result["text"]:
+            before, after = (html.escape(part) for part in _surroundings(result, surroundings))
+            shown = f"{before}<mark>{html.escape(result['text'])}</mark>{after}"
+        body.append(f'<blockquote>{shown} <span class="score">{result["score"]:.3f}</span></blockquote>')
+    return PAGE.format(body="\n".join(body))
+
+
+def _surroundings(result: dict[str, Any], size: int) -> tuple[str, str]:
+    text, start, end = result["context"], result["start_char"], result["end_char"]
+    before, after = text[max(0, start - size) : start], text[end : end + size]
+    before = ("…" if start > size else "") + " ".join(f"|{before}|".split())[1:-1]
+    return before, " ".join(f"|{after}|".split())[1:-1] + ("…" if end + size < len(text) else "")
+
+
+def _without_text(result: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in result.items() if key != "context"}
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text(encoding="utf8").splitlines() if line.strip()]
+
+
+def _text_files(path: Path) -> list[Path]:
+    found = sorted(path.rglob("*.txt")) if path.is_dir() else [path] if path.is_file() else []
+    if not found:
+        raise ValueError(Errors.BB317.format(path=path, reason="no such file, or a folder without .txt files"))
+    return found

@@ -1,0 +1,101 @@
+"""`spacy bigbird ask`: answers on the terminal, as a page and as JSON lines."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from spacy.cli import app
+from typer.testing import CliRunner
+
+import spacy_bigbird.cli.main  # noqa: F401  the command registers itself
+from spacy_bigbird.cli.ask import ask, render_page
+from tests.pipeline.test_span_qa import TEXT, make_nlp
+
+
+@pytest.fixture(scope="module")
+def model(vocab_file, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model")
+    nlp = make_nlp(vocab_file)
+    nlp.get_pipe("bigbird_span_qa").cfg["null_threshold"] = 1e9
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "texts" / "inner").mkdir(parents=True)
+    (tmp_path / "texts" / "b.txt").write_text(TEXT, encoding="utf8")
+    (tmp_path / "texts" / "inner" / "c.txt").write_text("", encoding="utf8")
+    (tmp_path / "a & <b>.md").write_bytes("The état <b>agrees</b>.\r\n\r\nThe river.".encode())
+    return [tmp_path / "a & <b>.md", tmp_path / "texts"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["bigbird", "ask", *map(str, arguments)])
+
+
+def test_answers_with_surroundings_on_the_terminal(model, files):
+    result = run(model, files[1] / "b.txt", "-q", "Who agrees?", "-q", "Where?", "-s", 20)
+    assert result.exit_code == 0, result.output
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", result.output)
+    assert plain.count("b.txt") == 2
+    assert "Who agrees?" in plain
+    (start, end), *_ = re.findall(r"characters (\d+)-(\d+)", plain)
+    before = TEXT[max(0, int(start) - 20) : int(start)]
+    assert before + TEXT[int(start) : int(end)] in plain
+
+
+def test_json_lines_and_page(model, files, tmp_path):
+    questions = tmp_path / "questions.txt"
+    questions.write_text("What flows?\n\nWho <i>agrees</i>?\n", encoding="utf8")
+    page, lines = tmp_path / "page.html", tmp_path / "answers.jsonl"
+    result = run(model, *files, "--questions", questions, "--html", page, "--jsonl", lines)
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in lines.read_text(encoding="utf8").splitlines()]
+    assert [row["question"] for row in rows] == ["What flows?", "Who <i>agrees</i>?"] * 3
+    for row in rows:
+        with open(row["file"], encoding="utf8", newline="") as file:
+            assert file.read()[row["start_char"] : row["end_char"]] == row["text"]
+    assert [row["text"] for row in rows[4:]] == ["", ""], "the empty file has no answers"
+    text = page.read_text(encoding="utf8")
+    assert text.count("<mark>") == 4
+    assert text.count("<i>no answer</i>") == 2
+    assert "a &amp; &lt;b&gt;.md" in text
+    assert "Who &lt;i&gt;agrees&lt;/i&gt;?" in text
+    assert "<b>agrees" not in text
+    to_terminal = run(model, files[0], "-q", "What flows?", "--jsonl", "-")
+    assert json.loads(to_terminal.stdout)["question"] == "What flows?"
+
+
+def test_documents_beyond_the_limit_of_spacy_are_read(vocab_file, tmp_path):
+    nlp = make_nlp(vocab_file)
+    nlp.max_length = 100
+    (tmp_path / "long.txt").write_text(TEXT, encoding="utf8")
+    (row,) = ask(nlp, [tmp_path / "long.txt"], ["Who?"])
+    assert row["context"] == TEXT
+    assert "long.txt" in render_page([row], 10)
+
+
+def test_errors_say_what_to_do(model, files, tmp_path):
+    (tmp_path / "latin.txt").write_bytes("état".encode("latin1"))
+    (tmp_path / "empty").mkdir()
+    for arguments, code in [
+        ((model, files[0]), "BB316"),
+        ((model, tmp_path / "nowhere.txt", "-q", "Who?"), "BB317"),
+        ((model, tmp_path / "empty", "-q", "Who?"), "BB317"),
+        ((model, tmp_path / "latin.txt", "-q", "Who?"), "BB317"),
+        ((tmp_path / "no_model", files[0], "-q", "Who?"), "E050"),
+    ]:
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert code in result.output
+
+
+@pytest.mark.slow
+def test_the_real_command_line_shows_the_command():
+    result = subprocess.run(
+        [sys.executable, "-m", "spacy", "bigbird", "ask", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--jsonl" in result.stdout
