@@ -142,6 +142,8 @@ class EncoderShim(PyTorchShim):
     def finish_update(self, optimizer: Optimizer) -> None:
         if self._model is None:
             return
+        # Which drops the copies of the weights that predictions prepare.
+        self._set_training(True)
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
                 continue
@@ -149,10 +151,9 @@ class EncoderShim(PyTorchShim):
             weights: Array = torch2xp(parameter.data)
             gradient: Array = torch2xp(parameter.grad)
             changed, _ = optimizer((self.id, name), weights, gradient, lr_scale=scale)
-            with torch.no_grad():
-                # Optimizers write to the weights' memory behind PyTorch's back; the copy counts as a change.
-                parameter.copy_(xp2torch(changed, device=parameter.device))
-                parameter.grad.zero_()
+            # Through `data`: in spaCy's stock order a step may fall between the two passes of a batch.
+            parameter.data.copy_(xp2torch(changed, device=parameter.device))
+            parameter.grad.zero_()
 
     def _learning_rate_scale(self, name: str) -> float:
         """1 for the highest layer, one more factor for each layer below it, embeddings lowest."""
