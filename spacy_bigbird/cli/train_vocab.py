@@ -32,7 +32,7 @@ def train_vocab_cli(
     ] = "nmt_nfkc",
     character_coverage: Annotated[
         float, Opt("--character-coverage", "-c", help="Share of the characters that get a piece of their own")
-    ] = 0.9995,
+    ] = 0.99995,
     one_per_line: Annotated[
         bool, Opt("--one-per-line", "-l", help="Each line of a .txt file is a document, not each file")
     ] = False,
