@@ -1,0 +1,89 @@
+"""Any number of labels for whole documents of any length, from a shared encoder."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Config, Model
+
+from ..errors import Errors
+from .calibration import best_threshold
+from .settings import encoded_documents
+from .text_loss import gold_values
+from .textcat import ASSIGNS, DEFAULT_CONFIG_STR, SCORE_WEIGHTS, TextLabeler
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    **Config().from_str(DEFAULT_CONFIG_STR)["textcat"],
+    "objective": "multilabel",
+    "threshold": 0.5,
+}
+
+
+@Language.factory(
+    "bigbird_textcat_multilabel", assigns=ASSIGNS, default_config=DEFAULT_CONFIG, default_score_weights=SCORE_WEIGHTS
+)
+def make_textcat_multilabel(
+    nlp: Language,
+    name: str,
+    model: Model,
+    objective: str,
+    threshold: float,
+    class_weights: str | dict[str, float] | None,
+    evidence_share: float,
+    scorer: Callable | None,
+) -> "MultiTextLabeler":
+    """Serves `[components.bigbird_textcat_multilabel]`: writes `doc.cats`, each label by itself between 0 and 1.
+
+    objective (str): "multilabel", or "regression" as in `make_textcat`.
+    threshold (float): a label with at least this score counts as predicted, in the scores and for evidence. Thresholds
+        per label from `tune_thresholds` come before it.
+    Other arguments: as in `spacy_bigbird.pipeline.textcat.make_textcat`.
+    RETURNS (MultiTextLabeler): the component.
+    """
+    settings = {
+        "objective": objective,
+        "threshold": threshold,
+        "class_weights": class_weights,
+        "evidence_share": evidence_share,
+    }
+    return MultiTextLabeler(nlp.vocab, model, name, scorer, **settings)
+
+
+class MultiTextLabeler(TextLabeler):
+    """Gives documents labels that do not exclude each other."""
+
+    objectives: ClassVar[tuple[str, ...]] = ("multilabel", "regression")
+
+    def initialize(  # type: ignore[override]
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """As in `TextLabeler`, without a positive label."""
+        super().initialize(get_examples, nlp=nlp, labels=labels)
+
+    def tune_thresholds(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, float]:
+        """Give each label the threshold with the best F1 on examples that were not trained on.
+
+        examples (Iterable[Example]): with `predicted` documents that have been through the encoder, or give `nlp`.
+        nlp (Language | None): the pipeline; what comes before this component is run on the `predicted` documents.
+        RETURNS (dict[str, float]): the thresholds. A label that is never true in the examples keeps `threshold`.
+        RAISES ValueError: the component predicts numbers.
+        """
+        if self.cfg["objective"] != "multilabel":
+            given = self.cfg["objective"]
+            raise ValueError(
+                Errors.BB200.format(name="objective", value=given, expected="multilabel, to have thresholds")
+            )
+        examples = list(self._checked(examples))
+        scores = self.predict(encoded_documents(examples, self.name, nlp)).values
+        values, counts = gold_values(examples, self.labels, False)
+        for column, label in enumerate(self.labels):
+            known = counts[:, column]
+            gold = values[known, column] > 0
+            if gold.any():
+                self.cfg["thresholds"][label] = best_threshold(scores[known, column].tolist(), gold.tolist())
+        return self.thresholds
