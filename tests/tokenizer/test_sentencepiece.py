@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -364,6 +365,40 @@ def test_bad_files_and_arguments(tmp_path, vocab_file):
         tokenizer("a b c d e", truncation="middle", max_length=4)
     with pytest.raises(ValueError, match="max_length = None"):
         tokenizer("a", truncation=True)
+
+
+class OlderSentencePiece:
+    """Gives ids and character offsets as sentencepiece 0.2.1 and older do."""
+
+    def __init__(self, processor):
+        self.processor = processor
+
+    def encode(self, texts, out_type=int, num_threads=-1):
+        if out_type is int:
+            return self.processor.encode(texts, num_threads=num_threads)
+        assert out_type == "immutable_proto"
+        found = self.processor.encode(texts, out_type="offset_mapping")
+        return [
+            SimpleNamespace(
+                pieces=[
+                    SimpleNamespace(id=index, begin=begin, end=end)
+                    for index, (begin, end) in zip(one["ids"], one["offsets"], strict=True)
+                ]
+            )
+            for one in found
+        ]
+
+
+def test_older_sentencepiece_gives_the_same(vocab_file, tokenizer):
+    older = BigBirdTokenizer(vocab_file)
+    processor = older._processor
+    if not processor._offsets_as_lists:
+        pytest.skip("this is an older sentencepiece already")
+    processor._plain, processor._offsets_as_lists = OlderSentencePiece(processor._plain), False
+    texts = [*toy_texts(3), *HARD_TEXTS]
+    for one, other in zip(older.batch(texts), tokenizer.batch(texts), strict=True):
+        assert one.ids == other.ids and one.offsets == other.offsets
+    assert [row.tolist() for row in older.text_ids(texts)] == [row.tolist() for row in tokenizer.text_ids(texts)]
 
 
 def test_google_vocabulary_on_real_documents(data_dir):
