@@ -1,0 +1,125 @@
+"""What the made-up contracts speak of beside their clauses: sentences by topic, in the language of `prose.py`."""
+
+FILLERS = {
+    "Delivery": [
+        "The [a] delivers to the (site|warehouse) in [city] on (working days|weekdays), (at its own "
+        "cost|carriage paid).",
+        "Deliveries that arrive more than [number] hours late (are reported|count as late) in the [TERM].",
+        "The (packaging|labelling) of every (pallet|crate) (follows|meets) the [TERM] that was agreed on [DATE].",
+        "(Risk passes|The risk of loss passes) when the goods (leave the ramp|are unloaded) in [city].",
+        "Parts of an order may be delivered (separately|in advance) where the [b] has (agreed|not objected) "
+        "within [days] "
+        "days.",
+        "The driver hands over (a waybill|the delivery note), which [PERSON] (signs|checks) for the [b].",
+        "Urgent orders cost a surcharge of [MONEY] each, (transport included|whatever their weight).",
+    ],
+    "Acceptance": [
+        "The [b] (tests|examines) each (delivery|release) within [days] days and (records|notes) defects in a [TERM].",
+        "If nothing is reported (in time|by then), the work (counts as accepted|is deemed accepted).",
+        "Minor defects that do not (hinder|prevent) use are no reason to (refuse|delay) acceptance.",
+        "A second test (takes place|is held) at the (expense|risk) of the [a], not before [DATE].",
+        "The (results|minutes) of the test are signed by [PERSON] and (filed|sent) to both parties.",
+        "Where a defect cannot be (repaired|found), the [b] may (reduce the price|ask for a replacement).",
+    ],
+    "Invoices": [
+        "Invoices are sent (by electronic mail|on paper) and (name the order|state the order number).",
+        "The [b] pays what is not disputed within [days] days of (receipt|the date of the invoice).",
+        "An invoice above [MONEY] needs the (signature|consent) of [PERSON].",
+        "Late amounts bear interest of (three|four|five) percent (a year|above the base rate).",
+        "The [a] (refunds|returns) what was paid (twice|in error) within [days] days.",
+        "The deposit of [MONEY] that the [b] paid on [DATE] is (set off|counted) against the last invoice.",
+        "Costs of travel (to [city]|between sites) are (included|charged at cost, up to [MONEY] per trip).",
+    ],
+    "Confidentiality": [
+        "Neither party (discloses|shows) to others what it (learns|hears) about the (plans|prices) of the other.",
+        "This does not (apply|extend) to what was (public|known) before [DATE].",
+        "Employees who see a [TERM] (sign|accept) a (promise|declaration) of secrecy first.",
+        "After (five|three|seven) years the duty of secrecy (lapses|is lifted), save for recipes and source code.",
+        "On request, copies are (destroyed|returned) within [days] days, which [PERSON] confirms.",
+        "A court order to disclose is (reported|passed on) to the other party (before it is obeyed|without delay).",
+    ],
+    "Insurance": [
+        "The [a] keeps (an insurance|a policy) with [company] that covers at least [MONEY] per event.",
+        "Proof of cover is (shown|sent) to the [b] (every spring|once a year), for the first time on [DATE].",
+        "The policy (names|lists) the [b] as (a beneficiary|an insured person) for work at the site in [city].",
+        "If cover (ends|lapses), the [b] may (insure|take cover) itself and (deduct|claim) the premium.",
+        "Claims below [MONEY] are (settled|borne) by the party that (caused|noticed) them.",
+    ],
+    "Force majeure": [
+        "Floods, strikes and (war|epidemics) (excuse|suspend) performance (as long as they last|while they last).",
+        "The party that is hindered (warns|tells) the other within [days] days and (proposes|drafts) a [TERM].",
+        "If the event lasts longer than [days] days, the parties (meet|talk) in [city] about (changes|what to do).",
+        "Lack of money (is never|does not count as) such an event.",
+        "The storm of [DATE] is (an example|the case the parties have in mind).",
+    ],
+    "Staff": [
+        "The [a] sends (trained|experienced) people and (replaces|withdraws) anyone whom the [b] "
+        "(rejects|complains of).",
+        "[PERSON] is responsible for (safety at work|training), [PERSON] for (the night shift|the canteen).",
+        "Workers from [company] (enter|use) the site under the same rules as (staff|employees).",
+        "Neither party (hires|courts) people of the other for [number] months after they (leave|change).",
+        "The [a] pays (at least the wages|no less than) that the collective agreement of [state] (requires|sets).",
+        "Overtime is (approved|ordered) by [PERSON] in a [TERM], and costs [MONEY] per day.",
+    ],
+    "Records": [
+        "The [a] keeps (books|accounts) of all (work|orders) and lets [company] (audit|inspect) them once a year.",
+        "The auditor (visits|calls at) the office in [city] (after warning|on [days] days’ warning).",
+        "If the audit finds (errors|differences) above [MONEY], the [a] (bears|pays) its cost.",
+        "The [TERM] is (updated|written) each month and (kept|stored) with the drawings.",
+        "Reports (cover|describe) the time since [DATE] and are (short|in English).",
+        "Measurements that [PERSON] took before [DATE] (remain valid|are repeated).",
+    ],
+    "Intellectual property": [
+        "Drawings and (software|models) that the [a] makes for the [b] belong to (the [b]|the one who pays for them).",
+        "The [a] may (reuse|show) general (know-how|methods), but no [TERM].",
+        "Open source parts are (listed|named) with their licenses in Annex [number].",
+        "If [company] claims that a (patent|mark) is infringed, the [a] (defends|assists) the [b].",
+        "The names and logos of the parties may be used in (print|advertising) only with the consent of [PERSON].",
+    ],
+    "Subcontracting": [
+        "The [a] may have (parts of the work|small tasks) done by [company], (for which it answers|under its control).",
+        "A new subcontractor is (announced|proposed) in a [TERM] at least [days] days (before|ahead).",
+        "The [b] may object where (safety|quality) would (suffer|be at risk).",
+        "What [company] has (built|supplied) since [DATE] (stays|remains) under the guarantee of the [a].",
+    ],
+    "Changes": [
+        "Either party may (propose|ask for) changes; the other (answers|replies) within [days] days with a [TERM].",
+        "A change that costs more than [MONEY] is (valid|binding) once [PERSON] has (signed|approved) it.",
+        "Oral (side deals|promises) do not bind; (this sentence itself|the need for writing) can be changed in "
+        "writing only.",
+        "The first change, of [DATE], (concerns|moves) the loading point from [city] to [city].",
+        "Prices are (reviewed|looked at) every year, (without any duty to change them|by the [TERM]).",
+    ],
+    "Notices": [
+        "Letters to [PARTY_A] go to its office in [city], (for the attention of [PERSON]|marked urgent).",
+        "Letters to [PARTY_B] go to its office in [city], (for the attention of [PERSON]|marked urgent).",
+        "A letter (counts as|is deemed) received [number] days after it was (posted|sent).",
+        "Electronic mail (suffices|is enough) unless this agreement (asks for|requires) a signature.",
+        "A new address is (valid|used) from the day on which it was (told|notified).",
+    ],
+    "Disputes": [
+        "The parties (try|undertake) to settle quarrels (by talking|in good faith) before they (sue|go to court).",
+        "A mediator from [city], at present [PERSON], (hears|listens to) both sides within [days] days.",
+        "The costs of mediation, at most [MONEY], are (shared|split) equally.",
+        "While they (argue|disagree), both parties (go on|keep working) as the [TERM] (says|provides).",
+        "Experts of [company] (decide|say) whether a (machine|sample) is defective.",
+        "In [state] a claim of this kind (lapses|expires) after (two|three) years.",
+    ],
+    "Safety and environment": [
+        "The [a] (removes|recycles) waste and (pays|bears) the fees of the depot in [city].",
+        "Smoking is (forbidden|not allowed) within [number] metres of the (tanks|store).",
+        "Accidents are (reported|told) to [PERSON] (at once|on the same day) and entered in the [TERM].",
+        "The (noise|dust) limits of [state] (apply|hold) at every site, since [DATE] at night too.",
+        "Chemicals are (stored|handled) as their (labels|sheets) say, in rooms that [company] has (checked|approved).",
+        "A fine of up to [MONEY] is (paid|borne) by the party whose people (broke|ignored) the rule.",
+    ],
+    "General": [
+        "If one sentence of this agreement is void, the others (stay in force|remain valid).",
+        "Annexes [number] and [number] are part of this agreement; (its text|the text above) wins over them.",
+        "[PARTY_A] and [PARTY_B] (signed|concluded) an earlier contract on [DATE], which this one (replaces|follows).",
+        "Silence is no (consent|waiver), and a (waiver|pardon) in one case is none in the next.",
+        "Rights may be passed to [company] only with the consent of [PARTY_B].",
+        "Headings (help the reader|serve order) and (decide|mean) nothing.",
+        "Each party has one (copy|print) of this agreement, in English, of [number] pages.",
+    ],
+}
