@@ -175,8 +175,9 @@ class BigBird(Transformer):
             data.encoder, data.keep_vectors, data.waiting = self.name, self.keep_vectors, set(readers)
             doc._.trf_data, doc._.bigbird_stats = data, data.stats
         self.set_extra_annotations(docs, predictions)
-        if not readers:
-            for doc in docs:
+        for doc in docs:
+            # Nobody reads a document without tokens: spaCy's components pass over it.
+            if not readers or not len(doc):
                 release(doc)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:

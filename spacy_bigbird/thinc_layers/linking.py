@@ -85,11 +85,13 @@ def linked_forward(model: Any, docs: list[Doc], is_train: bool) -> tuple[list[Tr
                 Errors.BB132.format(reader=model.link.reader, encoder=model.link.encoder, number=len(docs))
             )
         return model._outputs, model.backprop_and_clear
-    if is_train and any(doc._.trf_data is None for doc in docs):
+    # A document without tokens needs no vectors: its rows are zeros in any case.
+    missing = [doc for doc in docs if len(doc) and doc._.trf_data is None]
+    if missing and is_train:
         raise ValueError(SpacyErrors.E203.format(name=model.link.encoder))
     outputs = [_read(model, doc) for doc in docs]
-    if any(doc._.trf_data is None for doc in docs):
-        _report_missing(model, docs)
+    if missing:
+        _report_missing(model, docs, missing)
     if not is_train:
         for doc in docs:
             data = doc._.trf_data
@@ -115,11 +117,10 @@ def _read(model: Any, doc: Doc) -> TransformerData:
     return converted(data, model.ops.asarray_f)
 
 
-def _report_missing(model: Any, docs: list[Doc]) -> None:
+def _report_missing(model: Any, docs: list[Doc], missing: list[Doc]) -> None:
     """Vectors that were dropped are a mistake in the pipeline; vectors never computed may be meant so."""
-    for doc in docs:
-        if doc._.trf_data is None and doc._.bigbird_stats is not None:
-            raise ValueError(Errors.BB134.format(reader=model.link.reader, encoder=model.link.encoder))
+    if any(doc._.bigbird_stats is not None for doc in missing):
+        raise ValueError(Errors.BB134.format(reader=model.link.reader, encoder=model.link.encoder))
     if not model.link.has_warned and model.link.sample != batch_identity(docs):
         model.link.has_warned = True
         warnings.warn(Warnings.BW130.format(reader=model.link.reader, encoder=model.link.encoder), stacklevel=2)
