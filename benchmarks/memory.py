@@ -1,7 +1,8 @@
 """Memory of `nlp.pipe`: one document of a million characters, and a stream of thousands of long documents.
 
 Each part runs in a fresh process, with random weights and Google's vocabulary. The first part reports the highest
-memory above the loaded pipeline; the second the memory after every few documents, which the caller drops: what it grows
+memory above the loaded pipeline, with the encoder alone and with a stock tagger, which makes copies of all vectors of
+its batch; the second the memory after every few documents, which the caller drops: what it grows
 by from the first quarter of the stream to the last must stay near zero. The text is that of real articles, joined.
 
     SPACY_BIGBIRD_DATA=data python benchmarks/memory.py --json memory.json --plot memory.png
@@ -32,8 +33,8 @@ LIMIT_MB = 2048
 ARTICLES = 120
 
 
-def build(options: argparse.Namespace) -> Language:
-    """RETURNS (Language): a pipeline with the encoder and a stock tagger that listens to it."""
+def build(options: argparse.Namespace, has_tagger: bool = True) -> Language:
+    """RETURNS (Language): a pipeline with the encoder and, if wanted, a stock tagger that listens to it."""
     nlp = spacy.blank("en")
     nlp.max_length = 10 * options.characters
     nlp.batch_size = options.batch_size
@@ -51,14 +52,15 @@ def build(options: argparse.Namespace) -> Language:
         "precision": options.precision,
     }
     nlp.add_pipe("bigbird", config={"model": encoder, "keep_vectors": options.keep_vectors})
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "grad_factor": 1.0,
-        "pooling": {"@layers": "reduce_mean.v1"},
-    }
-    tagger = nlp.add_pipe("tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}})
-    for label in ("A", "B"):
-        tagger.add_label(label)
+    if has_tagger:
+        listener = {
+            "@architectures": "spacy-transformers.TransformerListener.v1",
+            "grad_factor": 1.0,
+            "pooling": {"@layers": "reduce_mean.v1"},
+        }
+        tagger = nlp.add_pipe("tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}})
+        for label in ("A", "B"):
+            tagger.add_label(label)
     nlp.initialize()
     return nlp
 
@@ -83,16 +85,16 @@ def long_documents(number: int, tokens: int) -> Iterator[str]:
         yield text[start : start + characters]
 
 
-def one_long_document(options: argparse.Namespace) -> dict[str, Any]:
-    """Encode one document of `--characters`. RETURNS (dict[str, Any]): a row of the table."""
+def one_long_document(options: argparse.Namespace, has_tagger: bool) -> dict[str, Any]:
+    """Run one document of `--characters`. RETURNS (dict[str, Any]): a row of the table."""
     torch.set_num_threads(options.threads)
-    nlp, text = build(options), long_text(options.characters)
+    nlp, text = build(options, has_tagger), long_text(options.characters)
     start = time.perf_counter()
     with watched_memory() as memory:
         (doc,) = nlp.pipe([text])
     stats = doc._.bigbird_stats
     return {
-        "case": f"one document of {options.characters:,} characters",
+        "case": f"{options.characters:,} characters{', with a tagger' if has_tagger else ''}",
         "documents": 1,
         "tokens": len(doc),
         "windows": stats["windows"],
@@ -120,7 +122,7 @@ def many_documents(options: argparse.Namespace) -> dict[str, Any]:
     early = statistics.median(value for _, value in curve[quarter : 2 * quarter] or curve)
     late = statistics.median(value for _, value in curve[-quarter:])
     return {
-        "case": f"{options.documents:,} documents of {options.tokens:,} tokens",
+        "case": f"{options.documents:,} documents of {options.tokens:,} tokens, with a tagger",
         "documents": options.documents,
         "tokens": tokens,
         "loaded MB": memory.before / MEGABYTE,
@@ -145,13 +147,14 @@ def main() -> None:
     options.add_argument("--keep-vectors", default="float32", choices=["float32", "float16", "none"])
     options = options.parse_args()
     torch.set_num_threads(options.threads)
-    rows = [in_fresh_process(one_long_document, options)] if options.characters else []
+    taggers = (False, True) if options.characters else ()
+    rows = [in_fresh_process(one_long_document, options, has_tagger) for has_tagger in taggers]
     if options.documents:
         stream = argparse.Namespace(**{**vars(options), "layers": options.stream_layers})
         rows.append(in_fresh_process(many_documents, stream))
     columns = ["case", "tokens", "windows", "loaded MB", "above loaded MB", "growth MB", "tokens/s"]
     notes = [
-        f"One long document may take {LIMIT_MB:,} MB above the loaded pipeline. Growth: last against second quarter."
+        f"The encoder alone may take {LIMIT_MB:,} MB above the loaded pipeline. Growth: last against second quarter."
     ]
     title = (
         f"Memory of nlp.pipe, width {options.width}, {options.layers} layers ({options.stream_layers} for the stream)"
@@ -160,14 +163,14 @@ def main() -> None:
 
 
 def _draw(axes: Any, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
         if "curve" in row:
             numbers, values = zip(*row["curve"], strict=True)
             axes.plot(numbers, values, label=row["case"])
             axes.axhline(row["loaded MB"], color="gray", linestyle=":", label="loaded pipeline")
         else:
             peak = row["loaded MB"] + row["above loaded MB"]
-            axes.axhline(peak, color="C1", linestyle="--", label=f"highest for {row['case']}")
+            axes.axhline(peak, color=f"C{number}", linestyle="--", label=f"highest for {row['case']}")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("documents done")
     axes.set_ylabel("memory of the process (MB)")
