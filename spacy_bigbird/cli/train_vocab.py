@@ -40,9 +40,7 @@ def train_vocab_cli(
         int,
         Opt("--max-sentences", help="Train on a random sample of so many stretches of up to 4,000 bytes; 0 for all"),
     ] = 0,
-    large_corpus: Annotated[
-        bool, Opt("--large-corpus", help="More than 2 billion characters, at twice the memory")
-    ] = False,
+    large_corpus: Annotated[bool, Opt("--large-corpus", help="There are more than 2 billion characters")] = False,
     force: Annotated[bool, Opt("--force", "-F", help="Replace a spiece.model that is there")] = False,
     quiet: Annotated[bool, Opt("--quiet", "-q", help="Print nothing but errors")] = False,
 ) -> None:

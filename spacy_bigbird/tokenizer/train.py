@@ -73,7 +73,7 @@ def trainer_settings(
     character_coverage (float): share of all characters that get a piece of their own; the rarest are unknown. At
         SentencePiece's own 0.9995 an English corpus loses letters such as "Z".
     max_sentences (int): train on a random sample of this size (above 100), 0 on everything. Unit: stretches of text.
-    large_corpus (bool): whether there may be more than 2 billion characters, which takes twice the memory.
+    large_corpus (bool): whether there may be more than 2 billion characters.
     num_threads (int): threads of the trainer. The sums of the unigram model, and so its last digits, depend on it.
     RETURNS (dict[str, Any]): keyword arguments of `SentencePieceTrainer.train`.
     """
