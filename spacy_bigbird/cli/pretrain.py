@@ -1,0 +1,62 @@
+"""`python -m spacy bigbird pretrain`: an encoder of one's own from plain texts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from wasabi import msg
+
+from .app import app
+
+
+@app.command("pretrain", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def pretrain_cli(
+    ctx: typer.Context,
+    config_path: Annotated[Path, typer.Argument(help="Config file, such as configs/pretrain.cfg")],
+    output_path: Annotated[Path, typer.Argument(help="Directory for checkpoint, log and states to go on from")],
+    resume: Annotated[bool, typer.Option("--resume", "-r", help="Go on with the run in the directory, if any")] = False,
+) -> None:
+    """Pre-train an encoder on plain texts by masked language modelling.
+
+    Settings of the config file are overridden by options of their names, for example --paths.train texts/ or
+    --training.max_steps 20. Several processes share the work when `accelerate launch` or `torchrun` start the command.
+    The output directory is a checkpoint: its path can stand as `name` in the config of a pipeline.
+    """
+    from spacy.cli._util import parse_config_overrides, show_validation_error
+
+    overrides = parse_config_overrides(ctx.args)
+    try:
+        with show_validation_error(config_path, hint_fill=False):
+            result = pretrain(config_path, output_path, overrides=overrides, resume=resume, show_progress=True)
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
+        msg.fail("Pre-training stopped", str(error), exits=1)
+    if result["is_main"]:
+        msg.good(f"Wrote the checkpoint to {output_path}", "Use it as `name` in the config of a pipeline's encoder.")
+
+
+def pretrain(
+    config_path: Path,
+    output_path: Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    show_progress: bool = False,
+) -> dict[str, Any]:
+    """Read the config and run it.
+
+    config_path (Path): the config file.
+    output_path (Path): directory for everything that is written.
+    overrides (Mapping[str, Any] | None): settings by their full names, such as "training.max_steps".
+    resume (bool): whether to go on with the run in `output_path`.
+    show_progress (bool): whether to show a bar and the reports.
+    RETURNS (dict[str, Any]): the last reports.
+    RAISES ValueError: settings are unknown, missing or do not fit.
+    """
+    from spacy.util import load_config
+
+    from ..training.pretraining import pretrain as run
+    from ..training.pretraining_settings import PretrainingSettings
+
+    config = load_config(config_path, overrides=dict(overrides or {}), interpolate=True)
+    return run(PretrainingSettings.from_dict(config), output_path, resume=resume, show_progress=show_progress)

@@ -1,0 +1,245 @@
+"""Pre-training: the loop over the steps of a run, in one process or many, from the start or from a saved state."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from thinc.api import Config
+from torch import Tensor
+
+from ..errors import Errors
+from .batch_loader import Batch, BatchLoader, StepData, micro_batches
+from .masking import PieceTable
+from .pretraining_evaluation import Evaluator, held_out_samples
+from .pretraining_log import LOG_NAME, RunLog
+from .pretraining_model import PretrainingObjective, build_model, build_optimizer, learning_rate, load_tokenizer
+from .pretraining_settings import PretrainingSettings
+from .pretraining_state import FOLDER, RunState
+from .processes import Processes
+from .sequences import Cursor, DocumentStream
+from .texts import read_texts
+from .throughput import matrix_product_limit, training_operations
+
+CONFIG_NAME = "config.cfg"
+
+
+def pretrain(
+    settings: PretrainingSettings, output: Path, *, resume: bool = False, show_progress: bool = False
+) -> dict[str, Any]:
+    """Pre-train a model and write it as a checkpoint that every part of this package, and transformers, can read.
+
+    settings (PretrainingSettings): the run.
+    output (Path): directory for config.json, model.safetensors and spiece.model; for log.jsonl, curves.png and the
+        settings, config.cfg; and, under resume/, for the states to go on from.
+    resume (bool): whether to go on from the newest state in `output`; without one the run begins at the start.
+    show_progress (bool): whether to show a bar and the reports.
+    RETURNS (dict[str, Any]): the last line of the log about the training, and under "dev" about the held-out texts.
+    RAISES ValueError: `output` holds a run and `resume` is not set; or settings do not fit each other, the data or the
+        state.
+    RAISES FloatingPointError: the loss is no number any more.
+    """
+    processes = Processes(settings.training.device)
+    try:
+        run = Run(settings, Path(output), processes, resume)
+        return run(show_progress and processes.is_main)
+    finally:
+        processes.end()
+
+
+@dataclass
+class Window:
+    """What happened since the last line of the log."""
+
+    sums: list[Tensor] = field(default_factory=list)
+    masked: int = 0
+    pairs: int = 0
+    pieces: int = 0
+    operations: int = 0
+    steps: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    paused: float = 0.0
+    waited_before: float = 0.0
+
+
+class Run:
+    """A run that is set up: model, optimizer, data and where to go on.
+
+    settings (PretrainingSettings): the run.
+    output (Path): its directory.
+    processes (Processes): who takes part.
+    resume (bool): whether to go on from the newest state.
+    """
+
+    def __init__(self, settings: PretrainingSettings, output: Path, processes: Processes, resume: bool) -> None:
+        self.settings, self.output, self.processes = settings, output, processes
+        if settings.corpus.streams % processes.count:
+            given = f"{processes.count} processes and corpus.streams = {settings.corpus.streams}"
+            raise ValueError(
+                Errors.BB352.format(given=given, expected="a number of streams that they can share evenly")
+            )
+        if not resume and ((output / LOG_NAME).exists() or (output / FOLDER).exists()):
+            raise ValueError(Errors.BB356.format(path=output))
+        self.tokenizer = load_tokenizer(settings)
+        self.table = PieceTable.of(self.tokenizer)
+        state = RunState.newest(output) if resume else None
+        if state is not None:
+            state.check(settings)
+        self.objective = PretrainingObjective(build_model(settings, self.tokenizer))
+        self.prepared = processes.prepare(self.objective)
+        self.optimizer = build_optimizer(self.objective.model, settings.training.optimizer)
+        self.first_step = 0
+        self.cursors: dict[int, Cursor] = {}
+        if state is not None:
+            self.objective.model.load_state_dict(state.model)
+            self.optimizer.load_state_dict(dict(state.optimizer))
+            self.first_step, self.cursors = state.step, state.cursors
+        self.limit: float | None = None
+
+    def __call__(self, show_progress: bool) -> dict[str, Any]:
+        """Train to the end.
+
+        show_progress (bool): whether to show a bar and the reports.
+        RETURNS (dict[str, Any]): the last reports.
+        """
+        training, report, processes = self.settings.training, self.settings.report, self.processes
+        evaluate = self._evaluator()
+        if report.measure_limit:
+            self.limit = matrix_product_limit(self.processes.device, training.mixed_precision) * self.processes.count
+        log: RunLog | None = None
+        if self.processes.is_main:
+            self.output.mkdir(parents=True, exist_ok=True)
+            Config(self.settings.to_dict()).to_disk(self.output / CONFIG_NAME)
+            log = RunLog(self.output, self.first_step, training.max_steps, show_progress)
+        last: dict[str, Any] = {}
+        dev: dict[str, Any] | None = None
+        numbers = range(self.processes.number, self.settings.corpus.streams, self.processes.count)
+        documents = [DocumentStream(self._texts(), self.tokenizer, self.settings, number) for number in numbers]
+        with BatchLoader(documents, self.table, self.settings, self.cursors, self.first_step) as loader:
+            window = Window()
+            for data in loader:
+                self._step(data, window)
+                done = data.step + 1
+                is_last = done == training.max_steps
+                if log is not None:
+                    log.step()
+                if done % report.log_every == 0 or is_last:
+                    last |= self._measured(window, data.step, loader)
+                    if log is not None:
+                        log.write("train", done, last)
+                    window = Window(waited_before=loader.waited)
+                paused = time.perf_counter()
+                if evaluate is not None and (done % report.evaluate_every == 0 or is_last):
+                    dev = evaluate(self.objective)
+                    if log is not None:
+                        log.write("dev", done, dev)
+                if done % report.save_every == 0 or is_last:
+                    self._save(done, data, log)
+                window.paused += time.perf_counter() - paused
+        if log is not None:
+            log.close()
+        return {"step": training.max_steps, "is_main": processes.is_main, **last, "dev": dev}
+
+    def _texts(self) -> Callable[[], Iterable[str]]:
+        paths, one_per_line = self.settings.paths.train, self.settings.corpus.one_per_line
+        return lambda: read_texts(paths, one_per_line=one_per_line)
+
+    def _evaluator(self) -> Evaluator | None:
+        if not self.settings.paths.dev:
+            return None
+        texts = read_texts(self.settings.paths.dev, one_per_line=self.settings.corpus.one_per_line)
+        samples = held_out_samples(texts, self.tokenizer, self.table, self.settings)
+        return Evaluator(samples, self.table, self.settings, self.processes)
+
+    def _step(self, data: StepData, window: Window) -> None:
+        """One update of the weights. The loss is the mean over what is masked in the whole batch, wherever it lies."""
+        training, processes = self.settings.training, self.processes
+        # Dropout depends on the step and the process alone, so that a resumed run draws what the first one would have.
+        seeds = np.random.SeedSequence([training.seed, data.step, processes.number])
+        torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(data.step, training)
+        masked = sum(len(sample.pieces.places) for sample in data.samples)
+        counts = torch.tensor([masked, len(data.samples)], dtype=torch.float32, device=processes.device)
+        # The gradients are means over the processes, but the counts are sums.
+        scales = processes.count / processes.sum(counts).clamp(min=1)
+        parts = micro_batches(data.samples, training.micro_batch_pieces)
+        total = torch.zeros(4, device=processes.device)
+        for number, part in enumerate(parts):
+            batch = Batch.of(part, processes.device, self.objective.has_pairs)
+            kind = processes.device.type
+            is_last = number == len(parts) - 1
+            with nullcontext() if is_last else processes.without_sync(self.prepared):
+                with torch.autocast(kind, torch.bfloat16, enabled=training.mixed_precision):
+                    sums = self.prepared(batch)
+                (sums[0] * scales[0] + sums[2] * scales[1]).backward()
+            total += sums.detach()
+        weights = [weight for weight in self.objective.model.parameters() if weight.requires_grad]
+        self._norm = torch.nn.utils.clip_grad_norm_(weights, training.optimizer.max_norm or math.inf)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        lengths = [len(sample) for sample in data.samples]
+        window.sums.append(total)
+        window.masked += masked
+        window.pairs += len(lengths) if self.objective.has_pairs else 0
+        window.pieces += sum(lengths)
+        window.operations += training_operations(self.objective.model.config, lengths, masked)
+        window.steps += 1
+
+    def _measured(self, window: Window, step: int, loader: BatchLoader) -> dict[str, Any]:
+        """What the window says about all processes."""
+        processes, training = self.processes, self.settings.training
+        sums = torch.stack(window.sums).sum(0).double()
+        own = [window.masked, window.pairs, window.pieces, window.operations, loader.waited - window.waited_before]
+        everything = processes.sum(
+            torch.cat([sums, torch.tensor(own, dtype=torch.float64, device=sums.device)])
+        ).tolist()
+        loss, right, pair_loss, pair_right, masked, pairs, pieces, operations, waited = everything
+        # Evaluating and saving are no part of the throughput.
+        seconds = time.perf_counter() - window.started - window.paused
+        values = {
+            "loss": loss / max(1.0, masked),
+            "masked_accuracy": right / max(1.0, masked),
+            "learning_rate": learning_rate(step, training),
+            "gradient_norm": float(self._norm),
+            "length": training.length_at(step),
+            "pieces_per_second": round(pieces / seconds, 1),
+            "seconds_per_step": round(seconds / window.steps, 4),
+            "waiting": round(waited / processes.count / seconds, 4),
+        }
+        if pairs:
+            values |= {"next_sentence_loss": pair_loss / pairs, "next_sentence_accuracy": pair_right / pairs}
+        if self.limit:
+            values["share_of_limit"] = round(operations / seconds / self.limit, 4)
+        self._check_norm(step + 1)
+        return values
+
+    def _check_norm(self, done: int) -> None:
+        """Stop before a run that has lost its numbers is saved."""
+        if not math.isfinite(self._norm):
+            raise FloatingPointError(Errors.BB357.format(step=done, norm=float(self._norm)))
+
+    def _save(self, done: int, data: StepData, log: RunLog | None) -> None:
+        """Write the state to go on from, the checkpoint and the curves."""
+        self._check_norm(done)
+        streams = self.settings.corpus.streams
+        table = torch.zeros(streams, len(Cursor._fields), dtype=torch.float64)
+        for number, cursor in data.cursors.items():
+            table[number] = torch.tensor(cursor, dtype=torch.float64)
+        table = self.processes.sum(table.to(self.processes.device)).cpu()
+        if log is not None:
+            cursors = {number: Cursor(*map(int, row)) for number, row in enumerate(table.tolist())}
+            state = RunState.of(done, cursors, self.objective.model, self.optimizer, self.settings)
+            state.save(self.output, self.settings.report.keep)
+            self.objective.model.save_pretrained(self.output)
+            self.tokenizer.save_vocabulary(self.output)
+            if self.settings.report.curves:
+                log.draw_curves()
+        self.processes.wait()

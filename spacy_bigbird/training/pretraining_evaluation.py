@@ -1,0 +1,144 @@
+"""How well a model guesses masked pieces of texts that it has not learned from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import Errors
+from ..tokenizer import BigBirdTokenizer
+from .batch_loader import Batch, micro_batches
+from .masking import PieceTable
+from .pretraining_model import PretrainingObjective
+from .pretraining_settings import PretrainingSettings
+from .processes import Processes
+from .sequences import Chunk, Cursor, Sample, SequenceMaker
+
+# Documents that are looked at together; the second half of a pair may come from another of them.
+_DOCUMENTS = 16
+# Results by position are for ranges that double from here.
+FIRST_RANGE = 512
+
+
+def held_out_samples(
+    texts: Iterable[str], tokenizer: BigBirdTokenizer, table: PieceTable, settings: PretrainingSettings
+) -> list[Sample]:
+    """Sequences of held-out texts, the same in every evaluation and in every run. A document begins a sequence.
+
+    texts (Iterable[str]): documents; no more are read than needed.
+    tokenizer (BigBirdTokenizer): cuts them into pieces.
+    table (PieceTable): its vocabulary.
+    settings (PretrainingSettings): give length, masking and number. The seed of the training plays no part.
+    RETURNS (list[Sample]): sequences of the greatest length of the run, shorter where a document ends.
+    RAISES ValueError: there is no text.
+    """
+    fixed = dataclasses.replace(
+        settings,
+        corpus=dataclasses.replace(settings.corpus, join_documents=False),
+        training=dataclasses.replace(settings.training, seed=0),
+    )
+    found = _sequences(texts, tokenizer, SequenceMaker(table, fixed), settings.training.longest)
+    samples = list(islice(found, settings.report.evaluate_sequences))
+    if not samples:
+        raise ValueError(Errors.BB351.format(path=", ".join(settings.paths.dev or ()), stream="the evaluation"))
+    return samples
+
+
+def _sequences(
+    texts: Iterable[str], tokenizer: BigBirdTokenizer, maker: SequenceMaker, length: int
+) -> Iterator[Sample]:
+    numbered = enumerate(texts)
+    while part := list(islice(numbered, _DOCUMENTS)):
+        documents = tokenizer.text_ids([text for _, text in part], maker.settings.corpus.tokenizer_threads)
+        kept = [(place, ids) for (place, _), ids in zip(part, documents, strict=True) if len(ids)]
+        chunk = Chunk(0, 0, [place for place, _ in kept], [ids for _, ids in kept])
+        cursor = Cursor()
+        while (made := maker.sequence(chunk, cursor, length)) is not None:
+            sample, cursor = made
+            yield sample
+
+
+@dataclass
+class Evaluator:
+    """Scores a model on the same sequences again and again.
+
+    samples (Sequence[Sample]): the sequences.
+    table (PieceTable): the vocabulary.
+    settings (PretrainingSettings): give precision and size of the batches.
+    processes (Processes): share the work.
+    """
+
+    samples: Sequence[Sample]
+    table: PieceTable
+    settings: PretrainingSettings
+    processes: Processes
+
+    def __call__(self, objective: PretrainingObjective) -> dict[str, Any]:
+        """Score the model; it is in training mode afterwards.
+
+        objective (PretrainingObjective): the model and its loss.
+        RETURNS (dict[str, Any]): `loss` (nats per masked piece), `perplexity`, `bits_per_character` (of the masked
+            pieces; a space counts to the word behind it), `masked_accuracy`; with next sentences `next_sentence_loss`
+            and `next_sentence_accuracy`; and `bits_per_character_by_position`: the same for ranges of places in the
+            sequence, by their first place.
+        """
+        processes, training = self.processes, self.settings.training
+        edges = _edges(training.longest)
+        # Rows: nats, characters, pieces and right guesses of each range; then the pairs.
+        table = torch.zeros(4, len(edges), dtype=torch.float64)
+        pairs = torch.zeros(3, dtype=torch.float64)
+        objective.eval()
+        mine = self.samples[processes.number :: processes.count]
+        for part in micro_batches(mine, training.micro_batch_pieces):
+            batch = Batch.of(part, processes.device, objective.has_pairs)
+            kind = processes.device.type
+            with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=training.mixed_precision):
+                guesses = objective.guesses(batch)
+            places = np.concatenate([sample.pieces.places for sample in part])
+            ranges = torch.from_numpy(np.searchsorted(edges, places, side="right") - 1)
+            labels = np.concatenate([sample.pieces.labels for sample in part])
+            characters = torch.from_numpy(self.table.characters[labels])
+            ones = torch.ones(len(places))
+            for row, values in zip(table, (guesses.losses, characters, ones, guesses.is_right), strict=True):
+                row.index_add_(0, ranges, values.cpu().double())
+            counted = guesses.pair_losses.numel()
+            pairs += torch.tensor([float(guesses.pair_losses.sum()), float(guesses.pair_is_right.sum()), counted])
+        objective.train()
+        table, pairs = (processes.sum(one.to(processes.device)).cpu() for one in (table, pairs))
+        return _report(table, pairs, edges)
+
+
+def _edges(longest: int) -> list[int]:
+    """The first place of each range."""
+    edges = [0]
+    while max(FIRST_RANGE, 2 * edges[-1]) < longest:
+        edges.append(max(FIRST_RANGE, 2 * edges[-1]))
+    return edges
+
+
+def _report(table: torch.Tensor, pairs: torch.Tensor, edges: list[int]) -> dict[str, Any]:
+    nats, characters, pieces, right = table.sum(1).tolist()
+    loss = nats / max(1.0, pieces)
+    by_position = {
+        str(edge): round(row[0] / math.log(2) / max(1.0, row[1]), 4)
+        for edge, row in zip(edges, table.T.tolist(), strict=True)
+        if row[2]
+    }
+    report = {
+        "loss": loss,
+        "perplexity": math.exp(min(loss, 700.0)),
+        "bits_per_character": nats / math.log(2) / max(1.0, characters),
+        "masked_accuracy": right / max(1.0, pieces),
+        "bits_per_character_by_position": by_position,
+    }
+    pair_nats, pairs_right, counted = pairs.tolist()
+    if counted:
+        report |= {"next_sentence_loss": pair_nats / counted, "next_sentence_accuracy": pairs_right / counted}
+    return report

@@ -1,0 +1,306 @@
+"""The settings of a pre-training run, as they stand in its config file."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import Errors
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What a setting may hold, as a test and in words."""
+
+    allows: Callable[[Any], bool]
+    expected: str
+
+
+def _setting(default: Any, allows: Callable[[Any], bool], expected: str) -> Any:
+    return field(default=default, metadata={"rule": _Rule(allows, expected)})
+
+
+def _count(default: Any, least: int = 1) -> Any:
+    return _setting(default, lambda value: value >= least, f"a whole number of at least {least}")
+
+
+def _share(default: float) -> Any:
+    return _setting(default, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _positive(default: float) -> Any:
+    return _setting(default, lambda value: 0 < value < math.inf, "a number above 0")
+
+
+def _one_of(*names: str) -> Any:
+    return _setting(names[0], lambda value: value in names, " or ".join(map(repr, names)))
+
+
+@dataclass(frozen=True)
+class PathSettings:
+    """The block `[paths]`.
+
+    train (list[str]): files and folders of texts to learn from; a single one needs no list.
+    dev (list[str] | None): files and folders of held-out texts.
+    vocab (str | None): a spiece.model; None takes the one of the checkpoint `model.name`.
+    """
+
+    train: list[str]
+    dev: list[str] | None = None
+    vocab: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The block `[model]`.
+
+    name (str | None): a checkpoint to start from: a directory or a name on the Hugging Face hub; None starts from
+        random weights.
+    transformer_config (dict[str, Any]): fields of BigBirdConfig. Beside `name`, those that do not change shapes.
+    gradient_checkpointing (bool): whether layers keep only their input for the backward pass and compute again.
+    """
+
+    name: str | None = None
+    transformer_config: dict[str, Any] = field(default_factory=dict)
+    gradient_checkpointing: bool = False
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """The block `[corpus]`: the way from files to sequences.
+
+    one_per_line (bool): whether each line of a .txt file is a document, and not the file.
+    streams (int): into how many streams the documents are dealt. Each gives the same part of every step's batch. The
+        number of processes must divide it; the data do not depend on that number.
+    shuffle_documents (int): documents of a stream that are read ahead and shuffled. Nothing else is held in memory.
+    shuffle_characters (int): read no further ahead than this, where documents are long.
+    join_documents (bool): whether a sequence goes on with the next document where one ends, after [SEP].
+    prefetch_steps (int): batches made ahead of time.
+    tokenizer_threads (int): threads that cut texts into pieces.
+    """
+
+    one_per_line: bool = False
+    streams: int = _count(1)
+    shuffle_documents: int = _count(512)
+    shuffle_characters: int = _count(4_000_000)
+    join_documents: bool = True
+    prefetch_steps: int = _count(8)
+    tokenizer_threads: int = _count(1)
+
+
+@dataclass(frozen=True)
+class MaskingSettings:
+    """The block `[masking]`.
+
+    rate (float): share of the pieces to guess.
+    mask_share (float): share of them that becomes [MASK].
+    random_share (float): share of them that becomes another piece. The rest stays as it is.
+    whole_words (bool): whether all pieces of a word are masked together.
+    spans (bool): whether neighbouring pieces (or words) are masked together, as in SpanBERT (Joshi et al. 2020).
+    span_length (float): the mean of the geometric distribution of a span's length. Unit: pieces or words.
+    longest_span (int): where that distribution is cut. Unit: pieces or words.
+    """
+
+    rate: float = _setting(0.15, lambda value: 0 < value < 1, "a number between 0 and 1")
+    mask_share: float = _share(0.8)
+    random_share: float = _share(0.1)
+    whole_words: bool = False
+    spans: bool = False
+    span_length: float = _setting(5.0, lambda value: 1 <= value < math.inf, "a number of at least 1")
+    longest_span: int = _count(10)
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """The block `[training.optimizer]`: AdamW (Loshchilov and Hutter 2019). Biases and layer norms do not decay.
+
+    learning_rate (float): the highest.
+    beta1, beta2, eps, weight_decay (float): as in the paper.
+    max_norm (float): gradients are scaled down to this norm; 0 leaves them.
+    """
+
+    learning_rate: float = _positive(1e-4)
+    beta1: float = _setting(0.9, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+    beta2: float = _setting(0.98, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+    eps: float = _positive(1e-6)
+    weight_decay: float = _setting(0.01, lambda value: 0 <= value < math.inf, "a number of at least 0")
+    max_norm: float = _setting(1.0, lambda value: 0 <= value < math.inf, "a number of at least 0")
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """The block `[training.schedule]`: how the learning rate changes.
+
+    kind (str): "linear" or "cosine": the way down after the warm-up.
+    warmup_steps (int): steps of a linear rise from zero.
+    final_share (float): share of the highest rate at the last step.
+    """
+
+    kind: str = _one_of("linear", "cosine")
+    warmup_steps: int = _count(0, least=0)
+    final_share: float = _share(0.0)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The block `[training]`.
+
+    max_steps (int): updates of the weights in all.
+    batch_pieces (int): pieces of one update, of all processes together.
+    micro_batch_pieces (int): pieces that one process computes at a time; their gradients add up to the batch's.
+    lengths (list[list[int]]): from which step on sequences have how many pieces, such as [[0, 512], [1000, 4096]].
+    next_sentence (bool): whether to learn also if the second half of a sequence follows the first.
+    mixed_precision (bool): whether to compute in bfloat16 where that is safe; weights stay in float32.
+    seed (int): decides everything that is random.
+    device (str): "auto" takes a GPU where there is one; or "cpu", "cuda".
+    """
+
+    max_steps: int = _count(1000)
+    batch_pieces: int = _count(32768)
+    micro_batch_pieces: int = _count(16384)
+    lengths: list[list[int]] = field(default_factory=lambda: [[0, 512]])
+    next_sentence: bool = False
+    mixed_precision: bool = False
+    seed: int = _count(0, least=0)
+    device: str = _one_of("auto", "cpu", "cuda")
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+
+    def length_at(self, step: int) -> int:
+        """step (int): number of the update, from 0.
+        RETURNS (int): the longest sequence in that step. Unit: pieces.
+        """
+        return next(length for start, length in reversed(self.lengths) if start <= step)
+
+    @property
+    def longest(self) -> int:
+        """The longest sequence of the whole run. Unit: pieces."""
+        return max(length for _, length in self.lengths)
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """The block `[report]`: what is measured, written and kept, and how often. None of it changes the weights.
+
+    log_every (int): steps between two lines of the log.
+    evaluate_every (int): steps between two evaluations on `paths.dev`.
+    evaluate_sequences (int): sequences of the held-out texts, from their start, that are looked at.
+    save_every (int): steps between two saved states.
+    keep (int): saved states to keep, the newest ones.
+    curves (bool): whether to draw the log as curves.png when a state is saved, where Matplotlib is installed.
+    measure_limit (bool): whether to measure at the start how fast this machine multiplies matrices, for a moment.
+    """
+
+    log_every: int = _count(10)
+    evaluate_every: int = _count(500)
+    evaluate_sequences: int = _count(64)
+    save_every: int = _count(500)
+    keep: int = _count(2)
+    curves: bool = True
+    measure_limit: bool = True
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """A whole config file. Each field is a block of it."""
+
+    paths: PathSettings
+    model: ModelSettings = field(default_factory=ModelSettings)
+    corpus: CorpusSettings = field(default_factory=CorpusSettings)
+    masking: MaskingSettings = field(default_factory=MaskingSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PretrainingSettings:
+        """Check and convert what a config file holds.
+
+        values (Mapping[str, Any]): blocks and their settings, as `thinc.api.Config` gives them.
+        RETURNS (PretrainingSettings): the settings, defaults filled in.
+        RAISES ValueError: for unknown, missing or unfit settings, all of them named in one message.
+        """
+        problems: list[str] = []
+        settings = _build(cls, values, "", problems)
+        if not problems:
+            problems += _contradictions(settings)
+        if problems:
+            raise ValueError(Errors.BB350.format(problems="\n".join(f"  {problem}" for problem in problems)))
+        return settings
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): the settings as in a config file."""
+        return dataclasses.asdict(self)
+
+
+def _build(cls: Any, values: Any, where: str, problems: list[str]) -> Any:
+    if not isinstance(values, Mapping):
+        problems.append(f"{where} = {values!r}: expected a block [{where}]")
+        return None
+    hints = typing.get_type_hints(cls)
+    known = {one.name: one for one in dataclasses.fields(cls)}
+    prefix = f"{where}." if where else ""
+    for name in values:
+        if name not in known:
+            problems.append(f"{prefix}{name}: there is no such setting. Known here: {', '.join(known)}")
+    arguments = {}
+    for name, one in known.items():
+        is_required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+        # An empty setting of a config file reads as None.
+        if name not in values or (values[name] is None and is_required):
+            if is_required:
+                problems.append(f"{prefix}{name}: must be given")
+            continue
+        if dataclasses.is_dataclass(hints[name]):
+            arguments[name] = _build(hints[name], values[name], f"{prefix}{name}", problems)
+            continue
+        value, expected = _converted(values[name], hints[name])
+        rule: _Rule | None = one.metadata.get("rule")
+        if expected is None and rule is not None and not rule.allows(value):
+            expected = rule.expected
+        if expected is not None:
+            problems.append(f"{prefix}{name} = {values[name]!r}: expected {expected}")
+        arguments[name] = value
+    return None if problems else cls(**arguments)
+
+
+def _converted(value: Any, hint: Any) -> tuple[Any, str | None]:
+    """A value in the wanted type; and what was expected, where it does not fit."""
+    if type(None) in typing.get_args(hint):
+        if value is None:
+            return None, None
+        hint = typing.get_args(hint)[0]
+    hint = typing.get_origin(hint) or hint
+    if hint is float and type(value) is int:
+        return float(value), None
+    if hint is list and type(value) is str:
+        return [value], None
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
+    fits = type(value) is hint if hint in words else isinstance(value, hint)
+    return value, None if fits else words.get(hint, "a block" if hint is dict else "a list")
+
+
+def _contradictions(settings: PretrainingSettings) -> list[str]:
+    """What is wrong between settings that are each allowed."""
+    problems = []
+    training, corpus = settings.training, settings.corpus
+    pairs = [entry for entry in training.lengths if isinstance(entry, list) and [type(n) for n in entry] == [int, int]]
+    starts = [start for start, _ in pairs]
+    if not pairs or len(pairs) < len(training.lengths) or starts[0] != 0 or starts != sorted(set(starts)):
+        return [f"training.lengths = {training.lengths!r}: expected [step, pieces] pairs with rising steps from 0"]
+    if min(length for _, length in pairs) < 8:
+        problems.append(f"training.lengths = {training.lengths!r}: expected sequences of at least 8 pieces")
+    share = training.batch_pieces // corpus.streams
+    if share < training.longest:
+        problems.append(
+            f"training.batch_pieces = {training.batch_pieces}: expected at least {corpus.streams * training.longest}, "
+            f"a sequence of {training.longest} pieces for each of {corpus.streams} streams"
+        )
+    if settings.masking.mask_share + settings.masking.random_share > 1:
+        problems.append("masking.mask_share + masking.random_share: expected at most 1 in all")
+    if settings.model.name is None and settings.paths.vocab is None:
+        problems.append("paths.vocab: must be given where model.name is not (python -m spacy bigbird train-vocab)")
+    return problems

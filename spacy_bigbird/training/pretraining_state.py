@@ -1,0 +1,128 @@
+"""Saved states of a run, from any of which it goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..checkpoint.files import replace_file
+from ..errors import Errors
+from .pretraining_settings import PretrainingSettings
+from .sequences import Cursor
+
+FOLDER = "resume"
+
+
+@dataclass(frozen=True, eq=False)
+class RunState:
+    """What a run needs to go on. Random numbers need no state: each step draws them from its own number and the seed.
+
+    step (int): steps that are done.
+    cursors (dict[int, Cursor]): where each stream of the corpus goes on.
+    model (Mapping[str, Any]): the weights.
+    optimizer (Mapping[str, Any]): the optimizer's moments.
+    settings (dict[str, Any]): the settings of the run.
+    """
+
+    step: int
+    cursors: dict[int, Cursor]
+    model: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    settings: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        step: int,
+        cursors: dict[int, Cursor],
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        settings: PretrainingSettings,
+    ) -> RunState:
+        """RETURNS (RunState): the state now. It shares memory with the model: save it before the next step."""
+        return cls(step, cursors, model.state_dict(), optimizer.state_dict(), settings.to_dict())
+
+    def save(self, output: Path, keep: int) -> Path:
+        """Write the state; older ones are deleted only when it is complete.
+
+        output (Path): the run's directory.
+        keep (int): how many of the newest states to keep.
+        RETURNS (Path): the file.
+        """
+        folder = output / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "step": self.step,
+            "cursors": {number: list(cursor) for number, cursor in self.cursors.items()},
+            "model": dict(self.model),
+            "optimizer": dict(self.optimizer),
+            "settings": json.dumps(self.settings),
+        }
+        path = folder / f"step-{self.step:09d}.pt"
+        replace_file(path, lambda temporary: _write(content, temporary))
+        for old in _states(output)[:-keep]:
+            old.unlink()
+        return path
+
+    @classmethod
+    def newest(cls, output: Path) -> RunState | None:
+        """output (Path): the run's directory.
+        RETURNS (RunState | None): the newest state, on the CPU; None where there is none.
+        RAISES ValueError: the file is no such state.
+        """
+        paths = _states(output)
+        if not paths:
+            return None
+        try:
+            content = torch.load(paths[-1], map_location="cpu", weights_only=True)
+            cursors = {number: Cursor(*cursor) for number, cursor in content["cursors"].items()}
+            settings = json.loads(content["settings"])
+            return cls(content["step"], cursors, content["model"], content["optimizer"], settings)
+        except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            raise ValueError(Errors.BB354.format(path=paths[-1], reason=error)) from error
+
+    def check(self, settings: PretrainingSettings) -> None:
+        """Make sure that a run can go on from here.
+
+        settings (PretrainingSettings): the settings to go on with. Rates, reports and the number of steps may differ.
+        RAISES ValueError: settings have changed that decide the data or the shapes.
+        """
+        before, now = _deciding(self.settings), _deciding(settings.to_dict())
+        changed = [
+            f"{name}: {before.get(name)!r} -> {now.get(name)!r}" for name in now if before.get(name) != now[name]
+        ]
+        if changed:
+            raise ValueError(Errors.BB355.format(step=self.step, changed="; ".join(changed)))
+
+
+def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that may not change in the middle of a run, by their full names."""
+    wanted = {
+        "corpus": ("streams", "shuffle_documents", "shuffle_characters", "join_documents"),
+        "training": ("batch_pieces", "lengths", "next_sentence", "seed"),
+        "masking": tuple(settings["masking"]),
+        "model": ("transformer_config",),
+    }
+    named = {f"{block}.{name}": settings[block].get(name) for block, names in wanted.items() for name in names}
+    # Through JSON, so that a tuple and a list are the same.
+    return json.loads(json.dumps(named))
+
+
+def _states(output: Path) -> list[Path]:
+    return sorted((output / FOLDER).glob("step-*.pt"))
+
+
+def _write(content: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        # A machine that goes down right after the renaming must not leave an empty file behind.
+        os.fsync(file.fileno())

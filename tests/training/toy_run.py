@@ -1,0 +1,45 @@
+"""Settings of toy runs that several tests share."""
+
+from pathlib import Path
+from typing import Any
+
+from spacy_bigbird.training.pretraining_settings import PretrainingSettings
+
+from ..toy_text import toy_text
+
+TOY_MODEL = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 128,
+    "block_size": 16,
+    "full_attention_up_to": 32,
+    "initializer_range": 0.05,
+}
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+
+def write_corpus(path: Path, number: int = 24) -> Path:
+    """Write toy documents of different lengths, one a line."""
+    path.write_text("\n".join(toy_text(seed, 2 + seed % 5) for seed in range(number)), encoding="utf8")
+    return path
+
+
+def toy_blocks(train: Path, vocab: Path, **blocks: dict[str, Any]) -> dict[str, Any]:
+    """A config of few small steps. Keyword arguments are blocks whose settings replace those here."""
+    wanted: dict[str, Any] = {
+        "paths": {"train": str(train), "vocab": str(vocab)},
+        "model": {"transformer_config": dict(TOY_MODEL)},
+        "corpus": {"one_per_line": True, "streams": 2, "shuffle_documents": 4},
+        "training": {"max_steps": 8, "batch_pieces": 512, "lengths": [[0, 32], [3, 128]], "device": "cpu"},
+        "report": {"log_every": 1, "measure_limit": False, "curves": False},
+    }
+    for name, settings in blocks.items():
+        wanted[name] = {**wanted.get(name, {}), **settings}
+    return wanted
+
+
+def toy_settings(train: Path, vocab: Path, **blocks: dict[str, Any]) -> PretrainingSettings:
+    """The same, checked."""
+    return PretrainingSettings.from_dict(toy_blocks(train, vocab, **blocks))
