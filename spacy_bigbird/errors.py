@@ -182,6 +182,13 @@ class Errors(metaclass=_WithCodes):
     BB316 = "No question was given. Ask with -q \"...\", once per question, or with --questions FILE."
     BB317 = "{path!s} cannot be read as text: {reason}. Expected text files in UTF-8, or folders with .txt files."
 
+    BB340 = (
+        "{checkpoint!s} has no head for the task {task!r}: the weight {weight!r} is missing. Import it with another --task, "
+        "or with --task encoder and train a head."
+    )
+    BB341 = "No label of a token is 'O' for outside, among: {labels}. Correct id2label in the checkpoint's config.json."
+    BB342 = "{path!s} is not empty. Give another folder, or --force."
+
     # Pre-training: BB350-BB379
     BB350 = "The config of the pre-training cannot be used:\n{problems}"
     BB351 = "{path} has no text for {stream}. Give more documents, or lower corpus.streams."
@@ -208,6 +215,7 @@ class Errors(metaclass=_WithCodes):
         "The config has no encoder of this package. Add a component with the factory \"bigbird\", or an architecture such "
         "as spacy-bigbird.BigBirdTok2Vec.v1."
     )
+    BB383 = "init-config: {name} = {value}. Expected {expected}."
 
 
 class Warnings(metaclass=_WithCodes):

@@ -1,0 +1,212 @@
+"""`python -m spacy bigbird import`: a Hugging Face checkpoint as a ready pipeline."""
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from spacy.cli._util import Arg, Opt
+from wasabi import Printer
+
+from ..errors import Errors
+from .app import app
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from ..model.config import BigBirdConfig
+
+
+class Task(str, Enum):
+    encoder = "encoder"
+    ner = "ner"
+    textcat = "textcat"
+    qa = "qa"
+    multiple_choice = "multiple-choice"
+    fill_mask = "fill-mask"
+
+
+class RandomPattern(str, Enum):
+    paper = "paper"
+    huggingface = "huggingface"
+    none = "none"
+
+
+# The component of each task, where there is just one, and a weight without which the checkpoint has no head for it.
+COMPONENTS = {"qa": "bigbird_span_qa", "multiple-choice": "bigbird_multiple_choice", "fill-mask": "bigbird_fill_mask"}
+HEAD_WEIGHTS = {
+    "ner": "classifier.weight",
+    "textcat": "classifier.out_proj.weight",
+    "qa": "qa_head.qa_outputs.weight",
+    "multiple-choice": "classifier.weight",
+    "fill-mask": "lm_head.dense.weight",
+}
+# Which action of another scheme stands for one of ours where there is no better one: IOB2, BIOES, BMEWO, IO.
+ACTIONS = {"B": "BISUW", "I": "IMB", "L": "LEIMB", "U": "USWBI"}
+PREFIXED = re.compile(r"^([BILUESMW])[-_](.+)$")
+
+
+@app.command("import", no_args_is_help=True)
+def import_cli(
+    checkpoint: Annotated[str, Arg(help="Directory that transformers or this package wrote, or a name on the hub")],
+    output: Annotated[Path, Arg(help="Folder for the pipeline")],
+    task: Annotated[Task, Opt("--task", "-t", help="What the checkpoint was trained for")],
+    lang: Annotated[str, Opt("--lang", "-l", help="Language of spaCy's tokenizer")] = "en",
+    random_pattern: Annotated[
+        RandomPattern | None,
+        Opt("--random-pattern", "-r", help="Random blocks of the attention; default: config.json's, else paper"),
+    ] = None,
+    force: Annotated[bool, Opt("--force", "-F", help="Write into a folder that is not empty")] = False,
+) -> None:
+    """Turn a BigBird checkpoint into a pipeline that loads offline.
+
+    Heads come along: entities (BigBirdForTokenClassification), texts (BigBirdForSequenceClassification), answers
+    (BigBirdForQuestionAnswering), choices (BigBirdForMultipleChoice) and masked words (BigBirdForMaskedLM).
+    """
+    msg = Printer()
+    if output.exists() and any(output.iterdir() if output.is_dir() else [output]) and not force:
+        msg.fail(Errors.BB342.format(path=output), exits=1)
+    try:
+        nlp = import_checkpoint(
+            checkpoint, task.value, lang=lang, random_pattern=random_pattern and random_pattern.value
+        )
+    except (OSError, ValueError) as error:
+        msg.fail(f"{checkpoint} cannot be imported", str(error), exits=1)
+    nlp.to_disk(output)
+    msg.good(f"{', '.join(nlp.pipe_names)} saved in {output}")
+    for name, labels in nlp.pipe_labels.items():
+        if labels:
+            msg.text(f"Labels of {name}: {', '.join(labels)}")
+    msg.text(describe_attention(encoder_config(nlp)))
+
+
+def import_checkpoint(
+    checkpoint: str | Path, task: str, *, lang: str = "en", random_pattern: str | None = None
+) -> "Language":
+    """Make a pipeline of a checkpoint.
+
+    checkpoint (str | Path): directory or hub name.
+    task (str): "encoder", "ner", "textcat", "qa", "multiple-choice" or "fill-mask".
+    lang (str): language of spaCy's tokenizer.
+    random_pattern (str | None): "paper", "huggingface" or "none"; None for what config.json says, else "paper".
+    RETURNS (Language): the pipeline, ready to predict.
+    RAISES ValueError: the checkpoint has no head for the task, or its labels cannot be read.
+    RAISES FileNotFoundError: there is no such checkpoint.
+    """
+    import spacy
+
+    from ..checkpoint.config_json import read_config
+    from ..checkpoint.files import find_weights, read_weights
+    from ..checkpoint.hub import resolve_directory
+    from ..checkpoint.key_map import from_huggingface
+    from ..model.config import BigBirdConfig
+
+    directory = resolve_directory(checkpoint)
+    config = BigBirdConfig.from_dict(read_config(directory))
+    needed = HEAD_WEIGHTS.get(task)
+    weights = from_huggingface(read_weights(find_weights(directory))).tensors if needed else {}
+    if needed and needed not in weights:
+        raise ValueError(Errors.BB340.format(checkpoint=checkpoint, task=task, weight=needed))
+    nlp = spacy.blank(lang, config={"nlp": {"batch_size": 16}})
+    changes = {} if random_pattern is None else {"random_pattern": random_pattern}
+    model = {"name": str(checkpoint), "transformer_config": changes}
+    if task in COMPONENTS:
+        nlp.add_pipe(COMPONENTS[task], config={"model": model})
+        nlp.initialize()
+        return nlp
+    nlp.add_pipe("bigbird", config={"model": model})
+    if task == "ner":
+        _add_ner(nlp, config, weights)
+    elif task == "textcat":
+        _add_textcat(nlp, config, weights)
+    else:
+        nlp.initialize()
+    return nlp
+
+
+def _add_ner(nlp: "Language", config: "BigBirdConfig", weights: Mapping[str, Any]) -> None:
+    labels, rows = tag_rows(config.id2label)
+    pipe: Any = nlp.add_pipe("bigbird_ner", config={"decoder": "constrained"})
+    for label in labels:
+        pipe.add_label(label)
+    nlp.initialize()
+    _set_linear(pipe.model.get_ref("output_layer"), weights, "classifier", rows)
+
+
+def _add_textcat(nlp: "Language", config: "BigBirdConfig", weights: Mapping[str, Any]) -> None:
+    is_number = config.problem_type == "regression" or (config.problem_type is None and config.num_labels == 1)
+    factory = "bigbird_textcat"
+    if config.problem_type == "multi_label_classification":
+        factory = "bigbird_textcat_multilabel"
+    settings: dict[str, Any] = {"model": {"pooling": "cls", "activation": config.hidden_act}}
+    if is_number:
+        settings["objective"] = "regression"
+    pipe: Any = nlp.add_pipe(factory, config=settings)
+    for number in range(config.num_labels):
+        pipe.add_label(config.id2label[number])
+    nlp.initialize()
+    _set_linear(pipe.model.get_ref("dense"), weights, "classifier.dense")
+    _set_linear(pipe.model.get_ref("output_layer"), weights, "classifier.out_proj")
+
+
+def _set_linear(node: Any, weights: Mapping[str, Any], name: str, rows: list[int] | None = None) -> None:
+    """Put a linear layer's weights into Thinc's. rows: which row of the checkpoint each output takes; None for all."""
+    for parameter, suffix in (("W", "weight"), ("b", "bias")):
+        value = weights[f"{name}.{suffix}"].float().numpy()
+        node.set_param(parameter, node.ops.asarray(value if rows is None else value[rows]))
+
+
+def tag_rows(id2label: Mapping[int, str]) -> tuple[list[str], list[int]]:
+    """Read labels of tokens, in IOB2, BILUO, BIOES, IO or without prefixes, as BILUO tags.
+
+    Sequences in the other schemes and BILUO sequences correspond one to one, with the same sum of logits: B and U of a
+    label share the row of its B, for example.
+    id2label (Mapping[int, str]): the checkpoint's labels.
+    RETURNS (tuple[list[str], list[int]]): the labels without prefixes, and for each column of
+        `spacy_bigbird.pipeline.biluo.tag_names` the number of the checkpoint's label that it takes its score from.
+    RAISES ValueError: no label is O.
+    """
+    outside = [number for number, name in id2label.items() if name == "O"]
+    if not outside or len(id2label) < 2:
+        raise ValueError(Errors.BB341.format(labels=", ".join(id2label.values())))
+    names = {number: id2label[number] for number in sorted(id2label) if number not in outside}
+    has_prefixes = any(re.match("[BI][-_]", name) for name in names.values())
+    by_label: dict[str, dict[str, int]] = {}
+    for number, name in names.items():
+        match = PREFIXED.match(name) if has_prefixes else None
+        action, label = match.groups() if match else ("I", name)
+        by_label.setdefault(label, {})[action] = number
+    rows = [outside[0]]
+    for actions in by_label.values():
+        for choices in ACTIONS.values():
+            rows.append(next((actions[a] for a in choices if a in actions), next(iter(actions.values()))))
+    return list(by_label), rows
+
+
+def encoder_config(nlp: "Language") -> "BigBirdConfig":
+    """RETURNS (BigBirdConfig): the configuration of the first encoder in a pipeline."""
+    from ..thinc_layers.encoder_wrapper import get_config
+
+    component: Any = nlp.get_pipe(nlp.pipe_names[0])
+    return get_config(component.model)
+
+
+def describe_attention(config: "BigBirdConfig") -> str:
+    """RETURNS (str): which keys an encoder's attention reads, in a sentence or two."""
+    if config.attention_type == "original_full":
+        return "Attention: full (original_full) at every length."
+    blocks = f"{config.num_random_blocks} random blocks of {config.block_size} pieces per head"
+    if config.random_pattern == "huggingface":
+        dense = (5 + 2 * config.num_random_blocks) * config.block_size
+        chosen = "what transformers computes: every random block is the first block of the text"
+    else:
+        dense = config.full_attention_up_to
+        chosen = "those that Google's checkpoints were trained with; checkpoints that were fine-tuned with transformers"
+        chosen += " may do better with --random-pattern huggingface"
+        if config.random_pattern == "none" or not config.num_random_blocks:
+            blocks, chosen = "no random blocks", "only the window and the first and last block"
+    return (
+        f'Attention: block_sparse with {blocks}, random_pattern = "{config.random_pattern}" ({chosen}); '
+        f"full up to {dense} pieces."
+    )
