@@ -24,7 +24,7 @@ from spacy_bigbird.training.pretraining_log import read_log
 from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 from spacy_bigbird.training.pretraining_state import RunState
 
-from .toy_run import NO_DROPOUT, TOY_MODEL, toy_blocks, toy_settings, write_corpus
+from .toy_run import NO_DROPOUT, TOY_MODEL, run_one_of_two, toy_blocks, toy_settings, write_corpus
 
 SENTENCE = "the captain reads the letter of the king in the evening and the doctor writes an answer to the queen"
 
@@ -186,8 +186,8 @@ def command(blocks: dict, output: Path, folder: Path, *options: str) -> list[str
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(corpus, vocab_file, tmp_path):
-    blocks = toy_blocks(corpus, vocab_file, training={"max_steps": 60}, report={"save_every": 1, "log_every": 20})
-    stop = random.Random(os.getpid()).randint(1, 25)
+    blocks = toy_blocks(corpus, vocab_file, training={"max_steps": 30}, report={"save_every": 1})
+    stop = random.Random(os.getpid()).randint(1, 12)
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     killed = tmp_path / "killed"
     process = subprocess.Popen(
@@ -202,21 +202,13 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(corpus, vocab_file, tmp
         process.send_signal(signal.SIGKILL)
         process.communicate()
     state = RunState.newest(killed)
-    assert state is not None and stop <= state.step < 60
+    assert state is not None and stop <= state.step < 30
     settings = PretrainingSettings.from_dict(blocks)
     pretrain(settings, killed, resume=True)
     pretrain(settings, tmp_path / "whole")
     assert_same_weights(killed, tmp_path / "whole")
     assert losses(killed) == losses(tmp_path / "whole")
     assert not list(killed.rglob("*.part"))
-
-
-def one_of_two(number: int, port: int, blocks: dict, output: Path) -> None:
-    """One process, with the environment that torchrun and accelerate launch give it."""
-    os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    torch.set_num_threads(1)
-    pretrain(PretrainingSettings.from_dict(blocks), output)
 
 
 def free_port() -> int:
@@ -252,7 +244,7 @@ def assert_same_reports(first: Path, second: Path) -> None:
 def test_two_processes_learn_what_one_learns(corpus, vocab_file, tmp_path):
     blocks = without_dropout(corpus, vocab_file)
     context, port = multiprocessing.get_context("spawn"), free_port()
-    both = [context.Process(target=one_of_two, args=(n, port, blocks, tmp_path / "two")) for n in range(2)]
+    both = [context.Process(target=run_one_of_two, args=(n, port, blocks, tmp_path / "two")) for n in range(2)]
     for process in both:
         process.start()
     pretrain(PretrainingSettings.from_dict(blocks), tmp_path / "one")

@@ -1,6 +1,7 @@
 """The loss against the models' own, the optimizer's groups, the schedule, and what a run refuses to start with."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_the_learning_rate_rises_and_falls(kind):
     rates = [learning_rate(step, training) for step in range(111)]
     assert rates[0] == pytest.approx(0.2) and rates[9] == rates[10] == 2.0
     assert rates[110] == pytest.approx(0.2)
-    assert all(before > after for before, after in zip(rates[10:], rates[11:], strict=False))
+    assert all(before > after for before, after in pairwise(rates[10:]))
     halfway = 0.2 + 1.8 * (0.5 if kind == "linear" else (1 + math.cos(math.pi / 2)) / 2)
     assert rates[60] == pytest.approx(halfway)
     if kind == "linear":
@@ -167,7 +168,7 @@ def test_what_does_not_fit_is_said(vocab_file, blocks, named):
 def test_a_checkpoint_with_another_vocabulary_is_refused(vocab_file, tmp_path):
     BigBirdForMaskedLM(BigBirdConfig(**TOY_MODEL, vocab_size=500)).save_pretrained(tmp_path)
     BigBirdTokenizer(vocab_file).save_vocabulary(tmp_path)
-    with pytest.raises(ValueError, match="BB352.*500 pieces and a vocabulary of 800"):
+    with pytest.raises(ValueError, match=r"BB352.*500 pieces and a vocabulary of 800"):
         build(vocab_file, model={"name": str(tmp_path), "transformer_config": {}})
 
 

@@ -1,8 +1,12 @@
 """Settings of toy runs that several tests share."""
 
+import os
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from spacy_bigbird.training.pretraining import pretrain
 from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 
 from ..toy_text import toy_text
@@ -43,3 +47,11 @@ def toy_blocks(train: Path, vocab: Path, **blocks: dict[str, Any]) -> dict[str, 
 def toy_settings(train: Path, vocab: Path, **blocks: dict[str, Any]) -> PretrainingSettings:
     """The same, checked."""
     return PretrainingSettings.from_dict(toy_blocks(train, vocab, **blocks))
+
+
+def run_one_of_two(number: int, port: int, blocks: dict[str, Any], output: Path) -> None:
+    """Run in a process of its own, with the environment that torchrun and accelerate launch give it."""
+    os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    pretrain(PretrainingSettings.from_dict(blocks), output)
