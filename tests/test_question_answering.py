@@ -7,7 +7,7 @@ import spacy
 import torch
 
 from spacy_bigbird.question_answering import QuestionAnswerer
-from tests.pipeline.test_span_qa import QUESTIONS, TEXT, make_nlp
+from tests.toy_questions import QUESTIONS, TEXT, make_nlp
 
 
 @pytest.fixture(scope="module")

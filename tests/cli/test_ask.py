@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import spacy_bigbird.cli.main  # noqa: F401  the command registers itself
 from spacy_bigbird.cli.ask import ask, render_page
-from tests.pipeline.test_span_qa import TEXT, make_nlp
+from tests.toy_questions import TEXT, make_nlp
 
 
 @pytest.fixture(scope="module")

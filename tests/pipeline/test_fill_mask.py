@@ -10,7 +10,7 @@ import torch
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from tests.pipeline.test_span_qa import TEXT, TINY
+from tests.toy_questions import TEXT, TINY
 
 
 def make_nlp(vocab_file, seed=0, top_k=5, **model):

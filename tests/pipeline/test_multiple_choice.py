@@ -11,7 +11,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_bigbird.thinc_layers.question_windows import QuestionTokenizer, pack
-from tests.pipeline.test_span_qa import TEXT, TINY
+from tests.toy_questions import TEXT, TINY
 
 CHOICES = [
     {"question": "Who agrees?", "options": ["the parties", "the river", "nobody"]},

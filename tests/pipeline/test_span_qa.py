@@ -15,41 +15,12 @@ from spacy_bigbird.pipeline.span_qa import SpanQA
 from spacy_bigbird.thinc_layers.encoder_wrapper import get_shim
 from spacy_bigbird.thinc_layers.question_windows import pack
 from spacy_bigbird.training.questions import Answer, install_question_extensions
-
-TINY = {
-    "hidden_size": 32,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "max_position_embeddings": 48,
-    "block_size": 8,
-    "num_random_blocks": 1,
-    "full_attention_up_to": 24,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-}
-TEXT = "The court of the city held that both parties agree. The river flows through the old town, and so on. " * 3
-QUESTIONS = ["Who agrees?", "What flows?", "Where?"]
-
-
-def make_nlp(vocab_file, seed=0, **model):
-    torch.manual_seed(seed)
-    nlp = spacy.blank("en")
-    block = {"@architectures": "spacy-bigbird.SpanQA.v1", "name": None, "vocab_file": str(vocab_file)}
-    nlp.add_pipe("bigbird_span_qa", config={"model": {**block, "transformer_config": TINY, **model}})
-    nlp.initialize()
-    return nlp
+from tests.toy_questions import QUESTIONS, TEXT, TINY, asked, make_nlp
 
 
 @pytest.fixture(scope="module")
 def nlp(vocab_file):
     return make_nlp(vocab_file)
-
-
-def asked(nlp, text, questions):
-    doc = nlp.make_doc(text)
-    doc._.questions = questions
-    return doc
 
 
 def question(text, *answers, **more):
