@@ -1,0 +1,132 @@
+"""displaCy for what the components add: entities with their probabilities, answers, and the evidence for labels."""
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from spacy import displacy
+from spacy.tokens import Doc
+
+from .errors import Errors
+from .pipeline.extensions import install_extensions
+
+ANSWER_COLOR = "#ffe08a"
+EVIDENCE_COLOR = "255, 160, 90"
+EVIDENCE_PREFIX = "evidence:"
+GAP = " … "
+
+
+def render(
+    docs: Doc | Iterable[Doc],
+    style: str = "entities",
+    *,
+    surroundings: int | None = None,
+    page: bool = False,
+    minify: bool = False,
+    jupyter: bool | None = None,
+    colors: dict[str, str] | None = None,
+) -> str | None:
+    """Show documents as HTML.
+
+    docs (Doc | Iterable[Doc]): one document or several.
+    style (str): "entities" (`doc.ents` with `span._.score`), "answers" (`doc._.answers`, one figure per question) or
+        "evidence" (`doc.spans["evidence:LABEL"]`, one figure per label, the darker the more a stretch weighs).
+    surroundings (int | None): show only so many characters around what is marked; None for the whole text.
+    page (bool): whether to give a whole HTML page.
+    minify (bool): whether to remove line breaks and spaces from the markup.
+    jupyter (bool | None): whether to show the result in a notebook; None where one is running.
+    colors (dict[str, str] | None): CSS colours of entity types.
+    RETURNS (str | None): the HTML; None where a notebook shows it.
+    RAISES ValueError: unknown style.
+    """
+    if style not in FIGURES:
+        raise ValueError(Errors.BB200.format(name="style", value=style, expected=" or ".join(FIGURES)))
+    install_extensions()
+    figures = [figure for doc in ([docs] if isinstance(docs, Doc) else docs) for figure in FIGURES[style](doc)]
+    if surroundings is not None:
+        figures = [shortened(figure, surroundings) for figure in figures]
+    options = {"colors": colors or {}}
+    return displacy.render(
+        figures, style="ent", manual=True, page=page, minify=minify, jupyter=jupyter, options=options
+    )
+
+
+def _mark(start: int, end: int, label: str, number: float | None, color: str | None = None) -> dict[str, Any]:
+    """A mark as displaCy takes it. displaCy escapes the text, but neither labels nor titles."""
+    shown = escape(label) if number is None else f"{escape(label)} {number:.2f}"
+    params = {"label": shown, **({} if color is None else {"bg": color})}
+    return {"start": start, "end": end, "label": label, "params": params}
+
+
+def entity_figures(doc: Doc) -> list[dict[str, Any]]:
+    """RETURNS (list[dict[str, Any]]): one figure with the entities of a document, for displaCy's manual mode."""
+    marks = [_mark(ent.start_char, ent.end_char, ent.label_, ent._.score) for ent in doc.ents]
+    return [{"text": doc.text, "ents": marks, "title": _title(doc)}]
+
+
+def answer_figures(doc: Doc) -> list[dict[str, Any]]:
+    """RETURNS (list[dict[str, Any]]): a figure per question, its answer marked; the question is the title."""
+    figures = []
+    for answer in doc._.answers or []:
+        is_given = answer.end_char > answer.start_char
+        marks = [_mark(answer.start_char, answer.end_char, "ANSWER", answer.score, ANSWER_COLOR)] if is_given else []
+        title = escape(answer.question) + ("" if is_given else f" — no answer {answer.score:.2f}")
+        figures.append({"text": doc.text, "ents": marks, "title": title})
+    return figures
+
+
+def evidence_figures(doc: Doc) -> list[dict[str, Any]]:
+    """RETURNS (list[dict[str, Any]]): a figure per label that has evidence; label and score are the title."""
+    figures = []
+    for key, group in doc.spans.items():
+        if key.startswith(EVIDENCE_PREFIX):
+            label = key.removeprefix(EVIDENCE_PREFIX)
+            weights = [float(weight) for weight in group.attrs.get("weights", [1.0] * len(group))]
+            marks = [
+                _mark(
+                    span.start_char, span.end_char, label, weight, f"rgba({EVIDENCE_COLOR}, {0.25 + 0.75 * weight:.2f})"
+                )
+                for span, weight in zip(group, weights, strict=True)
+            ]
+            score = f" {doc.cats[label]:.2f}" if label in doc.cats else ""
+            figures.append({"text": doc.text, "ents": marks, "title": escape(label) + score})
+    return figures
+
+
+FIGURES = {"entities": entity_figures, "answers": answer_figures, "evidence": evidence_figures}
+
+
+def _title(doc: Doc) -> str | None:
+    title = doc.user_data.get("title")
+    return None if title is None else escape(str(title))
+
+
+def shortened(figure: dict[str, Any], surroundings: int) -> dict[str, Any]:
+    """Keep what is marked and what stands around it.
+
+    figure (dict[str, Any]): as displaCy takes it in manual mode.
+    surroundings (int): characters to keep on either side of a mark; without marks, at the beginning.
+    RETURNS (dict[str, Any]): a figure, with an ellipsis for what was left out.
+    """
+    text, marks = figure["text"], sorted(figure["ents"], key=lambda mark: (mark["start"], mark["end"]))
+    kept: list[list[int]] = []
+    for mark in marks or [{"start": 0, "end": 0}]:
+        start, end = max(0, mark["start"] - surroundings), min(len(text), mark["end"] + surroundings)
+        if kept and start <= kept[-1][1]:
+            kept[-1][1] = max(end, kept[-1][1])
+        else:
+            kept.append([start, end])
+    parts: list[str] = []
+    moved = []
+    length = 0
+    for start, end in kept:
+        if start > 0:
+            parts.append(GAP)
+            length += len(GAP)
+        inside = [mark for mark in marks if start <= mark["start"] and mark["end"] <= end]
+        moved += [{**m, "start": m["start"] - start + length, "end": m["end"] - start + length} for m in inside]
+        parts.append(text[start:end])
+        length += end - start
+    if kept[-1][1] < len(text):
+        parts.append(GAP)
+    return {**figure, "text": "".join(parts), "ents": moved}
