@@ -9,7 +9,7 @@ from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
 from ..thinc_layers.document_encoder import document_encoder
-from ..thinc_layers.encoder_wrapper import build_encoder
+from ..thinc_layers.encoder_wrapper import build_encoder, get_shim, set_width
 from ..thinc_layers.listener import piece_listener, piece_rows
 from ..thinc_layers.pooling import allow_empty_tokens
 from ..thinc_layers.settings import EncoderSettings
@@ -91,9 +91,17 @@ def build_bigbird_tok2vec_v1(
     RETURNS (Model[list[Doc], list[Floats2d] | list[PieceRows]]): from documents to token vectors or to PieceRows.
     """
     if pooling is None:
-        return chain(replace_listener(encoder), piece_rows(grad_factor))
+        model: Model = chain(replace_listener(encoder), piece_rows(grad_factor))
+        model.replace_callbacks(model._func, init=_init_whole_documents)
+        return model
     allow_empty_tokens(pooling)
     return chain(replace_listener(encoder), trfs2arrays(pooling, grad_factor))
+
+
+def _init_whole_documents(model: Model, X: Any = None, Y: Any = None) -> None:
+    """The width is the encoder's: known without a forward pass."""
+    get_shim(model).load()
+    set_width(model)
 
 
 def build_piece_listener_v1(upstream: str = "*", grad_factor: float = 1.0) -> Model[list[Doc], list[PieceRows]]:
