@@ -1,6 +1,7 @@
 """Batches for training on long documents: bounded by pieces, and no document is ever left out."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 from spacy.tokens import Doc
@@ -54,7 +55,7 @@ class PieceBatcher:
         self._size: int | None = None
         self._next_size()
         self._characters_per_piece = characters_per_piece
-        self._tokenizer = None if vocab_file is None else BigBirdTokenizer(vocab_file, map_whitespace=True)
+        self._vocab_file = vocab_file
         self._get_length = get_length or self.count_pieces
 
     def __call__(self, items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -85,13 +86,19 @@ class PieceBatcher:
         RETURNS (int): pieces of the document and of its special pieces, as often as it is encoded.
         """
         doc = item.predicted if isinstance(item, Example) else item
-        if self._tokenizer is not None:
+        if self._vocab_file is not None:
             (ids,) = self._tokenizer.text_ids([doc.text], num_threads=1)
             pieces = len(ids)
         else:
             characters = doc[-1].idx + len(doc[-1]) if len(doc) else 0
             pieces = max(len(doc), round(characters / self._characters_per_piece))
         return (pieces + SPECIAL_PIECES) * times_encoded(doc)
+
+    @cached_property
+    def _tokenizer(self) -> BigBirdTokenizer:
+        """Loaded when it is needed: a config is checked on machines that do not have the file."""
+        assert self._vocab_file is not None
+        return BigBirdTokenizer(self._vocab_file, map_whitespace=True)
 
     def _next_size(self) -> int:
         """Take the next size of the schedule; where it has ended, the last one stays."""

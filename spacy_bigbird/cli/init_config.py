@@ -1,0 +1,202 @@
+"""`python -m spacy bigbird init-config`: a complete config to train from."""
+
+import sys
+from copy import deepcopy
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import spacy
+from spacy import util
+from spacy.cli._util import Arg, Opt
+from spacy.language import Language
+from thinc.api import Config
+from wasabi import Printer
+
+from ..errors import Errors
+from .app import app
+
+# Heads of this package, by the names that spaCy's own have. The latter three bring an encoder of their own.
+OUR_HEADS = {name: f"bigbird_{name}" for name in ("ner", "textcat", "textcat_multilabel")}
+OWN_ENCODER = {name: f"bigbird_{name}" for name in ("span_qa", "multiple_choice", "fill_mask")}
+ENCODER = "bigbird"
+
+
+class Size(str, Enum):
+    """How large the encoder is, and whether it starts from a checkpoint."""
+
+    small = "small"
+    base = "base"
+    large = "large"
+
+
+class Optimize(str, Enum):
+    """What to prefer."""
+
+    efficiency = "efficiency"
+    accuracy = "accuracy"
+
+
+SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
+# Weights without pre-training need, and bear, a higher learning rate.
+LEARNING_RATES = {Size.small: 3e-4, Size.base: 5e-5, Size.large: 2e-5}
+WARMUP_STEPS, MAX_STEPS = 250, 20000
+
+
+@app.command("init-config")
+def init_config_cli(
+    output_file: Annotated[Path, Arg(help="File to write, or - for the terminal", allow_dash=True)] = Path("-"),
+    lang: Annotated[str, Opt("--lang", "-l", help="Two-letter code of the language")] = "en",
+    pipeline: Annotated[
+        str, Opt("--pipeline", "-p", help="Components with commas between, such as ner,textcat,span_qa,tagger")
+    ] = "ner",
+    size: Annotated[
+        Size, Opt("--size", "-s", help="small: from scratch, base and large: Google's checkpoints")
+    ] = Size.base,
+    optimize: Annotated[
+        Optimize, Opt("--optimize", "-o", help="efficiency: bf16, half of the time; accuracy: fp32 throughout")
+    ] = Optimize.accuracy,
+    name: Annotated[str | None, Opt("--name", "-n", help="Directory or hub name of another checkpoint")] = None,
+    vocab_file: Annotated[
+        Path | None, Opt("--vocab-file", "-v", help="SentencePiece model to train from scratch with")
+    ] = None,
+    force: Annotated[bool, Opt("--force", "-F", help="Overwrite the file")] = False,
+) -> None:
+    """Write a complete config for `spacy train`, with one encoder that all components share.
+
+    ner, textcat and textcat_multilabel are the heads of this package, span_qa, multiple_choice and fill_mask bring an
+    encoder of their own, and every other name is spaCy's component, listening to the encoder where it can.
+    """
+    msg = Printer(no_print=str(output_file) == "-")
+    if str(output_file) != "-" and output_file.exists() and not force:
+        msg.fail(f"{output_file} exists. Overwrite it with --force.", exits=1)
+    names = [part.strip() for part in pipeline.split(",") if part.strip()]
+    try:
+        config = make_config(
+            names,
+            lang=lang,
+            size=size,
+            optimize=optimize,
+            name=name,
+            vocab_file=None if vocab_file is None else str(vocab_file),
+        )
+    except ValueError as error:
+        Printer().fail(str(error))
+        sys.exit(1)
+    if str(output_file) == "-":
+        print(config.to_str())
+        return
+    output_file.parent.mkdir(parents=True, exist_ok=True)
+    config.to_disk(output_file, interpolate=False)
+    msg.good(f"Wrote {output_file}")
+    msg.text(f"python -m spacy bigbird check {output_file} --paths.train train.spacy --paths.dev dev.spacy")
+    msg.text(f"python -m spacy train {output_file} --paths.train train.spacy --paths.dev dev.spacy --output output")
+
+
+def make_config(
+    pipeline: list[str],
+    *,
+    lang: str = "en",
+    size: Size = Size.base,
+    optimize: Optimize = Optimize.accuracy,
+    name: str | None = None,
+    vocab_file: str | None = None,
+) -> Config:
+    """A complete config: `spacy init fill-config` has nothing to add.
+
+    pipeline (list[str]): names of components, as spaCy calls them.
+    lang (str): code of the language.
+    size (Size): small is trained from scratch, base and large start from Google's checkpoints.
+    optimize (Optimize): efficiency runs in bf16, accuracy in fp32.
+    name (str | None): another checkpoint to start from.
+    vocab_file (str | None): SentencePiece model of an encoder from scratch; spiece.model when None.
+    RETURNS (Config): the config, with its variables.
+    RAISES ValueError: nothing to build, an unknown component, or both a checkpoint and a vocabulary.
+    """
+    nlp = spacy.blank(lang)
+    unknown = [part for part in pipeline if not nlp.has_factory(OWN_ENCODER.get(part, part))]
+    if unknown or not pipeline or len(set(pipeline)) < len(pipeline):
+        found = ", ".join(unknown or pipeline) or "nothing"
+        raise ValueError(Errors.BB383.format(name="pipeline", value=found, expected="names of different components"))
+    if name is not None and vocab_file is not None:
+        expected = "no vocabulary beside a checkpoint, which brings its own"
+        raise ValueError(Errors.BB383.format(name="vocab_file", value=vocab_file, expected=expected))
+    is_from_scratch = name is None and (size is Size.small or vocab_file is not None)
+    model = _encoder(size, optimize, name, is_from_scratch)
+    components: dict[str, Any] = {}
+    if any(part not in OWN_ENCODER for part in pipeline):
+        block = {"@architectures": "spacy-bigbird.BigBirdModel.v1", **model}
+        components[ENCODER] = {"factory": ENCODER, "model": block}
+    for part in pipeline:
+        if part in OWN_ENCODER:
+            components[OWN_ENCODER[part]] = {"factory": OWN_ENCODER[part], "model": deepcopy(model)}
+        elif part in OUR_HEADS:
+            components[OUR_HEADS[part]] = {"factory": OUR_HEADS[part]}
+        elif part != ENCODER:
+            components[part] = _stock_component(nlp, part)
+    if optimize is Optimize.efficiency and "bigbird_ner" in components:
+        components["bigbird_ner"]["decoder"] = "constrained"
+    paths: dict[str, Any] = {"train": None, "dev": None}
+    if is_from_scratch:
+        paths["vocab_file"] = vocab_file or "spiece.model"
+    config = Config(
+        {
+            "paths": paths,
+            "system": {"gpu_allocator": "pytorch", "seed": 0},
+            "nlp": {"lang": lang, "pipeline": list(components), "batch_size": 16},
+            "components": components,
+            "corpora": {part: {**_reader(pipeline), "path": f"${{paths.{part}}}"} for part in ("train", "dev")},
+            "training": _training(size if name is None else Size.base, is_from_scratch),
+        }
+    )
+    return util.load_model_from_config(config, auto_fill=True).config
+
+
+def _encoder(size: Size, optimize: Optimize, name: str | None, is_from_scratch: bool) -> dict[str, Any]:
+    is_fast = optimize is Optimize.efficiency
+    model: dict[str, Any] = {"precision": "bf16" if is_fast else "fp32", "mixed_precision": is_fast}
+    if is_from_scratch:
+        shape = SMALL if size is Size.small else {}
+        return {**model, "name": None, "vocab_file": "${paths.vocab_file}", "transformer_config": dict(shape)}
+    return {**model, "name": name or f"google/bigbird-roberta-{size.value}"}
+
+
+def _stock_component(nlp: Language, name: str) -> dict[str, Any]:
+    """A component of spaCy's own; where it has an encoder inside, it listens to ours instead."""
+    settings = deepcopy(dict(nlp.get_factory_meta(name).default_config or {}))
+    model = settings.get("model")
+    if not isinstance(model, dict) or "tok2vec" not in model:
+        return {"factory": name}
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "upstream": "*",
+        "pooling": {"@layers": "reduce_mean.v1"},
+    }
+    return {"factory": name, "model": {**model, "tok2vec": listener}}
+
+
+def _reader(pipeline: list[str]) -> dict[str, Any]:
+    if pipeline == ["span_qa"]:
+        return {"@readers": "spacy-bigbird.SquadCorpus.v1"}
+    if any(part in OWN_ENCODER for part in pipeline):
+        return {"@readers": "spacy-bigbird.QuestionCorpus.v1"}
+    # No limit on the length: whole documents are the point.
+    return {"@readers": "spacy.Corpus.v1", "max_length": 0}
+
+
+def _training(size: Size, is_from_scratch: bool) -> dict[str, Any]:
+    rate = LEARNING_RATES[Size.small if is_from_scratch else size]
+    schedule = {"@schedules": "warmup_linear.v1", "warmup_steps": WARMUP_STEPS, "total_steps": MAX_STEPS}
+    batcher = {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": 8192}
+    if is_from_scratch:
+        batcher["vocab_file"] = "${paths.vocab_file}"
+    return {
+        "train_corpus": "corpora.train",
+        "dev_corpus": "corpora.dev",
+        "seed": "${system.seed}",
+        "gpu_allocator": "${system.gpu_allocator}",
+        "max_steps": MAX_STEPS,
+        "batcher": batcher,
+        "optimizer": {"@optimizers": "Adam.v1", "learn_rate": {**schedule, "initial_rate": rate}},
+    }
