@@ -29,11 +29,14 @@ def piece_listener(upstream: str, grad_factor: float) -> Model[list[Doc], list[P
 
 def _init_piece_listener(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
     """The width is the encoder's: known without a forward pass."""
-    upstream = model.layers[0]
-    if X is not None or not upstream.has_dim("nO"):
-        upstream.initialize(X=X)
-    if upstream.has_dim("nO"):
-        model.set_dim("nO", upstream.get_dim("nO"))
+    upstream: Any = model.layers[0]
+    upstream.initialize(X=X)
+    if not upstream.has_dim("nO"):
+        reader = "with spacy-bigbird.PieceListener.v1"
+        raise ValueError(
+            Errors.BB142.format(reader=reader, upstream=upstream.upstream_name, found="none that is ready")
+        )
+    model.set_dim("nO", upstream.get_dim("nO"))
 
 
 def piece_rows(grad_factor: float) -> Model[list[TransformerData], list[PieceRows]]:

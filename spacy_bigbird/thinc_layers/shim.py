@@ -151,8 +151,10 @@ class EncoderShim(PyTorchShim):
             weights: Array = torch2xp(parameter.data)
             gradient: Array = torch2xp(parameter.grad)
             changed, _ = optimizer((self.id, name), weights, gradient, lr_scale=scale)
-            # Through `data`: in spaCy's stock order a step may fall between the two passes of a batch.
-            parameter.data.copy_(xp2torch(changed, device=parameter.device))
+            result: Tensor = xp2torch(changed, device=parameter.device)
+            if result.data_ptr() != parameter.data_ptr():
+                # Through `data`: in spaCy's stock order a step may fall between the two passes of a batch.
+                parameter.data.copy_(result)
             parameter.grad.zero_()
 
     def _learning_rate_scale(self, name: str) -> float:

@@ -114,6 +114,11 @@ def test_width_is_known_after_initialize(nlp, encoder):
     assert other.get_dim("nO") == 32
 
 
+def test_a_listener_without_an_encoder_says_so():
+    with pytest.raises(ValueError, match=r"BB142.*PieceListener.*'\*'"):
+        piece_listener("*", 1.0).initialize(X=[NLP.make_doc("text")])
+
+
 def test_gradients_reach_the_encoder(nlp, encoder):
     """The sum over everything that the head saw, through the component, equals a direct backward pass."""
     model = linked(nlp, grad_factor=0.5)
