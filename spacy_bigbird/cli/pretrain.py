@@ -30,7 +30,9 @@ def pretrain_cli(
         with show_validation_error(config_path, hint_fill=False):
             result = pretrain(config_path, output_path, overrides=overrides, resume=resume, show_progress=True)
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        msg.fail("Pre-training stopped", str(error), exits=1)
+        msg.fail("Pre-training stopped")
+        print(error)
+        raise typer.Exit(1) from error
     if result["is_main"]:
         msg.good(f"Wrote the checkpoint to {output_path}", "Use it as `name` in the config of a pipeline's encoder.")
 

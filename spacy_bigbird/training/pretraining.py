@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ..errors import Errors
 from .batch_loader import Batch, BatchLoader, StepData, micro_batches
 from .masking import PieceTable
 from .pretraining_evaluation import Evaluator, held_out_samples
-from .pretraining_log import LOG_NAME, RunLog
+from .pretraining_log import LOG_NAME, RunLog, read_log
 from .pretraining_model import PretrainingObjective, build_model, build_optimizer, learning_rate, load_tokenizer
 from .pretraining_settings import PretrainingSettings
 from .pretraining_state import FOLDER, RunState
@@ -56,17 +56,48 @@ def pretrain(
 
 @dataclass
 class Window:
-    """What happened since the last line of the log."""
+    """What this process did since the last line of the log.
 
+    waited_before (float): how long the data had kept it waiting until then. Unit: seconds.
+    """
+
+    waited_before: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+    # Evaluating and saving are no part of the throughput.
+    paused: float = 0.0
+    steps: int = 0
     sums: list[Tensor] = field(default_factory=list)
     masked: int = 0
     pairs: int = 0
     pieces: int = 0
     operations: int = 0
-    steps: int = 0
-    started: float = field(default_factory=time.perf_counter)
-    paused: float = 0.0
-    waited_before: float = 0.0
+
+    def report(self, processes: Processes, waited: float, limit: float | None) -> dict[str, Any]:
+        """Put together what all processes did.
+
+        processes (Processes): the others.
+        waited (float): how long the data have kept this process waiting since the start of the run. Unit: seconds.
+        limit (float | None): floating-point operations per second that all of them together could do.
+        RETURNS (dict[str, Any]): losses and accuracies of the window, throughput, and the share of the time that went
+            by waiting for data.
+        """
+        own = [self.masked, self.pairs, self.pieces, self.operations, waited - self.waited_before]
+        sums = torch.stack(self.sums).sum(0).double()
+        everything = torch.cat([sums, torch.tensor(own, dtype=torch.float64, device=sums.device)])
+        loss, right, pair_loss, pair_right, masked, pairs, pieces, operations, waiting = processes.sum(
+            everything
+        ).tolist()
+        seconds = time.perf_counter() - self.started - self.paused
+        values = {
+            "loss": loss / max(1.0, masked),
+            "masked_accuracy": right / max(1.0, masked),
+            "pieces_per_second": round(pieces / seconds, 1),
+            "seconds_per_step": round(seconds / self.steps, 4),
+            "waiting": round(waiting / processes.count / seconds, 4),
+        }
+        if pairs:
+            values |= {"next_sentence_loss": pair_loss / pairs, "next_sentence_accuracy": pair_right / pairs}
+        return values | ({"share_of_limit": round(operations / seconds / limit, 4)} if limit else {})
 
 
 class Run:
@@ -85,7 +116,7 @@ class Run:
             raise ValueError(
                 Errors.BB352.format(given=given, expected="a number of streams that they can share evenly")
             )
-        if not resume and ((output / LOG_NAME).exists() or (output / FOLDER).exists()):
+        if not resume and (read_log(output / LOG_NAME) or (output / FOLDER).exists()):
             raise ValueError(Errors.BB356.format(path=output))
         self.tokenizer = load_tokenizer(settings)
         self.table = PieceTable.of(self.tokenizer)
@@ -101,7 +132,11 @@ class Run:
             self.objective.model.load_state_dict(state.model)
             self.optimizer.load_state_dict(dict(state.optimizer))
             self.first_step, self.cursors = state.step, state.cursors
-        self.limit: float | None = None
+        steps = processes.sum(torch.tensor(float(self.first_step), device=processes.device))
+        if steps != self.first_step * processes.count:
+            given = f"processes that do not all see the newest state in {output}"
+            raise ValueError(Errors.BB352.format(given=given, expected="an output directory that all of them share"))
+        self._norm = torch.zeros(())
 
     def __call__(self, show_progress: bool) -> dict[str, Any]:
         """Train to the end.
@@ -109,43 +144,58 @@ class Run:
         show_progress (bool): whether to show a bar and the reports.
         RETURNS (dict[str, Any]): the last reports.
         """
-        training, report, processes = self.settings.training, self.settings.report, self.processes
+        settings, processes = self.settings, self.processes
         evaluate = self._evaluator()
-        if report.measure_limit:
-            self.limit = matrix_product_limit(self.processes.device, training.mixed_precision) * self.processes.count
-        log: RunLog | None = None
-        if self.processes.is_main:
-            self.output.mkdir(parents=True, exist_ok=True)
-            Config(self.settings.to_dict()).to_disk(self.output / CONFIG_NAME)
-            log = RunLog(self.output, self.first_step, training.max_steps, show_progress)
-        last: dict[str, Any] = {}
-        dev: dict[str, Any] | None = None
-        numbers = range(self.processes.number, self.settings.corpus.streams, self.processes.count)
-        documents = [DocumentStream(self._texts(), self.tokenizer, self.settings, number) for number in numbers]
-        with BatchLoader(documents, self.table, self.settings, self.cursors, self.first_step) as loader:
-            window = Window()
-            for data in loader:
-                self._step(data, window)
-                done = data.step + 1
-                is_last = done == training.max_steps
+        limit = None
+        if settings.report.measure_limit:
+            limit = processes.count * matrix_product_limit(processes.device, settings.training.mixed_precision)
+        numbers = range(processes.number, settings.corpus.streams, processes.count)
+        documents = [DocumentStream(self._texts(), self.tokenizer, settings, number) for number in numbers]
+        with ExitStack() as stack:
+            log: RunLog | None = None
+            if processes.is_main:
+                self.output.mkdir(parents=True, exist_ok=True)
+                Config(settings.to_dict()).to_disk(self.output / CONFIG_NAME)
+                log = RunLog(self.output, self.first_step, settings.training.max_steps, show_progress)
+                stack.callback(log.close)
+            loader = BatchLoader(documents, self.table, settings, self.cursors, self.first_step)
+            return self._loop(stack.enter_context(loader), log, evaluate, limit)
+
+    def _loop(
+        self, loader: BatchLoader, log: RunLog | None, evaluate: Evaluator | None, limit: float | None
+    ) -> dict[str, Any]:
+        training, report, processes = self.settings.training, self.settings.report, self.processes
+        last: dict[str, Any] = {"step": self.first_step, "is_main": processes.is_main, "dev": None}
+        window = Window()
+        for data in loader:
+            self._step(data, window)
+            done = data.step + 1
+            is_last = done == training.max_steps
+            if log is not None:
+                log.step()
+            if done % report.log_every == 0 or is_last:
+                self._check_norm(done)
+                values = {
+                    **window.report(processes, loader.waited, limit),
+                    "learning_rate": learning_rate(data.step, training),
+                    "gradient_norm": float(self._norm),
+                    "length": training.length_at(data.step),
+                    "epoch": min(cursor.epoch for cursor in data.cursors.values()),
+                }
+                last |= {"step": done, **values}
                 if log is not None:
-                    log.step()
-                if done % report.log_every == 0 or is_last:
-                    last |= self._measured(window, data.step, loader)
-                    if log is not None:
-                        log.write("train", done, last)
-                    window = Window(waited_before=loader.waited)
-                paused = time.perf_counter()
-                if evaluate is not None and (done % report.evaluate_every == 0 or is_last):
-                    dev = evaluate(self.objective)
-                    if log is not None:
-                        log.write("dev", done, dev)
-                if done % report.save_every == 0 or is_last:
-                    self._save(done, data, log)
-                window.paused += time.perf_counter() - paused
-        if log is not None:
-            log.close()
-        return {"step": training.max_steps, "is_main": processes.is_main, **last, "dev": dev}
+                    log.write("train", done, values)
+                window = Window(loader.waited)
+            paused = time.perf_counter()
+            if evaluate is not None and (done % report.evaluate_every == 0 or is_last):
+                last["dev"] = evaluate(self.objective)
+                if log is not None:
+                    log.write("dev", done, last["dev"])
+            if done % report.save_every == 0 or is_last:
+                self._check_norm(done)
+                self._save(done, data, log)
+            window.paused += time.perf_counter() - paused
+        return last
 
     def _texts(self) -> Callable[[], Iterable[str]]:
         paths, one_per_line = self.settings.paths.train, self.settings.corpus.one_per_line
@@ -193,34 +243,6 @@ class Run:
         window.operations += training_operations(self.objective.model.config, lengths, masked)
         window.steps += 1
 
-    def _measured(self, window: Window, step: int, loader: BatchLoader) -> dict[str, Any]:
-        """What the window says about all processes."""
-        processes, training = self.processes, self.settings.training
-        sums = torch.stack(window.sums).sum(0).double()
-        own = [window.masked, window.pairs, window.pieces, window.operations, loader.waited - window.waited_before]
-        everything = processes.sum(
-            torch.cat([sums, torch.tensor(own, dtype=torch.float64, device=sums.device)])
-        ).tolist()
-        loss, right, pair_loss, pair_right, masked, pairs, pieces, operations, waited = everything
-        # Evaluating and saving are no part of the throughput.
-        seconds = time.perf_counter() - window.started - window.paused
-        values = {
-            "loss": loss / max(1.0, masked),
-            "masked_accuracy": right / max(1.0, masked),
-            "learning_rate": learning_rate(step, training),
-            "gradient_norm": float(self._norm),
-            "length": training.length_at(step),
-            "pieces_per_second": round(pieces / seconds, 1),
-            "seconds_per_step": round(seconds / window.steps, 4),
-            "waiting": round(waited / processes.count / seconds, 4),
-        }
-        if pairs:
-            values |= {"next_sentence_loss": pair_loss / pairs, "next_sentence_accuracy": pair_right / pairs}
-        if self.limit:
-            values["share_of_limit"] = round(operations / seconds / self.limit, 4)
-        self._check_norm(step + 1)
-        return values
-
     def _check_norm(self, done: int) -> None:
         """Stop before a run that has lost its numbers is saved."""
         if not math.isfinite(self._norm):
@@ -228,7 +250,6 @@ class Run:
 
     def _save(self, done: int, data: StepData, log: RunLog | None) -> None:
         """Write the state to go on from, the checkpoint and the curves."""
-        self._check_norm(done)
         streams = self.settings.corpus.streams
         table = torch.zeros(streams, len(Cursor._fields), dtype=torch.float64)
         for number, cursor in data.cursors.items():

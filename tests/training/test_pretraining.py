@@ -23,6 +23,7 @@ from spacy_bigbird.training.pretraining import Run, pretrain
 from spacy_bigbird.training.pretraining_log import read_log
 from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 from spacy_bigbird.training.pretraining_state import RunState
+from spacy_bigbird.training.processes import Processes
 
 from .toy_run import NO_DROPOUT, TOY_MODEL, run_one_of_two, toy_blocks, toy_settings, write_corpus
 
@@ -273,3 +274,41 @@ def test_launchers_start_two_processes(corpus, vocab_file, tmp_path, launcher):
     assert result.stdout.count("Wrote the checkpoint") == 1
     pretrain(PretrainingSettings.from_dict(blocks), tmp_path / "one")
     assert_same_reports(tmp_path / "one", tmp_path / "two")
+
+
+def test_texts_without_a_known_piece_change_nothing_but_by_decay(vocab_file, tmp_path):
+    text = tmp_path / "unknown.txt"
+    text.write_text("\u4e2d \u56fd\n\u4e2d\n", encoding="utf8")
+    settings = toy_settings(text, vocab_file, corpus={"streams": 1}, training={"max_steps": 2})
+    result = pretrain(settings, tmp_path / "output")
+    # The mark of a word's start may be a piece of its own; it is all that could be masked.
+    assert np.isfinite(result["loss"])
+    assert all(weight.isfinite().all() for weight in weights(tmp_path / "output").values())
+
+
+def test_a_run_that_loses_its_numbers_stops_and_keeps_the_last_state(corpus, vocab_file, tmp_path):
+    settings = toy_settings(corpus, vocab_file, report={"save_every": 1})
+    pretrain(dataclasses.replace(settings, training=dataclasses.replace(settings.training, max_steps=2)), tmp_path)
+    optimizer = dataclasses.replace(settings.training.optimizer, learning_rate=1e38)
+    high = dataclasses.replace(settings.training, optimizer=optimizer)
+    with pytest.raises(FloatingPointError, match=r"BB357.*--resume"):
+        pretrain(dataclasses.replace(settings, training=high), tmp_path, resume=True)
+    state = RunState.newest(tmp_path)
+    assert state is not None and all(weight.isfinite().all() for weight in state.model.values())
+
+
+def test_streams_must_be_shared_evenly(corpus, vocab_file, tmp_path):
+    processes = Processes("cpu")
+    processes.count = 3
+    with pytest.raises(ValueError, match=r"BB352.*3 processes and corpus\.streams = 2"):
+        Run(toy_settings(corpus, vocab_file), tmp_path, processes, resume=False)
+
+
+@pytest.mark.parametrize("blocks", [{"mixed_precision": True}, {"micro_batch_pieces": 64}])
+def test_precision_and_parts_hardly_change_a_run(corpus, vocab_file, tmp_path, blocks):
+    model = {"transformer_config": {**TOY_MODEL, **NO_DROPOUT}}
+    for name, training in (("plain", {}), ("changed", blocks)):
+        how = {**model, "gradient_checkpointing": name == "changed"}
+        pretrain(toy_settings(corpus, vocab_file, model=how, training={"max_steps": 3, **training}), tmp_path / name)
+    tolerance = 0.03 if "mixed_precision" in blocks else 1e-5
+    assert losses(tmp_path / "changed") == pytest.approx(losses(tmp_path / "plain"), abs=tolerance)
