@@ -7,7 +7,7 @@ import numpy as np
 
 
 def plot_lengths(path: Path, lengths: Mapping[str, Sequence[int]], window: int) -> None:
-    """Draw how long the documents are, corpus beside corpus, and how many windows that means.
+    """Draw how long the documents are, corpus beside corpus, and what one window takes of them.
 
     path (Path): a PNG file to write.
     lengths (Mapping[str, Sequence[int]]): pieces of each document, by corpus.
@@ -22,13 +22,11 @@ def plot_lengths(path: Path, lengths: Mapping[str, Sequence[int]], window: int) 
     longest = max((max(values) for values in filled.values()), default=1)
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
     names = [f"{name} ({len(values):,})" for name, values in filled.items()]
-    axes.hist(
-        list(filled.values()), bins=np.linspace(0, longest + 1, 41).tolist(), label=names, density=len(filled) > 1
-    )
-    for number in range(1, min(8, longest // window) + 1):
-        axes.axvline(number * window, color="gray", linestyle=":", label="one window more" if number == 1 else None)
+    shares = [np.full(len(values), 100 / len(values)).tolist() for values in filled.values()]
+    axes.hist(list(filled.values()), bins=np.linspace(0, longest + 1, 41).tolist(), label=names, weights=shares)
+    axes.axvline(window, color="gray", linestyle=":", label=f"one window ({window:,})")
     axes.set_xlabel("pieces per document")
-    axes.set_ylabel("share of documents per piece" if len(filled) > 1 else "documents")
+    axes.set_ylabel("documents (%)")
     axes.legend()
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

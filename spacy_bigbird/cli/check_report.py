@@ -100,7 +100,7 @@ class CheckReport:
             for span in lost[:MOST_EXAMPLES]:
                 self.msg.text(f"  document {span.document}, {span.kind}: {span.label} {span.text!r} in {span.tokens}")
         elif report.spans:
-            self.msg.good(f"All {report.spans:,} gold spans are at token boundaries")
+            self.msg.good(f"All {report.spans:,} gold spans can be learned from")
 
     def _oversize(self, name: str, report: CorpusReport, encoder: PlannedEncoder) -> None:
         policy, number = encoder.settings.on_oversize, len(report.oversize)

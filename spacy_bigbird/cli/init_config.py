@@ -89,8 +89,10 @@ def init_config_cli(
     output_file.parent.mkdir(parents=True, exist_ok=True)
     config.to_disk(output_file, interpolate=False)
     msg.good(f"Wrote {output_file}")
-    msg.text(f"python -m spacy bigbird check {output_file} --paths.train train.spacy --paths.dev dev.spacy")
-    msg.text(f"python -m spacy train {output_file} --paths.train train.spacy --paths.dev dev.spacy --output output")
+    # Printed as they are: a printer would break the lines.
+    paths = "--paths.train train.spacy --paths.dev dev.spacy"
+    print(f"python -m spacy bigbird check {output_file} {paths}")
+    print(f"python -m spacy train {output_file} {paths} --output output")
 
 
 def make_config(

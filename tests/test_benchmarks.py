@@ -1,0 +1,67 @@
+"""What the benchmarks share: numbers that compare fairly, and reports that keep everything."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def common(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "benchmarks"))
+    import common
+
+    return common
+
+
+def test_cases_run_in_turns_and_the_warm_up_is_not_counted(common):
+    calls = []
+    cases = {"first": lambda: calls.append("first"), "second": lambda: calls.append("second")}
+    timings = common.interleaved(cases, repeats=2, warmup=1)
+    assert calls == ["first", "second"] * 3
+    assert [len(timing.seconds) for timing in timings.values()] == [2, 2]
+
+
+def test_ratios_are_of_the_same_round(common):
+    # The machine was ten times slower in the second round: the ratio does not see it.
+    fast, slow = common.Timing([1.0, 10.0, 1.0]), common.Timing([2.0, 20.0, 2.0])
+    assert fast.times_faster_than(slow) == 2.0 and slow.times_faster_than(fast) == 0.5
+    assert fast.median == 1.0 and common.Timing([2.0]).spread == 0.0
+    assert common.Timing([1.0, 2.0, 3.0]).spread == 0.25
+
+
+def test_memory_that_was_held_shows_in_the_peak(common):
+    with common.watched_memory(interval=0.001) as memory:
+        block = bytearray(b"1" * 64 * common.MEGABYTE)
+        assert len(block)
+    assert memory.rise >= 60 * common.MEGABYTE
+    assert memory.peak >= memory.after > 0
+
+
+def test_reports_keep_options_machine_and_every_key(common, tmp_path, capsys):
+    options = common.parser("About.").parse_args(
+        ["--json", str(tmp_path / "a" / "out.json"), "--plot", str(tmp_path / "out.png"), "--repeats", "3"]
+    )
+    rows = [{"name": "one", "seconds": 0.12345, "curve": [1, 2]}, {"name": "two", "seconds": 12345.6}]
+    common.report("Title", options, ["name", "seconds"], rows, lambda axes: axes.plot([1, 2]), ["A note."])
+    printed = capsys.readouterr().out
+    assert "0.123" in printed and "12,346" in printed and "A note." in printed and "curve" not in printed
+    saved = json.loads((tmp_path / "a" / "out.json").read_text())
+    assert saved["rows"] == rows and saved["options"]["repeats"] == 3 and saved["notes"] == ["A note."]
+    assert saved["machine"]["torch"] and saved["machine"]["cores"] >= 1
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_options_are_read_from_the_environment(common, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPACY_BIGBIRD_DATA", str(tmp_path))
+    assert common.data_dir() == tmp_path
+    monkeypatch.delenv("SPACY_BIGBIRD_DATA")
+    with pytest.raises(SystemExit):
+        common.data_dir()
+    assert isinstance(common.parser(None, threads=3).parse_args([]), argparse.Namespace)
+
+
+def test_real_articles_are_whole(common, data_dir):
+    texts = common.real_texts(data_dir, 3, min_characters=2000)
+    assert len(texts) == 3 and min(map(len, texts)) >= 2000
