@@ -140,7 +140,7 @@ class Errors(metaclass=_WithCodes):
 
     # Heads in a spaCy pipeline: BB200-BB279
     BB200 = "{name} = {value!r} is not allowed. Expected {expected}."
-    BB201 = "Component {name!r} predicts nothing on the annotated parts of {number} examples: train first, or give more."
+    BB201 = "Component {name!r} predicts nothing where {number} examples are annotated. Train it first, or give more."
     BB202 = "Component {name!r} has no labels or no weights yet. Call nlp.initialize, or load a trained pipeline."
     BB240 = (
         "Questions are a list of strings or of dictionaries with the text under 'question'. Got {value!r}. "
@@ -183,8 +183,8 @@ class Errors(metaclass=_WithCodes):
     BB317 = "{path!s} cannot be read as text: {reason}. Expected text files in UTF-8, or folders with .txt files."
 
     BB340 = (
-        "{checkpoint!s} has no head for the task {task!r}: the weight {weight!r} is missing. Import it with another --task, "
-        "or with --task encoder and train a head."
+        "{checkpoint!s} has no head for the task {task!r}: the weight {weight!r} is missing. Import it with another "
+        "--task, or with --task encoder and train a head."
     )
     BB341 = "No label of a token is 'O' for outside, among: {labels}. Correct id2label in the checkpoint's config.json."
     BB342 = "{path!s} is not empty. Give another folder, or --force."
@@ -256,7 +256,7 @@ class Warnings(metaclass=_WithCodes):
 
     # Heads in a spaCy pipeline: BW200-BW279
     BW200 = (
-        "Component {name!r}: {lost} of {total} annotated entities do not match the tokens of the predicted documents and "
-        "are not learned. `python -m spacy debug data` lists them; let the annotation begin and end at tokens."
+        "Component {name!r}: {lost} of {total} annotated entities do not match the tokens of the predicted documents "
+        "and are not learned. `python -m spacy bigbird check --misaligned FILE` lists them; correct their offsets."
     )
     BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}: nothing is learned from it."

@@ -13,6 +13,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.types import Ragged
 
 from ..errors import Errors
 from ..thinc_layers.text_classifier import PieceScores, TextScores
@@ -254,7 +255,8 @@ class TextLabeler(SavedSettings, TrainablePipe):
 
     def _on_host(self, pieces: PieceScores) -> PieceScores:
         to_host: Any = self.model.ops.to_numpy
-        return PieceScores(to_host(pieces.weights), to_host(pieces.logits), pieces.align)
+        align = Ragged(to_host(pieces.align.dataXd), to_host(pieces.align.lengths))
+        return PieceScores(to_host(pieces.weights), to_host(pieces.logits), align)
 
     def update(
         self,

@@ -1,5 +1,7 @@
 """Validity of predicted tags, and what the annotation says about each token."""
 
+import json
+
 import numpy as np
 import pytest
 import spacy
@@ -126,3 +128,21 @@ def test_entities_that_do_not_match_the_tokens_are_counted_and_not_annotated(voc
     gold, annotated = gold_tags(example, LABELS)
     assert annotated.tolist() == [False, False, True]
     assert allowed_names(gold)[2] == {"U-PER"}
+
+
+@pytest.mark.filterwarnings("ignore:.*W030")
+def test_real_annotation_is_a_path_and_comes_back(data_dir):
+    """The entities of novels, some over line breaks: where the annotation leaves one path, decoding gives it back."""
+    nlp = spacy.blank("en")
+    lines = (data_dir / "mini_fixtures" / "ner_litbank.jsonl").read_text(encoding="utf8").splitlines()
+    for line in lines[:6]:
+        record = json.loads(line)
+        example = Example.from_dict(nlp.make_doc(record["text"]), {"entities": record["entities"]})
+        labels = sorted({label for _, _, label in record["entities"]})
+        gold, annotated = gold_tags(example, labels)
+        assert annotated.mean() > 0.95
+        [path] = best_paths([np.zeros(gold.shape)], [gold], Transitions.zeros(len(labels)))
+        found = {(start, end, labels[label]) for start, end, label in entities_of(path)}
+        aligned = example.get_aligned_spans_y2x(example.reference.ents)
+        assert {(span.start, span.end, span.label_) for span in aligned} <= found
+        assert len(found) - len(aligned) <= misaligned_entities(example)

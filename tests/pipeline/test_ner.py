@@ -92,11 +92,6 @@ def test_documents_without_tokens_or_pieces(trained):
     assert nlp.get_pipe("bigbird_ner").update([]) == {"bigbird_ner": 0.0}
 
 
-def parameters(nlp):
-    model = nlp.get_pipe("bigbird_ner").model
-    return [node.get_param(name).copy() for node in model.walk() for name in node.param_names if node.has_param(name)]
-
-
 @pytest.mark.parametrize("decoder", ["crf", "constrained"])
 def test_missing_annotation_has_no_gradient(decoder):
     nlp = with_toy_rows("bigbird_ner", "first", decoder=decoder)
@@ -167,6 +162,18 @@ def test_threshold_and_spans_threshold(trained):
     finally:
         ner.cfg.clear()
         ner.cfg.update(before)
+
+
+def test_annotation_that_no_valid_path_meets_is_reported(monkeypatch):
+    nlp = with_toy_rows("bigbird_ner", "first")
+    train(nlp, examples_for(nlp), 1)
+    broken = np.zeros((2, 9), dtype=bool)
+    broken[:, 3] = True  # L- without a beginning
+    monkeypatch.setattr("spacy_bigbird.pipeline.tag_loss.gold_tags", lambda *_: (broken, np.ones(2, dtype=bool)))
+    pipe, doc = nlp.get_pipe("bigbird_ner"), nlp.make_doc("a b")
+    with pytest.warns(UserWarning, match="BW201.*'a b'"):
+        loss, [gradient] = pipe.get_loss([Example(doc, doc)], pipe.model.predict([doc]))
+    assert loss == 0.0 and not gradient.any()
 
 
 def test_labels(trained):

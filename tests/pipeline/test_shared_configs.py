@@ -97,3 +97,31 @@ def test_a_head_takes_a_copy_of_the_encoder_with_it(factory, docs_file, vocab_fi
     for pipeline in (nlp, spacy.load(tmp_path)):
         found, _, scores = outcome(pipeline)
         assert found == entities and scores == expected
+
+
+def test_a_frozen_encoder_that_annotates_stays_as_it_is(tmp_path, docs_file, vocab_file):
+    """The head learns from what the encoder wrote on the documents; a second run goes on from a saved pipeline."""
+    overrides = {
+        "paths.train": str(docs_file),
+        "paths.dev": str(docs_file),
+        "system.gpu_allocator": None,
+        "components.bigbird.model.name": None,
+        "components.bigbird.model.vocab_file": str(vocab_file),
+        "components.bigbird.model.transformer_config": TOY_CONFIG,
+        "training.max_steps": 3,
+        "training.eval_frequency": 3,
+        "training.optimizer.learn_rate.warmup_steps": 1,
+    }
+    train(CONFIGS / "ner.cfg", tmp_path / "first", overrides=overrides)
+    first = tmp_path / "first" / "model-last"
+    config = load_config(CONFIGS / "ner.cfg")
+    config["components"]["bigbird"] = {"source": str(first)}
+    config["training"].update(frozen_components=["bigbird"], annotating_components=["bigbird"])
+    config.to_disk(tmp_path / "second.cfg")
+    kept = {key: value for key, value in overrides.items() if not key.startswith("components")}
+    train(tmp_path / "second.cfg", tmp_path / "second", overrides=kept)
+    second = tmp_path / "second" / "model-last"
+    weights = [(path / "bigbird" / "model.safetensors").read_bytes() for path in (first, second)]
+    heads = [(path / "bigbird_ner" / "model").read_bytes() for path in (first, second)]
+    assert weights[0] == weights[1] and heads[0] != heads[1]
+    assert spacy.load(second).meta["performance"]["bigbird_ner_loss"] > 0.0
