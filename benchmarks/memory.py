@@ -36,7 +36,7 @@ ARTICLES = 120
 def build(options: argparse.Namespace, has_tagger: bool = True) -> Language:
     """RETURNS (Language): a pipeline with the encoder and, if wanted, a stock tagger that listens to it."""
     nlp = spacy.blank("en")
-    nlp.max_length = 10 * options.characters
+    nlp.max_length = max(nlp.max_length, options.characters)
     nlp.batch_size = options.batch_size
     shape = {
         "hidden_size": options.width,
@@ -135,7 +135,9 @@ def many_documents(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     options = parser(__doc__, repeats=1)
-    options.add_argument("--characters", type=int, default=1_000_000, help="length of the one long document")
+    options.add_argument(
+        "--characters", type=int, default=1_000_000, help="length of the one long document; 0 for none"
+    )
     options.add_argument("--documents", type=int, default=2000, help="documents in the stream; 0 for no stream")
     options.add_argument("--tokens", type=int, default=4000, help="length of each of them")
     options.add_argument("--layers", type=int, default=12, help="layers of the encoder")
