@@ -67,39 +67,41 @@ def text_classifier(tok2vec: Model, pooling: str, activation: str, nO: int | Non
 
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[TextScores, Callable[[Floats2d], Any]]:
-    tok2vec, head, output = model.layers[:3]
-    pooling, ops = model.attrs["pooling"], model.ops
-    inputs, backprop_tok2vec = tok2vec(docs, is_train)
-    parts = [_POOL[pooling](ops, X) for X in inputs]
-    bounds = [0]
-    for rows, _, _ in parts:
-        bounds.append(bounds[-1] + len(rows))
-    hidden, backprop_hidden = head(ops.xp.vstack([rows for rows, _, _ in parts]), is_train)
-    row_logits, backprop_output = output(hidden, is_train)
-    attention, backprop_attention = model.layers[3](hidden, is_train) if pooling == "attention" else (None, None)
-    weights, pieces = [], []
-    logits = ops.alloc2f(len(docs), row_logits.shape[1])
-    for i, (_, fixed, _) in enumerate(parts):
-        here = slice(bounds[i], bounds[i + 1])
-        weights.append(fixed if attention is None else ops.softmax(attention[here], axis=0))
-        logits[i] = (weights[i] * row_logits[here]).sum(axis=0)
-        if attention is not None:
-            pieces.append(PieceScores(weights[i], row_logits[here], _piece_align(ops, inputs[i])))
+    inputs, backprop_inputs = model.layers[0](docs, is_train)
+    # One document after the other: a batch of long ones would need every layer's output for all their pieces at once.
+    scored = [_score(model, X, is_train) for X in inputs]
+    logits = model.ops.alloc2f(len(docs), model.layers[2].get_dim("nO"))
+    for row, (document_logits, _, _) in enumerate(scored):
+        logits[row] = document_logits
+    pieces = [parts for _, parts, _ in scored if parts is not None]
 
     def backprop(d_logits: Any) -> Any:
-        d_rows_logits = ops.alloc2f(*row_logits.shape)
-        d_attention = ops.alloc2f(*row_logits.shape)
-        for i in range(len(docs)):
-            here = slice(bounds[i], bounds[i + 1])
-            d_rows_logits[here] = weights[i] * d_logits[i]
-            d_attention[here] = weights[i] * (row_logits[here] - logits[i]) * d_logits[i]
-        d_hidden = backprop_output(d_rows_logits)
-        if backprop_attention is not None:
-            d_hidden = d_hidden + backprop_attention(d_attention)
-        d_rows = backprop_hidden(d_hidden)
-        return backprop_tok2vec([unpool(d_rows[bounds[i] : bounds[i + 1]]) for i, (_, _, unpool) in enumerate(parts)])
+        pairs = zip(scored, d_logits, strict=True)
+        return backprop_inputs([backprop_document(gradient) for (_, _, backprop_document), gradient in pairs])
 
     return TextScores(logits, pieces), backprop
+
+
+def _score(model: Model, X: Any, is_train: bool) -> tuple[Array, PieceScores | None, Callable[[Array], Any]]:
+    """One document's logits, how they came about, and the way back from their gradient to that of the input."""
+    ops = model.ops
+    rows, weights, unpool = _POOL[model.attrs["pooling"]](ops, X)
+    hidden, backprop_hidden = model.layers[1](rows, is_train)
+    logits, backprop_output = model.layers[2](hidden, is_train)
+    backprop_attention = pieces = None
+    if model.attrs["pooling"] == "attention":
+        attention, backprop_attention = model.layers[3](hidden, is_train)
+        weights = ops.softmax(attention, axis=0)
+        pieces = PieceScores(weights, logits, _piece_align(ops, X))
+    total = (weights * logits).sum(axis=0)
+
+    def backprop(gradient: Array) -> Any:
+        d_hidden = backprop_output(weights * gradient)
+        if backprop_attention is not None:
+            d_hidden = d_hidden + backprop_attention(weights * (logits - total) * gradient)
+        return unpool(backprop_hidden(d_hidden))
+
+    return total, pieces, backprop
 
 
 # A pooling gives the rows that the head sees, their weights in the logits (shape: (rows, 1)), and the way back.

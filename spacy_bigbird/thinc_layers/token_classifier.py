@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spacy.tokens import Doc
-from thinc.api import Dropout, Linear, Model, Ops, chain, with_array
+from thinc.api import Dropout, Linear, Model, Ops, chain, map_list
 from thinc.initializers import zero_init
 from thinc.types import Floats2d
 
@@ -27,7 +27,8 @@ def token_classifier(tok2vec: Model, pooling: str, nO: int | None) -> Model[list
         raise ValueError(Errors.BB200.format(name="pooling", value=pooling, expected=" or ".join(POOLINGS)))
     output = Linear(nO)
     dropout: Model = Dropout()
-    head: Model = with_array(chain(dropout, output))
+    # One document after the other: a batch of long ones would need all their vectors a second time.
+    head: Model = map_list(chain(dropout, output))
     transitions = _transitions(nO)
     model: Model = Model(
         "token_classifier",
