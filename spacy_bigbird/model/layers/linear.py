@@ -39,7 +39,7 @@ class Linear(nn.Linear):
         activation (str | None): name of an activation to apply to the result.
         RETURNS (Tensor): output. Shape: (..., out_features).
         """
-        dtype = _compute_dtype(x)
+        dtype = compute_dtype(x)
         if self._can_be_packed(x, dtype):
             packed = self._packed
             if packed is None or not packed.is_current(self, dtype):
@@ -135,7 +135,8 @@ class _Float32Linear(torch.autograd.Function):
         return grad_x, grad_weight, rows.sum(0) if wants_bias else None
 
 
-def _compute_dtype(x: Tensor) -> torch.dtype:
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """RETURNS (torch.dtype): what products with `x` are computed in: autocast's type, or that of `x`."""
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
