@@ -41,7 +41,7 @@ def main() -> None:
             "Limit of matrix products: "
             + ", ".join(f"{limit / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, limit in limits.items()),
             f"x reference: times faster than transformers in fp32. {REFERENCE_BF16} is the fair rival of {OURS_BF16}.",
-            "tensors MB: the most that tensors held at a time, beyond the model. process MB: how much the process grew.",
+            "tensors MB: the most that tensors held, beyond the model. process MB: how much the process grew.",
         ],
     )
 
