@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 import spacy
 import torch
+from spacy.scorer import Scorer
 from spacy.training import Example
 
 from spacy_bigbird.pipeline.text_evidence import evidence, stretches_of
@@ -16,7 +17,14 @@ from spacy_bigbird.pipeline.text_loss import (
     number_scales,
     squared_loss,
 )
-from spacy_bigbird.pipeline.textcat_scorer import mean_ranks, move_threshold, r_squared, regression_scores, spearman
+from spacy_bigbird.pipeline.textcat_scorer import (
+    mean_ranks,
+    move_threshold,
+    r_squared,
+    regression_scores,
+    spearman,
+    textcat_score,
+)
 
 NLP = spacy.blank("en")
 RNG = np.random.default_rng(0)
@@ -125,3 +133,40 @@ def test_the_fewest_stretches_that_make_up_a_share():
     assert evidence(contribution, 0.7) == [(2, pytest.approx(0.6)), (3, pytest.approx(0.3))]
     assert [i for i, _ in evidence(contribution, 1.0)] == [0, 2, 3]
     assert evidence(np.asarray([-1.0, 0.0]), 0.5) == [] and evidence(np.zeros(0), 0.5) == []
+
+
+def random_examples(seed, exclusive):
+    rng = np.random.default_rng(seed)
+    labels = ["A", "B", "C"]
+    given = []
+    for _ in range(30):
+        if exclusive:
+            gold = dict(zip(labels, np.eye(3)[rng.integers(3)].tolist(), strict=True))
+        else:
+            gold = {label: float(rng.random() < 0.5) for label in labels if rng.random() < 0.8}
+        [example] = examples(gold)
+        example.predicted.cats = dict(zip(labels, rng.random(3).round(2).tolist(), strict=True))
+        given.append(example)
+    return given, labels
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_scores_equal_spacys(exclusive, threshold):
+    given, labels = random_examples(int(10 * threshold), exclusive)
+    objective = "exclusive" if exclusive else "multilabel"
+    ours = textcat_score(given, labels=labels, objective=objective, threshold=threshold)
+    theirs = Scorer.score_cats(given, "cats", labels=labels, multi_label=not exclusive, threshold=threshold)
+    assert set(ours) == set(theirs) and 0 < ours["cats_macro_f"] < 1
+    for key, value in theirs.items():
+        assert ours[key] == (pytest.approx(value) if isinstance(value, float) else value), key
+
+
+def test_each_label_is_scored_at_its_own_threshold():
+    given, labels = random_examples(1, exclusive=False)
+    thresholds = {"A": 0.2, "C": 0.9}
+    ours = textcat_score(given, labels=labels, objective="multilabel", threshold=0.4, thresholds=thresholds)
+    for label in labels:
+        threshold = thresholds.get(label, 0.4)
+        alone = Scorer.score_cats(given, "cats", labels=[label], multi_label=True, threshold=threshold)
+        assert ours["cats_f_per_type"][label] == pytest.approx(alone["cats_f_per_type"][label])
