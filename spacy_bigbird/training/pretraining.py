@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,8 +149,6 @@ class Run:
         limit = None
         if settings.report.measure_limit:
             limit = processes.count * matrix_product_limit(processes.device, settings.training.mixed_precision)
-        numbers = range(processes.number, settings.corpus.streams, processes.count)
-        documents = [DocumentStream(self._texts(), self.tokenizer, settings, number) for number in numbers]
         with ExitStack() as stack:
             log: RunLog | None = None
             if processes.is_main:
@@ -158,8 +156,7 @@ class Run:
                 Config(settings.to_dict()).to_disk(self.output / CONFIG_NAME)
                 log = RunLog(self.output, self.first_step, settings.training.max_steps, show_progress)
                 stack.callback(log.close)
-            loader = BatchLoader(documents, self.table, settings, self.cursors, self.first_step)
-            return self._loop(stack.enter_context(loader), log, evaluate, limit)
+            return self._loop(stack.enter_context(self.loader()), log, evaluate, limit)
 
     def _loop(
         self, loader: BatchLoader, log: RunLog | None, evaluate: Evaluator | None, limit: float | None
@@ -168,7 +165,7 @@ class Run:
         last: dict[str, Any] = {"step": self.first_step, "is_main": processes.is_main, "dev": None}
         window = Window()
         for data in loader:
-            self._step(data, window)
+            self.step(data, window)
             done = data.step + 1
             is_last = done == training.max_steps
             if log is not None:
@@ -197,9 +194,15 @@ class Run:
             window.paused += time.perf_counter() - paused
         return last
 
-    def _texts(self) -> Callable[[], Iterable[str]]:
-        paths, one_per_line = self.settings.paths.train, self.settings.corpus.one_per_line
-        return lambda: read_texts(paths, one_per_line=one_per_line)
+    def loader(self) -> BatchLoader:
+        """RETURNS (BatchLoader): this process's part of the batches from here on. Enter it with `with`."""
+        settings, processes = self.settings, self.processes
+        numbers = range(processes.number, settings.corpus.streams, processes.count)
+        documents = [DocumentStream(self._texts, self.tokenizer, settings, number) for number in numbers]
+        return BatchLoader(documents, self.table, settings, self.cursors, self.first_step)
+
+    def _texts(self) -> Iterable[str]:
+        return read_texts(self.settings.paths.train, one_per_line=self.settings.corpus.one_per_line)
 
     def _evaluator(self) -> Evaluator | None:
         if not self.settings.paths.dev:
@@ -208,8 +211,12 @@ class Run:
         samples = held_out_samples(texts, self.tokenizer, self.table, self.settings)
         return Evaluator(samples, self.table, self.settings, self.processes)
 
-    def _step(self, data: StepData, window: Window) -> None:
-        """One update of the weights. The loss is the mean over what is masked in the whole batch, wherever it lies."""
+    def step(self, data: StepData, window: Window) -> None:
+        """One update of the weights. The loss is the mean over what is masked in the whole batch, wherever it lies.
+
+        data (StepData): this process's part of the batch.
+        window (Window): counts it.
+        """
         training, processes = self.settings.training, self.processes
         # Dropout depends on the step and the process alone, so that a resumed run draws what the first one would have.
         seeds = np.random.SeedSequence([training.seed, data.step, processes.number])

@@ -160,7 +160,7 @@ class Killed(Exception):
 def test_a_resumed_run_ends_with_the_same_weights(whole, tmp_path, monkeypatch, stop):
     settings, output = whole
     settings = dataclasses.replace(settings, report=dataclasses.replace(settings.report, save_every=1))
-    step = Run._step
+    step = Run.step
 
     def step_until(self, data, window):
         if data.step == stop + 1:
@@ -168,7 +168,7 @@ def test_a_resumed_run_ends_with_the_same_weights(whole, tmp_path, monkeypatch, 
         step(self, data, window)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_step", step_until)
+        patch.setattr(Run, "step", step_until)
         with pytest.raises(Killed):
             pretrain(settings, tmp_path)
     assert [path.name for path in sorted((tmp_path / "resume").iterdir())][-1] == f"step-{stop + 1:09d}.pt"
