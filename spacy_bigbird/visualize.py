@@ -5,10 +5,10 @@ from html import escape
 from typing import Any
 
 from spacy import displacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from .errors import Errors
-from .pipeline.extensions import install_extensions
+from .training.questions import install_question_extensions
 
 ANSWER_COLOR = "#ffe08a"
 EVIDENCE_COLOR = "255, 160, 90"
@@ -41,7 +41,10 @@ def render(
     """
     if style not in FIGURES:
         raise ValueError(Errors.BB200.format(name="style", value=style, expected=" or ".join(FIGURES)))
-    install_extensions()
+    # A process that only reads saved documents has not loaded the components that add these.
+    install_question_extensions()
+    if not Span.has_extension("score"):
+        Span.set_extension("score", default=None)
     figures = [figure for doc in ([docs] if isinstance(docs, Doc) else docs) for figure in FIGURES[style](doc)]
     if surroundings is not None:
         figures = [shortened(figure, surroundings) for figure in figures]
