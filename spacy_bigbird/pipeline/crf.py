@@ -18,6 +18,7 @@ Mask = NDArray[np.bool_]
 BEGIN, IN, LAST, UNIT = range(4)
 # Documents of similar length share the loop over tokens; more of them at once only cost memory.
 DOCUMENTS_PER_BATCH = 16
+TOKENS_PER_BATCH = 65_536
 ELEMENTS_PER_CHUNK = 2_000_000
 
 
@@ -212,8 +213,10 @@ class PathSums(_States):
 def _in_batches(emissions: Sequence[Floats], use: Callable[[list[int]], None]) -> None:
     """Call `use` with the numbers of documents of similar length, longest first. Empty documents are left out."""
     order = sorted((d for d, rows in enumerate(emissions) if len(rows)), key=lambda d: -len(emissions[d]))
-    for i in range(0, len(order), DOCUMENTS_PER_BATCH):
-        use(order[i : i + DOCUMENTS_PER_BATCH])
+    while order:
+        number = max(1, min(DOCUMENTS_PER_BATCH, TOKENS_PER_BATCH // len(emissions[order[0]])))
+        use(order[:number])
+        order = order[number:]
 
 
 def best_paths(emissions: Sequence[Floats], allowed: Sequence[Mask], transitions: Transitions) -> list[list[int]]:

@@ -158,7 +158,9 @@ def test_impossible_annotation_counts_nothing_and_is_named():
     np.testing.assert_allclose(both.d_transitions.follow, alone.d_transitions.follow)
 
 
-def test_documents_of_different_length_do_not_disturb_each_other():
+@pytest.mark.parametrize("tokens_per_batch", [65_536, 50])
+def test_documents_of_different_length_do_not_disturb_each_other(tokens_per_batch, monkeypatch):
+    monkeypatch.setattr("spacy_bigbird.pipeline.crf.TOKENS_PER_BATCH", tokens_per_batch)
     problems = [random_problem(tokens, 2, tokens) for tokens in (5, 0, 40, 1, 12, *range(2, 25))]
     transitions = problems[0][2]
     emissions, allowed = [p[0] for p in problems], [p[1] for p in problems]
