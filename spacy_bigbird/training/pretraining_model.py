@@ -133,7 +133,9 @@ class PretrainingObjective(nn.Module):
 
 
 def _scored(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    return F.cross_entropy(logits.float(), labels, reduction="none"), logits.detach().argmax(-1) == labels
+    # Finding the greatest of bfloat16 numbers is slow on CPUs.
+    scores = logits.float()
+    return F.cross_entropy(scores, labels, reduction="none"), scores.detach().argmax(-1) == labels
 
 
 def build_optimizer(module: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:

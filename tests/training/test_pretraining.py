@@ -1,60 +1,24 @@
-"""Whole runs: they learn, their output loads everywhere, and neither a kill nor a second process changes the result."""
+"""Whole runs: they learn, their output loads everywhere, and the seed alone decides what they find."""
 
 import dataclasses
-import multiprocessing
-import os
-import random
-import signal
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import spacy
 import torch
 import transformers
 from thinc.api import Config
 
 from spacy_bigbird.model import BigBirdForMaskedLM, BigBirdForPreTraining, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.pretraining import Run, pretrain
+from spacy_bigbird.training.pretraining import pretrain
 from spacy_bigbird.training.pretraining_log import read_log
 from spacy_bigbird.training.pretraining_settings import PretrainingSettings
-from spacy_bigbird.training.pretraining_state import RunState
-from spacy_bigbird.training.processes import Processes
 
-from .toy_run import NO_DROPOUT, TOY_MODEL, run_one_of_two, toy_blocks, toy_settings, write_corpus
+from .toy_run import NO_DROPOUT, TOY_MODEL, assert_same_weights, losses, toy_blocks, toy_settings, weights
 
 SENTENCE = "the captain reads the letter of the king in the evening and the doctor writes an answer to the queen"
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus") / "corpus.txt")
-
-
-@pytest.fixture(scope="module")
-def whole(corpus, vocab_file, tmp_path_factory) -> tuple[PretrainingSettings, Path]:
-    """A run of eight steps with dropout that nothing interrupted."""
-    settings = toy_settings(corpus, vocab_file)
-    output = tmp_path_factory.mktemp("whole")
-    pretrain(settings, output)
-    return settings, output
-
-
-def weights(output: Path) -> dict[str, torch.Tensor]:
-    return BigBirdForMaskedLM.from_pretrained(output).state_dict()
-
-
-def assert_same_weights(first: Path, second: Path) -> None:
-    ours, theirs = weights(first), weights(second)
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-
-
-def losses(output: Path) -> list[float]:
-    return [line["loss"] for line in read_log(output / "log.jsonl") if line["kind"] == "train"]
 
 
 def learning_settings(tmp_path: Path, vocab: Path, **training) -> PretrainingSettings:
@@ -97,8 +61,8 @@ def test_fifty_steps_learn_a_toy_corpus(tmp_path, vocab_file):
     assert (output / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_with_next_sentences_gives_a_checkpoint_with_both_heads(corpus, vocab_file, tmp_path):
-    settings = toy_settings(corpus, vocab_file, training={"next_sentence": True, "max_steps": 3})
+def test_a_run_with_next_sentences_gives_a_checkpoint_with_both_heads(toy_corpus, vocab_file, tmp_path):
+    settings = toy_settings(toy_corpus, vocab_file, training={"next_sentence": True, "max_steps": 3})
     result = pretrain(settings, tmp_path / "output")
     assert 0.4 < result["next_sentence_loss"] < 1.2
     theirs = transformers.BigBirdForPreTraining.from_pretrained(tmp_path / "output", attention_type="original_full")
@@ -110,8 +74,8 @@ def test_a_run_with_next_sentences_gives_a_checkpoint_with_both_heads(corpus, vo
     torch.testing.assert_close(found.prediction_logits, expected.prediction_logits, atol=1e-4, rtol=0)
 
 
-def test_the_output_is_a_checkpoint(whole, vocab_file):
-    _, output = whole
+def test_the_output_is_a_checkpoint(whole_run, vocab_file):
+    _, output = whole_run
     tokenizer = BigBirdTokenizer.from_pretrained(output)
     assert tokenizer.to_bytes() == vocab_file.read_bytes()
     config = BigBirdModel.from_pretrained(output).config
@@ -126,13 +90,28 @@ def test_the_output_is_a_checkpoint(whole, vocab_file):
     with torch.no_grad():
         torch.testing.assert_close(ours(ids).logits, theirs.eval()(ids).logits, atol=1e-4, rtol=0)
     written = Config().from_disk(output / "config.cfg")
-    assert PretrainingSettings.from_dict(written) == whole[0]
+    assert PretrainingSettings.from_dict(written) == whole_run[0]
     assert not list(output.rglob("*.part"))
 
 
-def test_a_run_goes_on_from_a_checkpoint(whole, corpus, tmp_path):
-    _, start = whole
-    blocks = toy_blocks(corpus, start / "spiece.model", training={"max_steps": 1, "optimizer": {"learning_rate": 1e-9}})
+def test_the_output_stands_as_name_in_a_pipeline(whole_run):
+    _, output = whole_run
+    nlp = spacy.blank("en")
+    settings = {"@architectures": "spacy-bigbird.BigBirdModel.v1", "name": str(output)}
+    nlp.add_pipe("bigbird", config={"model": settings})
+    nlp.initialize()
+    states = nlp("The captain reads a letter.")._.trf_data.model_output.last_hidden_state
+    ids = torch.tensor(BigBirdTokenizer.from_pretrained(output)("The captain reads a letter.").ids)
+    with torch.no_grad():
+        expected = BigBirdModel.from_pretrained(output).forward_packed(ids, [len(ids)])
+    assert np.allclose(states[0], expected.numpy(), atol=1e-5)
+
+
+def test_a_run_goes_on_from_a_checkpoint(whole_run, toy_corpus, tmp_path):
+    _, start = whole_run
+    blocks = toy_blocks(
+        toy_corpus, start / "spiece.model", training={"max_steps": 1, "optimizer": {"learning_rate": 1e-9}}
+    )
     blocks["paths"].pop("vocab")
     blocks["model"] = {"name": str(start), "transformer_config": {"hidden_dropout_prob": 0.0, "random_pattern": "none"}}
     pretrain(PretrainingSettings.from_dict(blocks), tmp_path)
@@ -143,137 +122,13 @@ def test_a_run_goes_on_from_a_checkpoint(whole, corpus, tmp_path):
     assert (tmp_path / "spiece.model").read_bytes() == (start / "spiece.model").read_bytes()
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_does_not(whole, tmp_path):
-    settings, output = whole
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(whole_run, tmp_path):
+    settings, output = whole_run
     pretrain(settings, tmp_path / "again")
     assert_same_weights(output, tmp_path / "again")
     other = dataclasses.replace(settings, training=dataclasses.replace(settings.training, seed=1, max_steps=1))
     pretrain(other, tmp_path / "other")
     assert losses(tmp_path / "other")[0] != losses(output)[0]
-
-
-class Killed(Exception):
-    pass
-
-
-@pytest.mark.parametrize("stop", [1, 3, 6])
-def test_a_resumed_run_ends_with_the_same_weights(whole, tmp_path, monkeypatch, stop):
-    settings, output = whole
-    settings = dataclasses.replace(settings, report=dataclasses.replace(settings.report, save_every=1))
-    step = Run.step
-
-    def step_until(self, data, window):
-        if data.step == stop + 1:
-            raise Killed
-        step(self, data, window)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "step", step_until)
-        with pytest.raises(Killed):
-            pretrain(settings, tmp_path)
-    assert [path.name for path in sorted((tmp_path / "resume").iterdir())][-1] == f"step-{stop + 1:09d}.pt"
-    assert len(list((tmp_path / "resume").iterdir())) == min(2, stop + 1)
-    # A line that was cut off in the middle, as a kill may leave it.
-    with (tmp_path / "log.jsonl").open("a", encoding="utf8") as log:
-        log.write('{"kind": "tra')
-    pretrain(settings, tmp_path, resume=True)
-    assert_same_weights(output, tmp_path)
-    assert losses(tmp_path) == losses(output)
-
-
-def command(blocks: dict, output: Path, folder: Path, *options: str) -> list[str]:
-    Config(blocks).to_disk(folder / "run.cfg")
-    return [sys.executable, "-m", "spacy", "bigbird", "pretrain", str(folder / "run.cfg"), str(output), *options]
-
-
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(corpus, vocab_file, tmp_path):
-    blocks = toy_blocks(corpus, vocab_file, training={"max_steps": 30}, report={"save_every": 1})
-    stop = random.Random(os.getpid()).randint(1, 12)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    killed = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(blocks, killed, tmp_path), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        while not any(int(path.stem[5:]) >= stop for path in (killed / "resume").glob("step-*.pt")):
-            if process.poll() is not None:
-                raise AssertionError(process.stdout.read().decode())
-            time.sleep(0.002)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    state = RunState.newest(killed)
-    assert state is not None and stop <= state.step < 30
-    settings = PretrainingSettings.from_dict(blocks)
-    pretrain(settings, killed, resume=True)
-    pretrain(settings, tmp_path / "whole")
-    assert_same_weights(killed, tmp_path / "whole")
-    assert losses(killed) == losses(tmp_path / "whole")
-    assert not list(killed.rglob("*.part"))
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def without_dropout(corpus: Path, vocab: Path) -> dict:
-    return toy_blocks(
-        corpus,
-        vocab,
-        paths={"dev": str(corpus)},
-        model={"transformer_config": {**TOY_MODEL, **NO_DROPOUT}},
-        # Several parts per step, and not as many in each process.
-        training={"micro_batch_pieces": 150, "next_sentence": True},
-        report={"evaluate_every": 4, "evaluate_sequences": 7},
-    )
-
-
-def assert_same_reports(first: Path, second: Path) -> None:
-    pairs = list(zip(read_log(first / "log.jsonl"), read_log(second / "log.jsonl"), strict=True))
-    assert len(pairs) == 10
-    names = ("loss", "masked_accuracy", "next_sentence_loss", "next_sentence_accuracy", "gradient_norm")
-    for one, other in pairs:
-        for name in {*names, "bits_per_character"} & set(one):
-            assert one[name] == pytest.approx(other[name], abs=1e-4), name
-    ours, theirs = weights(first), weights(second)
-    for name in ours:
-        torch.testing.assert_close(ours[name], theirs[name], atol=1e-4, rtol=0)
-
-
-def test_two_processes_learn_what_one_learns(corpus, vocab_file, tmp_path):
-    blocks = without_dropout(corpus, vocab_file)
-    context, port = multiprocessing.get_context("spawn"), free_port()
-    both = [context.Process(target=run_one_of_two, args=(n, port, blocks, tmp_path / "two")) for n in range(2)]
-    for process in both:
-        process.start()
-    pretrain(PretrainingSettings.from_dict(blocks), tmp_path / "one")
-    for process in both:
-        process.join(timeout=120)
-        assert process.exitcode == 0
-    assert_same_reports(tmp_path / "one", tmp_path / "two")
-    # One process goes on where two have stopped: the data's position is that of all streams.
-    state = RunState.newest(tmp_path / "two")
-    alone = RunState.newest(tmp_path / "one")
-    assert state is not None and alone is not None and state.cursors == alone.cursors and len(state.cursors) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("launcher", [["accelerate.commands.launch", "--cpu", "--num_processes=2"], ["torch"]])
-def test_launchers_start_two_processes(corpus, vocab_file, tmp_path, launcher):
-    blocks = without_dropout(corpus, vocab_file)
-    if launcher == ["torch"]:
-        launcher = ["torch.distributed.run", "--nproc_per_node=2"]
-    port = f"{'--main_process_port' if 'accelerate' in launcher[0] else '--master_port'}={free_port()}"
-    program = command(blocks, tmp_path / "two", tmp_path)
-    arguments = [sys.executable, "-m", *launcher, port, *program[1:]]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count("Wrote the checkpoint") == 1
-    pretrain(PretrainingSettings.from_dict(blocks), tmp_path / "one")
-    assert_same_reports(tmp_path / "one", tmp_path / "two")
 
 
 def test_texts_without_a_known_piece_change_nothing_but_by_decay(vocab_file, tmp_path):
@@ -286,29 +141,13 @@ def test_texts_without_a_known_piece_change_nothing_but_by_decay(vocab_file, tmp
     assert all(weight.isfinite().all() for weight in weights(tmp_path / "output").values())
 
 
-def test_a_run_that_loses_its_numbers_stops_and_keeps_the_last_state(corpus, vocab_file, tmp_path):
-    settings = toy_settings(corpus, vocab_file, report={"save_every": 1})
-    pretrain(dataclasses.replace(settings, training=dataclasses.replace(settings.training, max_steps=2)), tmp_path)
-    optimizer = dataclasses.replace(settings.training.optimizer, learning_rate=1e38)
-    high = dataclasses.replace(settings.training, optimizer=optimizer)
-    with pytest.raises(FloatingPointError, match=r"BB357.*--resume"):
-        pretrain(dataclasses.replace(settings, training=high), tmp_path, resume=True)
-    state = RunState.newest(tmp_path)
-    assert state is not None and all(weight.isfinite().all() for weight in state.model.values())
-
-
-def test_streams_must_be_shared_evenly(corpus, vocab_file, tmp_path):
-    processes = Processes("cpu")
-    processes.count = 3
-    with pytest.raises(ValueError, match=r"BB352.*3 processes and corpus\.streams = 2"):
-        Run(toy_settings(corpus, vocab_file), tmp_path, processes, resume=False)
-
-
 @pytest.mark.parametrize("blocks", [{"mixed_precision": True}, {"micro_batch_pieces": 64}])
-def test_precision_and_parts_hardly_change_a_run(corpus, vocab_file, tmp_path, blocks):
+def test_precision_and_parts_hardly_change_a_run(toy_corpus, vocab_file, tmp_path, blocks):
     model = {"transformer_config": {**TOY_MODEL, **NO_DROPOUT}}
     for name, training in (("plain", {}), ("changed", blocks)):
         how = {**model, "gradient_checkpointing": name == "changed"}
-        pretrain(toy_settings(corpus, vocab_file, model=how, training={"max_steps": 3, **training}), tmp_path / name)
+        pretrain(
+            toy_settings(toy_corpus, vocab_file, model=how, training={"max_steps": 3, **training}), tmp_path / name
+        )
     tolerance = 0.03 if "mixed_precision" in blocks else 1e-5
     assert losses(tmp_path / "changed") == pytest.approx(losses(tmp_path / "plain"), abs=tolerance)

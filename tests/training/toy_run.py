@@ -1,4 +1,4 @@
-"""Settings of toy runs that several tests share."""
+"""Toy runs that several tests share, and what to compare of them."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
+from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.training.pretraining import pretrain
+from spacy_bigbird.training.pretraining_log import read_log
 from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 
 from ..toy_text import toy_text
@@ -55,3 +57,16 @@ def run_one_of_two(number: int, port: int, blocks: dict[str, Any], output: Path)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     pretrain(PretrainingSettings.from_dict(blocks), output)
+
+
+def weights(output: Path) -> dict[str, torch.Tensor]:
+    return BigBirdForMaskedLM.from_pretrained(output).state_dict()
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    ours, theirs = weights(first), weights(second)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def losses(output: Path) -> list[float]:
+    return [line["loss"] for line in read_log(output / "log.jsonl") if line["kind"] == "train"]
