@@ -25,12 +25,15 @@ class Errors(metaclass=_WithCodes):
     BB023 = "There is no vocabulary at {path}. {advice}"
     BB024 = "The tokenizer was given a {given}. Expected str (use `batch` for several texts)."
     BB025 = (
-        "A text of {first} pieces and one of {second} do not fit: truncation {strategy} leaves {room} pieces in all beside "
-        "what must stay. Shorten the text (the question), give a larger max_length, or truncate the other text."
+        "A text of {first} pieces and one of {second} do not fit: truncation {strategy} leaves {room} pieces in all "
+        "beside what must stay. Shorten the text (the question), give a larger max_length, or truncate the other "
+        "text."
     )
     BB026 = "The vocabulary {source} has no piece {missing}. Name the special pieces it does have (cls_token=...)."
     BB027 = "{source} is not a SentencePiece model: {reason}. Copy spiece.model from the checkpoint again."
-    BB028 = "No spiece.model can be made of {path}: {reason}. Expected what transformers' fast BigBird tokenizer writes."
+    BB028 = (
+        "No spiece.model can be made of {path}: {reason}. Expected what transformers' fast BigBird tokenizer writes."
+    )
 
     # Checkpoints: BB050-BB089
     BB050 = (
@@ -80,17 +83,24 @@ class Errors(metaclass=_WithCodes):
     BB100 = "Labels have the shape {given}, expected {expected}: one for each of the scores."
     BB101 = "Label {label} does not exist. Expected 0 to {highest}, or -100 where there is none."
     BB103 = "{name}: got {given}, expected {expected}."
-    BB104 = "{given}: only for a model with {needed}. Set it in the configuration, as in from_pretrained(..., {needed})."
+    BB104 = (
+        "{given}: only for a model with {needed}. Set it in the configuration, as in from_pretrained(..., {needed})."
+    )
     BB105 = (
-        "past_key_values has {layers} layers with (heads, head_size) of {shapes}, expected {expected} layers with {shape}. "
-        "Does the cache belong to another model?"
+        "past_key_values has {layers} layers with (heads, head_size) of {shapes}, expected {expected} layers with "
+        "{shape}. Does the cache belong to another model?"
     )
     BB106 = (
-        "generate: every prompt must end with a piece, but there is padding on the right, or nothing ({columns} columns). "
-        "Pad on the left."
+        "generate: every prompt must end with a piece, but there is padding on the right, or nothing ({columns} "
+        "columns). Pad on the left."
     )
-    BB107 = "generate: {prompt} pieces and {new} new ones are more than the model's {limit} positions. Lower max_new_tokens."
-    BB102 = "Multiple choice takes inputs of shape (batch, choices, seq), got {given}. Give each choice a row of its own."
+    BB107 = (
+        "generate: {prompt} pieces and {new} new ones are more than the model's {limit} positions. Lower "
+        "max_new_tokens."
+    )
+    BB102 = (
+        "Multiple choice takes inputs of shape (batch, choices, seq), got {given}. Give each choice a row of its own."
+    )
 
     # The encoder in a spaCy pipeline: BB130-BB189
     BB130 = (
@@ -129,8 +139,8 @@ class Errors(metaclass=_WithCodes):
     BB139 = "The encoder has no weights yet. Call `nlp.initialize()` first, or load a saved pipeline with `spacy.load`."
     BB140 = "The model {found!r} holds no encoder of this package. Use the architecture spacy-bigbird.BigBirdModel.v1."
     BB142 = (
-        "Component {reader!r} listens to {upstream!r}, but no encoder of that name runs before it (there are: {found}). "
-        "Correct `upstream` in its config, or add the encoder before it."
+        "Component {reader!r} listens to {upstream!r}, but no encoder of that name runs before it (there are: "
+        "{found}). Correct `upstream` in its config, or add the encoder before it."
     )
     BB141 = (
         "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once and "
@@ -147,39 +157,43 @@ class Errors(metaclass=_WithCodes):
         "Set for example doc._.questions = ['Who signs?']."
     )
     BB241 = (
-        "Component {name!r}: encoder_from = {given!r} is not in the pipeline, which has {found}. Give the name of a component "
-        "with a BigBird encoder, or the folder of a saved encoder as `name` of the component's model."
+        "Component {name!r}: encoder_from = {given!r} is not in the pipeline, which has {found}. Give the name of a "
+        "component with a BigBird encoder, or the folder of a saved encoder as `name` of the component's model."
     )
     BB242 = "Unknown settings: {unknown}. Expected some of {known}."
     BB243 = "bigbird_multiple_choice: combine = {given!r}. Expected one of {expected}."
     BB244 = (
-        "doc._.choices is a list of dictionaries: question (str), options (list of str) and, for training, answer (number of "
-        "the right option). Got {value!r}."
+        "doc._.choices is a list of dictionaries: question (str), options (list of str) and, for training, answer "
+        "(number of the right option). Got {value!r}."
     )
     BB245 = (
-        "doc._.masks is a list of stretches (first, last exclusive) that do not overlap, in characters of the text, which "
-        "has {length}. Got {value!r}."
+        "doc._.masks is a list of stretches (first, last exclusive) that do not overlap, in characters of the text, "
+        "which has {length}. Got {value!r}."
     )
 
     # Training, readers and the command line: BB300-BB379
-    BB300 = "Texts cannot be read from {path!s}: it is {found}. Expected .txt, .jsonl or .spacy files (.gz, .xz), or folders."
+    BB300 = (
+        "Texts cannot be read from {path!s}: it is {found}. Expected .txt, .jsonl or .spacy files (.gz, .xz), or "
+        "folders."
+    )
     BB301 = "{path!s} cannot be read: {reason}. Expected text in UTF-8 (or spaCy's DocBin), whole if it is compressed."
     BB302 = "{path!s}, line {number}: {found!r}. Expected a JSON object with a string `text`."
     BB303 = "{path!s} exists. Give another folder, or --force to replace it; no checkpoint fits another vocabulary."
     BB310 = "{reader}: nothing to read at path = {path!r}. Expected a file, or a folder with files of its format."
     BB311 = "{path!s} is not in SQuAD's JSON format (data, paragraphs, context, qas, question, answers): {error}."
     BB312 = (
-        "The reference has a question that the predicted document was never asked or that nothing answered: {question!r} "
-        "on the document {text!r}. Set doc._.questions (or doc._.choices) on `predicted` before the pipeline runs, as the "
-        "readers SquadCorpus.v1 and QuestionCorpus.v1 do, and check that the component is not disabled."
+        "The reference has a question that the predicted document was never asked or that nothing answered: "
+        "{question!r} on the document {text!r}. Set doc._.questions (or doc._.choices) on `predicted` before the "
+        "pipeline runs, as the readers SquadCorpus.v1 and QuestionCorpus.v1 do, and check that the component is not "
+        "disabled."
     )
     BB313 = "span_qa_scorer: version = {version!r}. Expected '1.1' or '2.0', the SQuAD evaluation that is meant."
     BB314 = "{questions} questions and {contexts} contexts. Give one context for all, or one for each question."
     BB315 = (
-        "The pipeline has no `bigbird_span_qa` component that is enabled, only {found}. Train one, or import a checkpoint "
-        "with `python -m spacy bigbird import CHECKPOINT OUTPUT --task qa`."
+        "The pipeline has no `bigbird_span_qa` component that is enabled, only {found}. Train one, or import a "
+        "checkpoint with `python -m spacy bigbird import CHECKPOINT OUTPUT --task qa`."
     )
-    BB316 = "No question was given. Ask with -q \"...\", once per question, or with --questions FILE."
+    BB316 = 'No question was given. Ask with -q "...", once per question, or with --questions FILE.'
     BB317 = "{path!s} cannot be read as text: {reason}. Expected text files in UTF-8, or folders with .txt files."
 
     BB340 = (
@@ -201,19 +215,20 @@ class Errors(metaclass=_WithCodes):
     )
     BB356 = "{path!s} holds a run already. Go on with it (--resume), or give another directory."
     BB357 = (
-        "The gradient is {norm} at step {step}: the run has lost its numbers. Lower training.optimizer.learning_rate, warm "
-        "up for longer, or set training.mixed_precision = false, and go on from the last state (--resume)."
+        "The gradient is {norm} at step {step}: the run has lost its numbers. Lower "
+        "training.optimizer.learning_rate, warm up for longer, or set training.mixed_precision = false, and go on "
+        "from the last state (--resume)."
     )
 
     # Before training, batches: BB380-BB399
     BB380 = "spacy-bigbird.batch_by_pieces.v1: {name} = {value!r} is not allowed. Expected {expected}."
     BB381 = (
-        "Component {reader!r} listens to {upstream!r}, and no such encoder stands before it in the pipeline ({pipeline}). "
-        "{advice}."
+        "Component {reader!r} listens to {upstream!r}, and no such encoder stands before it in the pipeline "
+        "({pipeline}). {advice}."
     )
     BB382 = (
-        "The config has no encoder of this package. Add a component with the factory \"bigbird\", or an architecture such "
-        "as spacy-bigbird.BigBirdTok2Vec.v1."
+        'The config has no encoder of this package. Add a component with the factory "bigbird", or an architecture '
+        "such as spacy-bigbird.BigBirdTok2Vec.v1."
     )
     BB383 = "init-config: {name} = {value}. Expected {expected}."
 
@@ -231,8 +246,8 @@ class Warnings(metaclass=_WithCodes):
 
     # Training, readers and the command line: BW300-BW379
     BW310 = (
-        "{mismatched} of {total} answers in {path!s} are not at their answer_start: they count in the scores by their text "
-        "and do not train. Correct the offsets (counted in characters) to train on them."
+        "{mismatched} of {total} answers in {path!s} are not at their answer_start: they count in the scores by "
+        "their text and do not train. Correct the offsets (counted in characters) to train on them."
     )
 
     # The encoder in a spaCy pipeline: BW130-BW189
@@ -246,8 +261,8 @@ class Warnings(metaclass=_WithCodes):
         "between the encoder's `update` and its `finish_update`, as `spacy train` and `nlp.update` do."
     )
     BW133 = (
-        "Component {encoder!r}: the vectors of one batch of {number} documents take {size:.1f} GB. Long documents need a "
-        "small batch: set `[nlp] batch_size = 16` in the config, or give `nlp.pipe(texts, batch_size=16)`."
+        "Component {encoder!r}: the vectors of one batch of {number} documents take {size:.1f} GB. Long documents "
+        "need a small batch: set `[nlp] batch_size = 16` in the config, or give `nlp.pipe(texts, batch_size=16)`."
     )
     BW131 = (
         "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
