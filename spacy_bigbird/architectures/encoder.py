@@ -13,6 +13,7 @@ from ..thinc_layers.encoder_wrapper import build_encoder, get_shim, set_width
 from ..thinc_layers.listener import piece_listener, piece_rows
 from ..thinc_layers.pooling import allow_empty_tokens
 from ..thinc_layers.settings import EncoderSettings
+from ..thinc_layers.token_vectors import pool_in_stretches
 from ..thinc_layers.types import BigBirdBatch, PieceRows
 from ..thinc_layers.windows import with_windows
 
@@ -94,8 +95,10 @@ def build_bigbird_tok2vec_v1(
         model: Model = chain(replace_listener(encoder), piece_rows(grad_factor))
         model.replace_callbacks(model._func, init=_init_whole_documents)
         return model
-    allow_empty_tokens(pooling)
-    return chain(replace_listener(encoder), trfs2arrays(pooling, grad_factor))
+    token_vectors: Model = chain(replace_listener(encoder), trfs2arrays(pooling, grad_factor))
+    allow_empty_tokens(token_vectors)
+    pool_in_stretches(token_vectors)
+    return token_vectors
 
 
 def _init_whole_documents(model: Model, X: Any = None, Y: Any = None) -> None:

@@ -21,6 +21,7 @@ from ..errors import Errors, Warnings
 from ..thinc_layers.encoder_wrapper import get_shim, set_width
 from ..thinc_layers.linking import batch_identity, link, listener_keys, release
 from ..thinc_layers.pooling import allow_empty_tokens
+from ..thinc_layers.token_vectors import pool_in_stretches
 from ..thinc_layers.types import BigBirdBatch
 from ..thinc_layers.windows import group_by_pieces
 from .extensions import install_extensions
@@ -122,6 +123,7 @@ class BigBird(Transformer):
         super().find_listeners(component)
         if getattr(component, "name", None) in self.listener_map:
             allow_empty_tokens(component.model)
+            pool_in_stretches(component.model)
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
         """Load the weights where there are none yet, and find the components that listen.
