@@ -53,8 +53,8 @@ logits prediction_logits seq_relationship_logits start_logits end_logits"""
 THEIR_TOKENIZERS = words(
     """vocab_file tokenizer_file unk_token bos_token eos_token pad_token sep_token mask_token cls_token
 sp_model_kwargs enable_sampling nbest_size alpha kwargs build_inputs_with_special_tokens token_ids_0 token_ids_1
-get_special_tokens_mask already_has_special_tokens create_token_type_ids_from_sequences prepare_for_model save_vocabulary save_directory
-filename_prefix"""
+get_special_tokens_mask already_has_special_tokens create_token_type_ids_from_sequences prepare_for_model
+save_vocabulary save_directory filename_prefix"""
 )
 THEIR_FLAX = words("input_shape seed dtype _do_init gradient_checkpointing params dropout_rng indices_rng train")
 
