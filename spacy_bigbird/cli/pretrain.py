@@ -33,6 +33,9 @@ def pretrain_cli(
         msg.fail("Pre-training stopped")
         print(error)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        msg.warn("Stopped", "The same command with --resume goes on from the last saved state.")
+        raise typer.Exit(1) from error
     if result["is_main"]:
         msg.good(f"Wrote the checkpoint to {output_path}", "Use it as `name` in the config of a pipeline's encoder.")
 

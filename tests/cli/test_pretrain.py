@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from spacy_bigbird.cli.pretrain import pretrain
 from spacy_bigbird.model import BigBirdModel
+from spacy_bigbird.training.pretraining import Run
 from spacy_bigbird.training.pretraining_log import read_log
 
 from ..training.toy_run import write_corpus
@@ -67,6 +68,15 @@ def test_unfit_settings_are_explained(tmp_path, arguments, named):
     assert not (tmp_path / "output").exists()
 
 
+def test_stopping_by_hand_says_how_to_go_on(corpus, vocab_file, tmp_path, monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "step", stopped)
+    result = run(SHIPPED, tmp_path / "output", "--paths.train", corpus, "--paths.vocab", vocab_file, *TINY)
+    assert result.exit_code == 1 and "--resume" in result.output
+
+
 def test_missing_texts_are_explained(vocab_file, tmp_path):
     overrides = {"paths.train": str(tmp_path / "missing"), "paths.vocab": str(vocab_file)}
     with pytest.raises(FileNotFoundError, match=r"BB300.*missing"):
@@ -85,6 +95,6 @@ def test_a_missing_config_is_explained(tmp_path):
 def test_too_few_documents_for_the_streams(vocab_file, tmp_path):
     text = tmp_path / "one.txt"
     text.write_text("The king reads.", encoding="utf8")
-    overrides = {"paths.train": str(text), "paths.vocab": str(vocab_file)}
+    overrides = {"paths.train": str(text), "paths.vocab": str(vocab_file), "corpus.streams": 2}
     with pytest.raises(ValueError, match=r"BB351.*stream 2 of 2.*corpus\.streams"):
         pretrain(SHIPPED, tmp_path / "output", overrides=overrides)
