@@ -6,12 +6,15 @@ import re
 from typing import Any
 
 import pytest
+import torch
 from spacy import util
 from spacy.language import Language
 from spacy.util import registry
 from thinc.api import Config
 
-from spacy_bigbird import errors
+from spacy_bigbird import errors, visualize
+from spacy_bigbird.model import BigBirdForCausalLM, BigBirdModel, warm_start
+from spacy_bigbird.question_answering import QuestionAnswerer
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 
@@ -52,17 +55,21 @@ def check_table(name: str, defaults: dict[str, str]) -> None:
 
 
 def code(value: Any) -> str:
-    return f"`{as_config_value(value)}`"
+    if isinstance(value, type):
+        return f"`{value.__module__.split('.heads')[0].removesuffix('.encoder')}.{value.__name__}`"
+    return f"`{value}`" if isinstance(value, torch.dtype) else f"`{as_config_value(value)}`"
+
+
+def shown_default(parameter: inspect.Parameter) -> str:
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return "none"
+    return "required" if parameter.default is inspect.Parameter.empty else code(parameter.default)
 
 
 def defaults_of(function: Any, *, left_out: tuple[str, ...] = ("self",)) -> dict[str, str]:
     """Arguments of a function and their defaults, as the tables write them."""
     parameters = inspect.signature(function).parameters.values()
-    return {
-        one.name: "required" if one.default is inspect.Parameter.empty else code(one.default)
-        for one in parameters
-        if one.name not in left_out
-    }
+    return {one.name: shown_default(one) for one in parameters if one.name not in left_out}
 
 
 # Settings
@@ -93,6 +100,20 @@ def test_settings_of_registered_functions(name):
         check_table(name, expected)
     else:
         assert settings_of(name).body.strip().startswith("None.") and not settings_of(name).rows
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("render", visualize.render),
+        ("QuestionAnswerer", QuestionAnswerer.__call__),
+        ("from_pretrained", BigBirdModel.from_pretrained),
+        ("BigBirdForCausalLM.generate", BigBirdForCausalLM.generate),
+        ("warm_start", warm_start),
+    ],
+)
+def test_settings_of_functions(name, function):
+    check_table(name, defaults_of(function))
 
 
 def test_settings_of_the_tokenizer():
