@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Model, chain
+from thinc.types import Ragged
 from transformers.utils import ModelOutput
 
 from ..errors import Errors
@@ -71,11 +72,16 @@ def _as_piece_rows(model: Model, data: TransformerData) -> PieceRows:
         output = data.model_output
     to_float = model.ops.asarray2f
     return PieceRows(
-        to_float(output["last_hidden_state"][0]),
-        data.align,
-        to_float(output["window_cls"]),
-        output["window_lengths"],
+        _writable(to_float(output["last_hidden_state"][0])),
+        Ragged(_writable(data.align.dataXd), _writable(data.align.lengths)),
+        _writable(to_float(output["window_cls"])),
+        _writable(output["window_lengths"]),
     )
+
+
+def _writable(array: Array) -> Array:
+    """Thinc's operations refuse arrays that were read from bytes, because these may not be written to."""
+    return array if getattr(array.flags, "writeable", True) else array.copy()
 
 
 def _as_gradient(

@@ -53,8 +53,9 @@ def _pool(model: Model, data: Any) -> Array:
     first_row = 0
     for start, end in _stretches(lengths):
         last_row = first_row + int(lengths[start:end].sum())
-        stretch = Ragged(rows[numbers[first_row:last_row]], model.ops.asarray1i(lengths[start:end]))
-        pooled = pooling.predict(stretch)
+        # Copied: what was read from bytes may not be written to, which Thinc's operations insist on.
+        counts = model.ops.asarray1i(lengths[start:end].copy())
+        pooled = pooling.predict(Ragged(rows[numbers[first_row:last_row]], counts))
         if vectors is None:
             vectors = model.ops.alloc2f(len(lengths), pooled.shape[1])
         vectors[start:end] = pooled

@@ -141,11 +141,12 @@ def test_gradients_reach_the_encoder(nlp, encoder):
         numpy.testing.assert_allclose(found[name], parameter.grad, atol=1e-4, rtol=1e-4)
 
 
-def test_half_precision_and_reloaded_documents(nlp, encoder):
-    encoder.keep_vectors = "float16"
+@pytest.mark.parametrize("keep_vectors", ["float32", "float16"])
+def test_reloaded_documents(nlp, encoder, keep_vectors):
+    encoder.keep_vectors = keep_vectors
     try:
         doc = nlp(LONG)
-        assert rows_of(doc).dtype == numpy.float16
+        assert rows_of(doc).dtype == keep_vectors
         again = Doc(nlp.vocab).from_bytes(doc.to_bytes())
     finally:
         encoder.keep_vectors = "float32"
@@ -157,6 +158,8 @@ def test_half_precision_and_reloaded_documents(nlp, encoder):
             assert output.rows.dtype == output.window_cls.dtype == numpy.float32
             numpy.testing.assert_allclose(output.rows, rows_of(doc), atol=1e-6)
             assert len(output.window_cls) == doc._.bigbird_stats["windows"]
+            arrays = [output.rows, output.window_cls, output.align.dataXd, output.align.lengths, output.window_lengths]
+            assert all(array.flags.writeable for array in arrays)
             assert output.window_lengths.tolist() == doc._.trf_data.model_output["window_lengths"].tolist()
 
 
