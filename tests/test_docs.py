@@ -36,6 +36,7 @@ from .documentation import (
     sections,
     shell_lines,
 )
+from .test_structure import LEVELS, level_of
 
 WITH_README = [*PAGES, ROOT / "README.md"]
 
@@ -233,6 +234,16 @@ def test_names_exist(page):
         assert (ROOT / name).exists(), name
     for name in set(re.findall(r"`(bigbird_\w+)`", text)) - {"bigbird_stats"}:
         assert name in FACTORIES, name
+
+
+def test_levels_of_the_design_are_those_that_are_checked():
+    rows = section(DOCS / "design.md", "Levels").rows
+    for level, paths, _ in rows:
+        for path in re.findall(r"`([\w./]+)`", paths):
+            assert (ROOT / "spacy_bigbird" / path).exists(), path
+            module = path.removesuffix(".py").strip("/").replace("/", ".")
+            assert level_of(module) == int(level), path
+    assert [int(row[0]) for row in rows] == sorted(set(LEVELS.values()))
 
 
 # Configs and examples
