@@ -4,40 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Errors
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What a setting may hold, as a test and in words."""
-
-    allows: Callable[[Any], bool]
-    expected: str
-
-
-def _setting(default: Any, allows: Callable[[Any], bool], expected: str) -> Any:
-    return field(default=default, metadata={"rule": _Rule(allows, expected)})
-
-
-def _count(default: Any, least: int = 1) -> Any:
-    return _setting(default, lambda value: value >= least, f"a whole number of at least {least}")
-
-
-def _share(default: float) -> Any:
-    return _setting(default, lambda value: 0 <= value <= 1, "a number from 0 to 1")
-
-
-def _positive(default: float) -> Any:
-    return _setting(default, lambda value: 0 < value < math.inf, "a number above 0")
-
-
-def _one_of(*names: str) -> Any:
-    return _setting(names[0], lambda value: value in names, " or ".join(map(repr, names)))
+from .config_blocks import build_block, count, one_of, positive, setting, share
 
 
 @dataclass(frozen=True)
@@ -84,12 +56,12 @@ class CorpusSettings:
     """
 
     one_per_line: bool = False
-    streams: int = _count(1)
-    shuffle_documents: int = _count(512)
-    shuffle_characters: int = _count(4_000_000)
+    streams: int = count(1)
+    shuffle_documents: int = count(512)
+    shuffle_characters: int = count(4_000_000)
     join_documents: bool = True
-    prefetch_steps: int = _count(8)
-    tokenizer_threads: int = _count(1)
+    prefetch_steps: int = count(8)
+    tokenizer_threads: int = count(1)
 
 
 @dataclass(frozen=True)
@@ -105,13 +77,13 @@ class MaskingSettings:
     longest_span (int): where that distribution is cut. Unit: pieces or words.
     """
 
-    rate: float = _setting(0.15, lambda value: 0 < value < 1, "a number between 0 and 1")
-    mask_share: float = _share(0.8)
-    random_share: float = _share(0.1)
+    rate: float = setting(0.15, lambda value: 0 < value < 1, "a number between 0 and 1")
+    mask_share: float = share(0.8)
+    random_share: float = share(0.1)
     whole_words: bool = False
     spans: bool = False
-    span_length: float = _setting(5.0, lambda value: 1 <= value < math.inf, "a number of at least 1")
-    longest_span: int = _count(10)
+    span_length: float = setting(5.0, lambda value: 1 <= value < math.inf, "a number of at least 1")
+    longest_span: int = count(10)
 
 
 @dataclass(frozen=True)
@@ -123,12 +95,12 @@ class OptimizerSettings:
     max_norm (float): gradients are scaled down to this norm; 0 leaves them.
     """
 
-    learning_rate: float = _positive(1e-4)
-    beta1: float = _setting(0.9, lambda value: 0 <= value < 1, "a number from 0 to below 1")
-    beta2: float = _setting(0.98, lambda value: 0 <= value < 1, "a number from 0 to below 1")
-    eps: float = _positive(1e-6)
-    weight_decay: float = _setting(0.01, lambda value: 0 <= value < math.inf, "a number of at least 0")
-    max_norm: float = _setting(1.0, lambda value: 0 <= value < math.inf, "a number of at least 0")
+    learning_rate: float = positive(1e-4)
+    beta1: float = setting(0.9, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+    beta2: float = setting(0.98, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+    eps: float = positive(1e-6)
+    weight_decay: float = setting(0.01, lambda value: 0 <= value < math.inf, "a number of at least 0")
+    max_norm: float = setting(1.0, lambda value: 0 <= value < math.inf, "a number of at least 0")
 
 
 @dataclass(frozen=True)
@@ -140,9 +112,9 @@ class ScheduleSettings:
     final_share (float): share of the highest rate at the last step.
     """
 
-    kind: str = _one_of("linear", "cosine")
-    warmup_steps: int = _count(0, least=0)
-    final_share: float = _share(0.0)
+    kind: str = one_of("linear", "cosine")
+    warmup_steps: int = count(0, least=0)
+    final_share: float = share(0.0)
 
 
 @dataclass(frozen=True)
@@ -159,14 +131,14 @@ class TrainingSettings:
     device (str): "auto" takes a GPU where there is one; or "cpu", "cuda".
     """
 
-    max_steps: int = _count(1000)
-    batch_pieces: int = _count(32768)
-    micro_batch_pieces: int = _count(16384)
+    max_steps: int = count(1000)
+    batch_pieces: int = count(32768)
+    micro_batch_pieces: int = count(16384)
     lengths: list[list[int]] = field(default_factory=lambda: [[0, 512]])
     next_sentence: bool = False
     mixed_precision: bool = False
-    seed: int = _count(0, least=0)
-    device: str = _one_of("auto", "cpu", "cuda")
+    seed: int = count(0, least=0)
+    device: str = one_of("auto", "cpu", "cuda")
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
 
@@ -195,11 +167,11 @@ class ReportSettings:
     measure_limit (bool): whether to measure at the start how fast this machine multiplies matrices, for a moment.
     """
 
-    log_every: int = _count(10)
-    evaluate_every: int = _count(500)
-    evaluate_sequences: int = _count(64)
-    save_every: int = _count(500)
-    keep: int = _count(2)
+    log_every: int = count(10)
+    evaluate_every: int = count(500)
+    evaluate_sequences: int = count(64)
+    save_every: int = count(500)
+    keep: int = count(2)
     curves: bool = True
     measure_limit: bool = True
 
@@ -224,7 +196,7 @@ class PretrainingSettings:
         RAISES ValueError: for unknown, missing or unfit settings, all of them named in one message.
         """
         problems: list[str] = []
-        settings = _build(cls, values, "", problems)
+        settings = build_block(cls, values, "", problems)
         if not problems:
             problems += _contradictions(settings)
         if problems:
@@ -234,53 +206,6 @@ class PretrainingSettings:
     def to_dict(self) -> dict[str, Any]:
         """RETURNS (dict[str, Any]): the settings as in a config file."""
         return dataclasses.asdict(self)
-
-
-def _build(cls: Any, values: Any, where: str, problems: list[str]) -> Any:
-    if not isinstance(values, Mapping):
-        problems.append(f"{where} = {values!r}: expected a block [{where}]")
-        return None
-    hints = typing.get_type_hints(cls)
-    known = {one.name: one for one in dataclasses.fields(cls)}
-    prefix = f"{where}." if where else ""
-    for name in values:
-        if name not in known:
-            problems.append(f"{prefix}{name}: there is no such setting. Known here: {', '.join(known)}")
-    arguments = {}
-    for name, one in known.items():
-        is_required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
-        # An empty setting of a config file reads as None.
-        if name not in values or (values[name] is None and is_required):
-            if is_required:
-                problems.append(f"{prefix}{name}: must be given")
-            continue
-        if dataclasses.is_dataclass(hints[name]):
-            arguments[name] = _build(hints[name], values[name], f"{prefix}{name}", problems)
-            continue
-        value, expected = _converted(values[name], hints[name])
-        rule: _Rule | None = one.metadata.get("rule")
-        if expected is None and rule is not None and not rule.allows(value):
-            expected = rule.expected
-        if expected is not None:
-            problems.append(f"{prefix}{name} = {values[name]!r}: expected {expected}")
-        arguments[name] = value
-    return None if problems else cls(**arguments)
-
-
-def _converted(value: Any, hint: Any) -> tuple[Any, str | None]:
-    """A value in the wanted type; and what was expected, where it does not fit."""
-    if type(None) in typing.get_args(hint):
-        if value is None:
-            return None, None
-        hint = typing.get_args(hint)[0]
-    hint = typing.get_origin(hint) or hint
-    if hint is float and type(value) is int:
-        return float(value), None
-    if hint is list and type(value) is str:
-        return [value], None
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
-    fits = type(value) is hint if hint in words else isinstance(value, hint)
-    return value, None if fits else words.get(hint, "a block" if hint is dict else "a list")
 
 
 def _contradictions(settings: PretrainingSettings) -> list[str]:
@@ -293,8 +218,8 @@ def _contradictions(settings: PretrainingSettings) -> list[str]:
         return [f"training.lengths = {training.lengths!r}: expected [step, pieces] pairs with rising steps from 0"]
     if min(length for _, length in pairs) < 8:
         problems.append(f"training.lengths = {training.lengths!r}: expected sequences of at least 8 pieces")
-    share = training.batch_pieces // corpus.streams
-    if share < training.longest:
+    room = training.batch_pieces // corpus.streams
+    if room < training.longest:
         problems.append(
             f"training.batch_pieces = {training.batch_pieces}: expected at least {corpus.streams * training.longest}, "
             f"a sequence of {training.longest} pieces for each of {corpus.streams} streams"
