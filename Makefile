@@ -32,7 +32,12 @@ lint: install  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy spacy_bigbird
 
+bench: install  ## measure speed and memory on this machine, into benchmarks/results (about half an hour)
+	for name in encoder attention tokenizer pipeline memory pretraining; do \
+		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json --plot benchmarks/results/$$name.png || exit 1; \
+	done
+
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-.PHONY: help install test test-all lint clean
+.PHONY: help install test test-all lint bench clean

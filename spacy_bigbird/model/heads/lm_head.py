@@ -31,8 +31,9 @@ class LMHead(nn.Module):
         """rows (Tensor): states. Shape: (..., hidden_size).
         RETURNS (Tensor): scores. Shape: (..., vocab_size).
         """
-        # In place, because these are the largest tensors of the whole model.
-        return self.decoder(self.layer_norm(self.dense(rows, self.activation))).add_(self.bias)
+        scores = self.decoder(self.layer_norm(self.dense(rows, self.activation)))
+        # In place and in one dtype, because these are the largest tensors of the whole model.
+        return scores.add_(self.bias.to(scores.dtype))
 
 
 class LanguageModel(PretrainedModel):
