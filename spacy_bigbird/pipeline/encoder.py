@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import srsly
 from spacy import util
@@ -242,8 +242,7 @@ class BigBird(Transformer):
         docs = [example.predicted for example in examples]
         if not docs or not self.listeners:
             return losses
-        batch: Any
-        batch, backprop = self.model.begin_update(docs)
+        batch, backprop = cast(Any, self.model).begin_update(docs)
         for data in batch.doc_data:
             data.encoder = self.name
         self._pending = pending = PendingBatch(
