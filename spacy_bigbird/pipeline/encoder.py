@@ -21,11 +21,13 @@ from ..errors import Errors, Warnings
 from ..thinc_layers.encoder_wrapper import get_shim, set_width
 from ..thinc_layers.linking import batch_identity, link, listener_keys, release
 from ..thinc_layers.pooling import allow_empty_tokens
+from ..thinc_layers.shim import EncoderShim
 from ..thinc_layers.token_vectors import pool_in_stretches
 from ..thinc_layers.types import BigBirdBatch
 from ..thinc_layers.windows import group_by_pieces
 from .extensions import install_extensions
 from .pending import PendingBatch
+from .upstreams import check_upstreams
 
 DEFAULT_CONFIG_STR = """
 [bigbird]
@@ -36,19 +38,6 @@ keep_vectors = "float32"
 
 [bigbird.model]
 @architectures = "spacy-bigbird.BigBirdModel.v1"
-name = null
-vocab_file = null
-transformer_config = {}
-overlap = null
-on_oversize = "window"
-max_batch_pieces = 16384
-precision = "fp32"
-mixed_precision = false
-gradient_checkpointing = false
-freeze_layers = 0
-layer_learning_rate_decay = 1.0
-map_whitespace = true
-save_as = "float32"
 """
 DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)
 KEEP_VECTORS = ("float32", "float16", "none")
@@ -65,12 +54,7 @@ def make_bigbird(
     set_extra_annotations: Callable[[list[Doc], BigBirdBatch], None],
     keep_vectors: str,
 ) -> "BigBird":
-    """Construct the component; nothing is loaded.
-
-    model (Model[list[Doc], BigBirdBatch]): the encoder, usually spacy-bigbird.BigBirdModel.v1.
-    set_extra_annotations (Callable): called with documents and batch after `doc._.trf_data` is set.
-    keep_vectors (str): what stays in `doc._.trf_data` at the end of the pipeline: "float32", "float16" or "none".
-    """
+    """Construct `[components.bigbird]`; nothing is loaded. The arguments are those of BigBird."""
     return BigBird(nlp.vocab, model, set_extra_annotations, name=name, keep_vectors=keep_vectors)
 
 
@@ -79,7 +63,7 @@ class BigBird(Transformer):
     spacy-bigbird.PieceListener.v1.
 
     vocab (Vocab): the pipeline's vocabulary.
-    model (Model[list[Doc], BigBirdBatch]): the encoder.
+    model (Model[list[Doc], BigBirdBatch]): the encoder, usually spacy-bigbird.BigBirdModel.v1.
     set_extra_annotations (Callable): called with documents and batch after `doc._.trf_data` is set.
     name (str): the component's name.
     keep_vectors (str): what stays in `doc._.trf_data` after the last listening component: "float32", "float16" (half
@@ -98,7 +82,7 @@ class BigBird(Transformer):
         if keep_vectors not in KEEP_VECTORS:
             expected = " or ".join(f'"{value}"' for value in KEEP_VECTORS)
             raise ValueError(Errors.BB135.format(name="keep_vectors", value=keep_vectors, expected=expected))
-        self.shim = get_shim(model)
+        get_shim(model)
         super().__init__(vocab, model, set_extra_annotations, name=name)
         # Nothing in `cfg`: it is saved, and would win over the config when the pipeline is loaded.
         self.cfg: dict[str, Any] = {}
@@ -108,6 +92,11 @@ class BigBird(Transformer):
         self._has_gradient = False
         self._has_warned = False
         install_extensions()
+
+    @property
+    def shim(self) -> EncoderShim:
+        """RETURNS (EncoderShim): holds the encoder, its tokenizer and its settings."""
+        return get_shim(self.model)
 
     @property
     def hide_labels(self) -> bool:
@@ -136,23 +125,13 @@ class BigBird(Transformer):
         self.model.initialize()
         if nlp is None:
             return
+        check_upstreams(nlp)
         position = [pipe is self for _, pipe in nlp.components].index(True)
-        for number, (name, component) in enumerate(nlp.components):
-            self._check_upstream(nlp, number)
-            if number > position:
-                self.find_listeners(component)
-                # spaCy forgets disabled (frozen) components here; they will want the vectors all the same.
-                if name in nlp.disabled:
-                    self._disabled_readers |= listener_keys(self.listener_map.get(name, []))
-
-    def _check_upstream(self, nlp: Language, number: int) -> None:
-        name, component = nlp.components[number]
-        encoders = [other for other, pipe in nlp.components[:number] if isinstance(pipe, Transformer)]
-        model = getattr(component, "model", None)
-        for node in model.walk() if isinstance(model, Model) else []:
-            if isinstance(node, TransformerListener) and node.upstream_name not in ("*", *encoders):
-                found = ", ".join(encoders) or "none"
-                raise ValueError(Errors.BB142.format(reader=name, upstream=node.upstream_name, found=found))
+        for name, component in nlp.components[position + 1 :]:
+            self.find_listeners(component)
+            # spaCy forgets disabled (frozen) components here; they will want the vectors all the same.
+            if name in nlp.disabled:
+                self._disabled_readers |= listener_keys(self.listener_map.get(name, []))
 
     # Prediction
 
