@@ -37,7 +37,10 @@ bench: install  ## measure speed and memory on this machine, into benchmarks/res
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json --plot benchmarks/results/$$name.png || exit 1; \
 	done
 
+demo: install  ## train tiny pipelines on made-up long contracts and write a report (under 8 minutes on 2 cores)
+	$(BIN)/python -m project.demo.run $(DEMO)
+
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-.PHONY: help install test test-all lint bench clean
+.PHONY: help install test test-all lint bench demo clean

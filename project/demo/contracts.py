@@ -68,10 +68,10 @@ class Contract:
     clauses: Spans
 
 
-def write_contracts(seed: int, number: int, shortest: int, longest: int) -> Iterator[Contract]:
+def write_contracts(seed: int | str, number: int, shortest: int, longest: int) -> Iterator[Contract]:
     """Write contracts whose lengths are spread evenly over a range.
 
-    seed (int): decides everything. number (int): how many contracts.
+    seed (int | str): decides everything. number (int): how many contracts.
     shortest, longest (int): about how long they are. Unit: tokens.
     YIELDS (Contract): the contracts.
     """
@@ -82,6 +82,16 @@ def write_contracts(seed: int, number: int, shortest: int, longest: int) -> Iter
 def count_tokens(text: str) -> int:
     """RETURNS (int): about how many tokens spaCy makes of a text."""
     return len(TOKEN.findall(text))
+
+
+def write_extracts(seed: int | str, number: int) -> Iterator[Contract]:
+    """Write a few paragraphs each that answer some of the questions, without a beginning, an end and categories.
+
+    seed (int | str): decides everything. number (int): how many extracts.
+    YIELDS (Contract): the extracts.
+    """
+    for i in range(number):
+        yield ContractWriter(random.Random(f"{seed}-{i}")).write_extract()
 
 
 class ContractWriter:
@@ -111,12 +121,7 @@ class ContractWriter:
         beginning = [Passage(self.values["title"].upper(), is_heading=True), self.fill(self._one(prose.OPENINGS))]
         beginning += [self.fill(self._one(prose.DEFINITIONS), TERM=term) for term in self.terms]
         end = [self.fill(signature) for signature in prose.SIGNATURES]
-        known = {"When does the agreement take effect?": (0, 0), "When does the agreement end?": (2, 9)}
-        dates = {question: {"DATE": self._date(*years)} for question, years in known.items()}
-        facts = [
-            replace(self.fill(self._one(wordings), **dates.get(question, {})), question=question)
-            for question, wordings in prose.FACTS.items()
-        ]
+        facts = self._facts()
         states = {category: self.rng.choice(["both", "first", "second"]) for category in prose.CATEGORIES}
         reserved = sum(count_tokens(p.text) for p in [*beginning, *facts, *end]) + CLAUSE_TOKENS * len(states)
         body = self._fillers(length - reserved)
@@ -126,6 +131,21 @@ class ContractWriter:
             self._insert_clauses(body, count_tokens("\n".join(p.text for p in beginning)), category, state)
         categories = {category: state == "both" for category, state in states.items()}
         return self._assemble([*beginning, *body, *end], categories)
+
+    def write_extract(self, facts: int = 5, tokens: int = 30) -> Contract:
+        """RETURNS (Contract): some of the clauses that answer questions, between a few tokens of something else."""
+        body = self._fillers(tokens) + self.rng.sample(self._facts(), facts)
+        self.rng.shuffle(body)
+        return self._assemble([passage for passage in body if not passage.is_heading], {})
+
+    def _facts(self) -> list[Passage]:
+        """A clause for each question."""
+        years = {"When does it take effect?": (0, 0), "When does it end?": (2, 9)}
+        dates = {question: {"DATE": self._date(*pair)} for question, pair in years.items()}
+        return [
+            replace(self.fill(self._one(wordings), **dates.get(question, {})), question=question)
+            for question, wordings in prose.FACTS.items()
+        ]
 
     def fill(self, template: str, **values: str) -> Passage:
         """Choose among a template's wordings and fill its slots.

@@ -48,7 +48,7 @@ SIGNATURES = [
 
 # Question: wordings of the clause that answers it. Each contract has each clause once, wherever it may be.
 FACTS = {
-    "When does the agreement take effect?": [
+    "When does it take effect?": [
         "This agreement (takes effect|enters into force) on <[DATE]>, (whatever the date of its signature|even "
         "where it "
         "was signed earlier).",
@@ -56,7 +56,7 @@ FACTS = {
         "effective date).",
         "The agreement (is effective from|shall have effect as of) <[DATE]>.",
     ],
-    "When does the agreement end?": [
+    "When does it end?": [
         "Unless it is renewed, this agreement (ends|expires|terminates) on <[DATE]>.",
         "The term of this agreement runs (until|up to and including) <[DATE]>, when it (expires|ends) (without "
         "notice|of "
@@ -68,7 +68,7 @@ FACTS = {
         "The annual fee (amounts to|is) <[MONEY]> and is (due|payable) in (two|four|twelve) equal parts.",
         "Each year the [b] (owes|pays) a fee of <[MONEY]> (per contract year|for the year).",
     ],
-    "What is the limit of liability?": [
+    "How far does liability go?": [
         "The liability of either party is limited to <[MONEY]> (per year|in total).",
         "Neither party is liable for more than <[MONEY]>, (whatever the cause|on whatever legal ground).",
         "The (limit|cap) of liability (under this agreement|for all claims together) is <[MONEY]>.",
@@ -78,17 +78,17 @@ FACTS = {
         "The notice period (is|shall be) <[days] days> (for both parties|to the end of a month).",
         "This agreement may be terminated (early|) with a notice period of <[days] days>.",
     ],
-    "Which law governs the agreement?": [
+    "Which law governs?": [
         "This agreement is governed by the law of <[state]>(, without its conflict rules|).",
         "The governing law (is|shall be) that of <[state]>.",
         "The law of <[state]> governs this agreement (and its annexes|and all claims arising from it).",
     ],
-    "Who is the project manager?": [
+    "Who manages the project?": [
         "The [a] appoints <[PERSON]> as (its|the) project manager.",
         "The project manager of the [a] (is|shall be) <[PERSON]>, who (may bind the [a]|speaks for the [a]).",
         "As project manager, <[PERSON]> (is in charge of|directs) (the daily work|all work on site).",
     ],
-    "Where are the originals kept?": [
+    "Where are originals kept?": [
         "The signed originals of all documents are kept in <[city]> (for ten years|under lock).",
         "The [a] (keeps|stores) the originals (safely|) at its archive in <[city]>.",
         "All originals shall be (kept|deposited) in <[city]>, (where either party may see them|in a dry place).",

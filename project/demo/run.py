@@ -1,0 +1,273 @@
+"""`make demo`: trains BigBird pipelines on made-up contracts, tries them on held-out ones and writes a report."""
+
+import argparse
+import shutil
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from tqdm import tqdm
+from wasabi import msg
+
+from spacy_bigbird.tokenizer.train import train_vocabulary
+
+from .contracts import FIRST_PART, write_contracts, write_extracts
+from .corpus import as_doc, first_part, read_docs, save_docs
+from .processes import Training, train_one_after_the_other, train_side_by_side
+from .report import write_report
+from .scores import TARGETS, answers_by_question, evidence_score, folder_size, score, stream
+from .training import read_curve
+
+# Where the phases of the training part extracts, short contracts and all others. Unit: tokens.
+EXTRACT, SHORT = 250, 700
+# Contracts whose questions the training tries in between: each is read eight times.
+DEV_ASKED = 4
+
+
+@dataclass
+class Size:
+    """How much of everything: numbers of extracts and contracts, of the held-out contracts that are asked questions, of
+    pieces in the vocabulary; phases as in `training.py`."""
+
+    extracts: int
+    short: int
+    middle: int
+    long: int
+    dev: int
+    test: int
+    asked: int
+    vocabulary: int
+    shared: list[dict[str, int]]
+    answers: list[dict[str, int]]
+    longest: int = 6000
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+SIZES = {
+    "small": Size(
+        extracts=600,
+        short=800,
+        middle=150,
+        long=100,
+        dev=10,
+        test=40,
+        asked=16,
+        vocabulary=1500,
+        shared=[
+            {"longest": SHORT, "documents": 8, "batches": 280},
+            {"shortest": SHORT, "documents": 1, "batches": 221},
+        ],
+        answers=[
+            {"longest": EXTRACT, "documents": 4, "batches": 350},
+            {"shortest": EXTRACT, "longest": SHORT, "documents": 2, "batches": 50},
+            {"shortest": SHORT, "documents": 1, "batches": 51},
+        ],
+    ),
+    "tiny": Size(
+        extracts=20,
+        short=40,
+        middle=6,
+        long=4,
+        dev=3,
+        test=4,
+        asked=2,
+        vocabulary=700,
+        shared=[
+            {"longest": SHORT, "documents": 4, "batches": 16},
+            {"shortest": SHORT, "documents": 1, "batches": 5},
+        ],
+        answers=[{"longest": EXTRACT, "documents": 2, "batches": 11}],
+        longest=2000,
+        changes={"training.eval_frequency": 10},
+    ),
+}
+
+
+@dataclass
+class Paths:
+    """Where everything lies in the folder of the demonstration."""
+
+    output: Path
+
+    def corpus(self, name: str) -> Path:
+        """RETURNS (Path): a corpus file."""
+        return self.output / "corpus" / f"{name}.spacy"
+
+    @property
+    def vocabulary(self) -> Path:
+        """The SentencePiece model."""
+        return self.output / "corpus" / "spiece.model"
+
+    def pipeline(self, name: str) -> Path:
+        """RETURNS (Path): a trained pipeline."""
+        return self.output / "pipelines" / name
+
+
+def write_corpora(paths: Paths, size: Size, seed: int) -> None:
+    """Write contracts to learn from, to choose by and to be tested on, and the vocabulary of the first."""
+    nlp = spacy.blank("en")
+    paths.corpus("train").parent.mkdir(parents=True, exist_ok=True)
+    parts = {
+        "train": [(size.short, 300, 500), (size.middle, 900, 1500), (size.long, 1500, size.longest)],
+        "dev": [(size.dev, 1500, min(4000, size.longest))],
+        "test": [(size.test, 1500, size.longest)],
+    }
+    total = sum(number for groups in parts.values() for number, *_ in groups)
+    with tqdm(total=total, desc="Writing contracts", unit=" contracts") as bar:
+        for name, groups in parts.items():
+            docs = []
+            for place, group in enumerate(groups):
+                # No two parts share a contract.
+                for contract in write_contracts(f"{seed}-{name}-{place}", *group):
+                    docs.append(as_doc(nlp, contract))
+                    bar.update()
+            save_docs(paths.corpus(name), docs)
+            save_docs(paths.corpus(f"{name}_first"), [first_part(doc) for doc in docs])
+            if name == "dev":
+                save_docs(paths.corpus("dev_questions"), docs[:DEV_ASKED])
+            elif name == "train":
+                extracts = [as_doc(nlp, extract) for extract in write_extracts(f"{seed}-extracts", size.extracts)]
+                save_docs(paths.corpus("train_questions"), [*extracts, *docs])
+                texts = [doc.text for doc in docs[: size.short + size.middle]]
+    paths.vocabulary.write_bytes(train_vocabulary(texts, size.vocabulary))
+
+
+def train_all(paths: Paths, size: Size, seed: int, side_by_side: bool = True) -> dict[str, list[dict[str, Any]]]:
+    """Train the four systems and put them in `pipelines/`.
+
+    RETURNS (dict[str, list[dict]]): the curve of each.
+    """
+
+    def training(name: str, suffix: str = "", description: str = "", **changes: Any) -> Training:
+        files = {f"paths.{part}": str(paths.corpus(part + suffix)) for part in ("train", "dev")}
+        overrides = {**files, "system.seed": seed, **size.changes, **changes}
+        return Training(name, paths.output, overrides, description)
+
+    def steps(phases: list[dict[str, int]]) -> dict[str, Any]:
+        total = sum(phase["batches"] for phase in phases)
+        return {"training.batcher.phases": phases, "training.optimizer.learn_rate.total_steps": total}
+
+    vocabulary = {"paths.vocab_file": str(paths.vocabulary)}
+    shared = training("shared", description="Entities and categories", **vocabulary, **steps(size.shared))
+    tok2vec = training("tok2vec")
+    encoder = {"paths.encoder": str(paths.pipeline("shared") / "bigbird")}
+    answers = training("span_qa", "_questions", "Answers", **encoder, **steps(size.answers))
+    beginnings = training("first_part", "_first", **vocabulary)
+    train_pair = train_side_by_side if side_by_side else train_one_after_the_other
+    for pair in ((shared, tok2vec), (answers, beginnings)):
+        train_pair(*pair)
+        for done in pair:
+            shutil.copytree(done.folder / "model-best", paths.pipeline(done.name), dirs_exist_ok=True)
+    return {done.name: read_curve(done.log) for done in (shared, tok2vec, answers, beginnings)}
+
+
+def with_thresholds(nlp: Language, dev: list[Doc]) -> Language:
+    """Choose the thresholds of the categories on the contracts that are there to choose by."""
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in dev]
+    nlp.get_pipe("bigbird_textcat_multilabel").tune_thresholds(examples, nlp=nlp)
+    return nlp
+
+
+def try_all(paths: Paths, size: Size) -> tuple[dict[str, dict[str, Any]], dict[str, list[Example]]]:
+    """Send the held-out contracts through the four systems.
+
+    RETURNS (tuple): scores by system, and what the BigBird pipelines found.
+    """
+    dev, test = (list(read_docs(paths.corpus(name))) for name in ("dev", "test"))
+    shared = with_thresholds(spacy.load(paths.pipeline("shared")), dev)
+    shared.to_disk(paths.pipeline("shared"))
+    beginnings = with_thresholds(spacy.load(paths.pipeline("first_part")), [first_part(doc) for doc in dev])
+    beginnings.to_disk(paths.pipeline("first_part"))
+    found: dict[str, list[Example]] = {}
+    scores: dict[str, dict[str, Any]] = {}
+    runs = [
+        ("shared", shared, test, "BigBird: entities, categories", None),
+        ("span_qa", spacy.load(paths.pipeline("span_qa")), test[: size.asked], "BigBird: answers", None),
+        ("tok2vec", spacy.load(paths.pipeline("tok2vec")), test, "spaCy tok2vec", None),
+        ("first_part", beginnings, test, f"First {FIRST_PART} tokens", FIRST_PART),
+    ]
+    for name, nlp, references, description, tokens in runs:
+        start = time.monotonic()
+        examples = stream(nlp, references, description, tokens)
+        seconds = time.monotonic() - start
+        scores[name] = {**score(nlp, examples), "seconds": seconds, "documents": len(examples)}
+        found[name] = examples
+    scores["shared"].update(evidence_score(found["shared"]))
+    scores["span_qa"]["by_question"] = answers_by_question(found["span_qa"])
+    return scores, found
+
+
+def run(output: Path, size: Size, seed: int, side_by_side: bool = True) -> dict[str, Any]:
+    """The whole demonstration.
+
+    output (Path): folder for everything, emptied of an earlier demonstration. size (Size): how much.
+    seed (int): decides contracts and weights. side_by_side (bool): whether trainings have processes of their own.
+    RETURNS (dict[str, Any]): seed, seconds and the scores of each system, also written to `scores.json`.
+    """
+    start = time.monotonic()
+    paths = Paths(output)
+    for folder in ("corpus", "configs", "logs", "training", "pipelines"):
+        shutil.rmtree(output / folder, ignore_errors=True)
+    write_corpora(paths, size, seed)
+    curves = train_all(paths, size, seed, side_by_side)
+    scores, found = try_all(paths, size)
+    results = {"seed": seed, "seconds": time.monotonic() - start, "scores": scores, "curves": curves}
+    write_report(output / "report.html", results, found, list(read_docs(paths.corpus("train"))))
+    srsly.write_json(output / "scores.json", results)
+    return results
+
+
+def print_summary(output: Path, results: dict[str, Any]) -> None:
+    """Say what was done, how well, and where it lies."""
+    scores = results["scores"]
+    columns = {
+        "Entities F1": "ents_f",
+        "Categories AUC": "cats_macro_auc",
+        "Categories F1": "cats_macro_f",
+        "Answers F1": "qa_f1",
+    }
+    systems = {
+        "BigBird": {**scores["span_qa"], **scores["shared"]},
+        "spaCy tok2vec": scores["tok2vec"],
+        f"BigBird, first {FIRST_PART} tokens": scores["first_part"],
+        "(aim for BigBird)": TARGETS,
+    }
+    rows = [
+        (name, *("-" if found.get(key) is None else f"{found[key]:.2f}" for key in columns.values()))
+        for name, found in systems.items()
+    ]
+    msg.divider("Held-out contracts")
+    msg.table(rows, header=("", *columns), divider=True, aligns=("l", "r", "r", "r", "r"))
+    print("The contracts are made up by a generator: the numbers show what is learned, not how real contracts fare.")
+    size = folder_size(output / "pipelines")
+    msg.good(f"Done in {results['seconds'] / 60:.1f} minutes (seed {results['seed']}).")
+    print(f"  Report:     {output / 'report.html'}")
+    print(f"  Scores:     {output / 'scores.json'}")
+    print(f"  Pipelines:  {output / 'pipelines'} ({size:.0f} MB), for spacy.load")
+    print(f"  Configs:    {output / 'configs'}, logs: {output / 'logs'}, corpus: {output / 'corpus'}")
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="decides contracts and weights")
+    parser.add_argument(
+        "--size", choices=sorted(SIZES), default="small", help="tiny is for a quick look at the machinery"
+    )
+    parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for everything")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    msg.divider("spacy-bigbird on long contracts")
+    results = run(arguments.output, SIZES[arguments.size], arguments.seed)
+    print_summary(arguments.output, results)
+
+
+if __name__ == "__main__":
+    main()
