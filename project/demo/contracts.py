@@ -14,6 +14,8 @@ EARLY_UNTIL = 300
 LATE_FROM = 560
 FAR_APART = 400
 CLAUSE_TOKENS = 30
+# Tokens of an extract that belong to no clause.
+EXTRACT_FILLERS = 30
 MONEY_FORMS = ["EUR {:,}", "{:,} euros", "${:,}", "USD {:,}.00", "GBP {:,}", "{:,} dollars"]
 DAYS = [
     "5",
@@ -71,9 +73,7 @@ class Contract:
 def write_contracts(seed: int | str, number: int, shortest: int, longest: int) -> Iterator[Contract]:
     """Write contracts whose lengths are spread evenly over a range.
 
-    seed (int | str): decides everything. number (int): how many contracts.
-    shortest, longest (int): about how long they are. Unit: tokens.
-    YIELDS (Contract): the contracts.
+    seed (int | str): decides everything. number (int): how many. shortest, longest (int): about how long. Unit: tokens.
     """
     for i in range(number):
         yield ContractWriter(random.Random(f"{seed}-{i}")).write(shortest, longest)
@@ -84,14 +84,14 @@ def count_tokens(text: str) -> int:
     return len(TOKEN.findall(text))
 
 
-def write_extracts(seed: int | str, number: int) -> Iterator[Contract]:
-    """Write a few paragraphs each that answer some of the questions, without a beginning, an end and categories.
+def write_extracts(seed: int | str, number: int, facts: int, has_categories: bool) -> Iterator[Contract]:
+    """Write a few paragraphs each, without the beginning and the end of a contract.
 
-    seed (int | str): decides everything. number (int): how many extracts.
-    YIELDS (Contract): the extracts.
+    seed (int | str): decides everything. number (int): how many extracts. facts (int): questions answered in each.
+    has_categories (bool): whether the clauses of the categories are in it.
     """
     for i in range(number):
-        yield ContractWriter(random.Random(f"{seed}-{i}")).write_extract()
+        yield ContractWriter(random.Random(f"{seed}-{i}")).write_extract(facts, has_categories)
 
 
 class ContractWriter:
@@ -112,17 +112,13 @@ class ContractWriter:
         self._unused: dict[str, list[str]] = {}
 
     def write(self, shortest: int, longest: int) -> Contract:
-        """Write it.
-
-        shortest, longest (int): about how long it is. Unit: tokens.
-        RETURNS (Contract): the contract.
-        """
+        """RETURNS (Contract): a contract of about `shortest` to `longest` tokens."""
         length = self.rng.randint(shortest, longest)
         beginning = [Passage(self.values["title"].upper(), is_heading=True), self.fill(self._one(prose.OPENINGS))]
         beginning += [self.fill(self._one(prose.DEFINITIONS), TERM=term) for term in self.terms]
         end = [self.fill(signature) for signature in prose.SIGNATURES]
         facts = self._facts()
-        states = {category: self.rng.choice(["both", "first", "second"]) for category in prose.CATEGORIES}
+        states = self._states()
         reserved = sum(count_tokens(p.text) for p in [*beginning, *facts, *end]) + CLAUSE_TOKENS * len(states)
         body = self._fillers(length - reserved)
         for fact in facts:
@@ -132,11 +128,24 @@ class ContractWriter:
         categories = {category: state == "both" for category, state in states.items()}
         return self._assemble([*beginning, *body, *end], categories)
 
-    def write_extract(self, facts: int = 5, tokens: int = 30) -> Contract:
-        """RETURNS (Contract): some of the clauses that answer questions, between a few tokens of something else."""
-        body = self._fillers(tokens) + self.rng.sample(self._facts(), facts)
+    def write_extract(self, facts: int, has_categories: bool) -> Contract:
+        """RETURNS (Contract): clauses that answer questions, perhaps those of the categories, and something else."""
+        states = self._states() if has_categories else {}
+        body = [passage for passage in self._fillers(EXTRACT_FILLERS) if not passage.is_heading]
+        body += self.rng.sample(self._facts(), facts)
+        for category, state in states.items():
+            body += [self._clause(category, name) for name in ("first", "second") if state in (name, "both")]
         self.rng.shuffle(body)
-        return self._assemble([passage for passage in body if not passage.is_heading], {})
+        return self._assemble(body, {category: state == "both" for category, state in states.items()})
+
+    def _states(self) -> dict[str, str]:
+        """Which of its clauses each category has."""
+        return {category: self.rng.choice(["both", "first", "second"]) for category in prose.CATEGORIES}
+
+    def _clause(self, category: str, name: str) -> Passage:
+        """The first or the second clause of a category."""
+        wordings = dict(zip(["first", "second"], prose.CATEGORIES[category], strict=True))
+        return replace(self.fill(self._one(wordings[name])), category=f"{category}:{name}")
 
     def _facts(self) -> list[Passage]:
         """A clause for each question."""
@@ -185,6 +194,9 @@ class ContractWriter:
         branch = f" {self._one(prose.BRANCHES)}" if self.rng.random() < 0.7 else ""
         return f"{self._name()}{branch} {self._one(prose.FORMS)}"
 
+    def _other_company(self) -> str:
+        return f"{self._name()} {self._one(prose.OTHER_FORMS)}"
+
     def _person(self) -> str:
         initial = f"{self._one(list('ABCDEFGHJKLMNPRST'))}. " if self.rng.random() < 0.2 else ""
         surname = self._one(prose.SYLLABLES_FIRST) + self._one(prose.SURNAME_ENDINGS)
@@ -203,7 +215,7 @@ class ContractWriter:
         if slot == "number":
             return str(self.rng.randint(2, 99))
         words = {"TERM": self.terms, "city": prose.CITIES, "state": prose.STATES, "days": DAYS}
-        makers = {"DATE": self._date, "PERSON": self._person, "company": self._company}
+        makers = {"DATE": self._date, "PERSON": self._person, "company": self._other_company}
         return makers[slot]() if slot in makers else self._one(words[slot])
 
     def _next(self, topic: str) -> str:
@@ -234,8 +246,7 @@ class ContractWriter:
         In half of the long contracts, with or without the category, exactly one clause stands near the beginning; all
         others come later. So the first part of a contract says nothing about its categories.
         """
-        wordings = dict(zip(["first", "second"], prose.CATEGORIES[category], strict=True))
-        wanted = [name for name in wordings if state in (name, "both")]
+        wanted = [name for name in ("first", "second") if state in (name, "both")]
         self.rng.shuffle(wanted)
         starts = [offset]
         for passage in body:
@@ -250,7 +261,7 @@ class ContractWriter:
             far = [i for i in late if abs(starts[i] - starts[chosen[0]]) >= FAR_APART]
             chosen += [self.rng.choice(far) for _ in wanted[1:]]
         for place, name in sorted(zip(chosen, wanted, strict=True), reverse=True):
-            body.insert(place, replace(self.fill(self._one(wordings[name])), category=f"{category}:{name}"))
+            body.insert(place, self._clause(category, name))
 
     def _assemble(self, passages: list[Passage], categories: dict[str, bool]) -> Contract:
         contract = Contract("", [], [], categories, [])

@@ -165,6 +165,8 @@ SYLLABLES_LAST = words(
 )
 BRANCHES = words("Logistics Systems Foods Energy Textiles Robotics Pharma Steel Media Partners Marine Optics")
 FORMS = ["Group", "plc", "LLC", "Holding", "AG", "BV", "Limited"]
+# Companies that are no parties: auditors, insurers, workshops.
+OTHER_FORMS = words("Institute Laboratory Mutual Associates Agency Bureau Workshop")
 FIRST_NAMES = words(
     "Ada Boris Clara Dmitri Elena Farid Greta Hugo Irina Jonas Karim Laila Milan Nadia Oscar Petra Rafael Sofia Tomas "
     "Ursula Viktor Wanda Yusuf Zora Amir Bianca Carlos Daria Emil Freya"

@@ -1,6 +1,7 @@
 """`make demo`: trains BigBird pipelines on made-up contracts, tries them on held-out ones and writes a report."""
 
 import argparse
+import itertools
 import shutil
 import time
 import warnings
@@ -33,8 +34,8 @@ DEV_ASKED = 4
 
 @dataclass
 class Size:
-    """How much of everything: numbers of extracts and contracts, of the held-out contracts that are asked questions, of
-    pieces in the vocabulary; phases as in `training.py`."""
+    """How much of everything: numbers of extracts and contracts, of extracts for questions, of held-out contracts that
+    are asked questions, of pieces in the vocabulary; phases as in `training.py`."""
 
     extracts: int
     short: int
@@ -42,6 +43,7 @@ class Size:
     long: int
     dev: int
     test: int
+    questions: int
     asked: int
     vocabulary: int
     shared: list[dict[str, int]]
@@ -52,35 +54,39 @@ class Size:
 
 SIZES = {
     "small": Size(
-        extracts=600,
-        short=800,
-        middle=150,
-        long=100,
+        extracts=1500,
+        short=560,
+        middle=100,
+        long=80,
         dev=10,
         test=40,
+        questions=3200,
         asked=16,
         vocabulary=1500,
         shared=[
-            {"longest": SHORT, "documents": 8, "batches": 280},
-            {"shortest": SHORT, "documents": 1, "batches": 221},
+            {"longest": EXTRACT, "documents": 16, "batches": 200},
+            {"shortest": EXTRACT, "longest": SHORT, "documents": 8, "batches": 150},
+            {"shortest": SHORT, "documents": 1, "batches": 151},
         ],
         answers=[
-            {"longest": EXTRACT, "documents": 4, "batches": 350},
-            {"shortest": EXTRACT, "longest": SHORT, "documents": 2, "batches": 50},
-            {"shortest": SHORT, "documents": 1, "batches": 51},
+            {"longest": EXTRACT, "documents": 8, "batches": 350},
+            {"shortest": EXTRACT, "longest": SHORT, "documents": 2, "batches": 150},
+            {"shortest": SHORT, "documents": 1, "batches": 101},
         ],
     ),
     "tiny": Size(
-        extracts=20,
-        short=40,
-        middle=6,
+        extracts=40,
+        short=20,
+        middle=4,
         long=4,
         dev=3,
         test=4,
+        questions=40,
         asked=2,
         vocabulary=700,
         shared=[
-            {"longest": SHORT, "documents": 4, "batches": 16},
+            {"longest": EXTRACT, "documents": 8, "batches": 10},
+            {"shortest": EXTRACT, "longest": SHORT, "documents": 2, "batches": 6},
             {"shortest": SHORT, "documents": 1, "batches": 5},
         ],
         answers=[{"longest": EXTRACT, "documents": 2, "batches": 11}],
@@ -114,28 +120,32 @@ def write_corpora(paths: Paths, size: Size, seed: int) -> None:
     """Write contracts to learn from, to choose by and to be tested on, and the vocabulary of the first."""
     nlp = spacy.blank("en")
     paths.corpus("train").parent.mkdir(parents=True, exist_ok=True)
+    # No two of these share a contract.
     parts = {
-        "train": [(size.short, 300, 500), (size.middle, 900, 1500), (size.long, 1500, size.longest)],
-        "dev": [(size.dev, 1500, min(4000, size.longest))],
-        "test": [(size.test, 1500, size.longest)],
+        "train": [
+            write_extracts(f"{seed}-extracts", size.extracts, facts=2, has_categories=True),
+            write_contracts(f"{seed}-short", size.short, 300, 500),
+            write_contracts(f"{seed}-middle", size.middle, 900, 1500),
+            write_contracts(f"{seed}-long", size.long, 1500, size.longest),
+        ],
+        "questions": [write_extracts(f"{seed}-questions", size.questions, facts=5, has_categories=False)],
+        "dev": [write_contracts(f"{seed}-dev", size.dev, 1500, min(4000, size.longest))],
+        "test": [write_contracts(f"{seed}-test", size.test, 1500, size.longest)],
     }
-    total = sum(number for groups in parts.values() for number, *_ in groups)
-    with tqdm(total=total, desc="Writing contracts", unit=" contracts") as bar:
+    docs: dict[str, list[Doc]] = {}
+    with tqdm(desc="Writing contracts", unit=" texts") as bar:
         for name, groups in parts.items():
-            docs = []
-            for place, group in enumerate(groups):
-                # No two parts share a contract.
-                for contract in write_contracts(f"{seed}-{name}-{place}", *group):
-                    docs.append(as_doc(nlp, contract))
-                    bar.update()
-            save_docs(paths.corpus(name), docs)
-            save_docs(paths.corpus(f"{name}_first"), [first_part(doc) for doc in docs])
-            if name == "dev":
-                save_docs(paths.corpus("dev_questions"), docs[:DEV_ASKED])
-            elif name == "train":
-                extracts = [as_doc(nlp, extract) for extract in write_extracts(f"{seed}-extracts", size.extracts)]
-                save_docs(paths.corpus("train_questions"), [*extracts, *docs])
-                texts = [doc.text for doc in docs[: size.short + size.middle]]
+            docs[name] = []
+            for contract in itertools.chain(*groups):
+                docs[name].append(as_doc(nlp, contract))
+                bar.update()
+    for name in ("train", "dev", "test"):
+        save_docs(paths.corpus(name), docs[name])
+        save_docs(paths.corpus(f"{name}_first"), [first_part(doc) for doc in docs[name]])
+    whole = docs["train"][size.extracts :]
+    save_docs(paths.corpus("train_questions"), [*docs["questions"], *whole])
+    save_docs(paths.corpus("dev_questions"), docs["dev"][:DEV_ASKED])
+    texts = (doc.text for doc in docs["train"][: size.extracts + size.short + size.middle])
     paths.vocabulary.write_bytes(train_vocabulary(texts, size.vocabulary))
 
 

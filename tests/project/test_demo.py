@@ -16,15 +16,16 @@ from project.demo.training import make_curve_logger, make_phases, read_curve, st
 from spacy_bigbird.training.questions import Answer, install_question_extensions
 
 SMALLEST = Size(
-    extracts=4,
-    short=10,
-    middle=2,
+    extracts=8,
+    short=4,
+    middle=1,
     long=1,
     dev=2,
     test=2,
+    questions=4,
     asked=1,
     vocabulary=500,
-    shared=[{"longest": 700, "documents": 2, "batches": 2}, {"shortest": 700, "documents": 1, "batches": 1}],
+    shared=[{"longest": 250, "documents": 2, "batches": 2}, {"shortest": 700, "documents": 1, "batches": 1}],
     answers=[{"longest": 250, "documents": 1, "batches": 3}],
     longest=1600,
     changes={"training.eval_frequency": 2},
