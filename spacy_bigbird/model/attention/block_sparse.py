@@ -44,9 +44,8 @@ class _BlockSparseAttention(torch.autograd.Function):
         ctx.arguments = keys, length, num_heads
         rows, width = query_key_value.shape
         output = query_key_value.new_empty(rows, width // 3)
-        with fast_float32_products(query_key_value):
-            for head in _Sequence(query_key_value, keys, length, num_heads).heads():
-                head.forward(output.view(rows, num_heads, -1)[:, head.number])
+        for head in _Sequence(query_key_value, keys, length, num_heads).heads():
+            head.forward(output.view(rows, num_heads, -1)[:, head.number])
         return output
 
     @staticmethod
@@ -57,9 +56,8 @@ class _BlockSparseAttention(torch.autograd.Function):
         gradient = torch.zeros_like(query_key_value)
         by_head = gradient.view(len(gradient), 3, num_heads, -1)
         grad_by_head = grad_output.view(len(gradient), num_heads, -1)
-        with fast_float32_products(query_key_value):
-            for head in _Sequence(query_key_value, keys, length, num_heads).heads():
-                head.backward(grad_by_head[:, head.number], by_head[:, :, head.number])
+        for head in _Sequence(query_key_value, keys, length, num_heads).heads():
+            head.backward(grad_by_head[:, head.number], by_head[:, :, head.number])
         return gradient, None, None, None
 
 
@@ -126,37 +124,45 @@ class _Head:
     def forward(self, output: Tensor) -> None:
         """Write the head's output. Shape: (rows, head_size)."""
         by_block = self._by_block(output)
-        for chunk in self._chunks():
-            by_block[chunk.first : chunk.end] = torch.bmm(chunk.probabilities(), chunk.value)
+        with fast_float32_products(output):
+            for chunk in self._chunks():
+                by_block[chunk.first : chunk.end] = torch.bmm(chunk.probabilities(), chunk.value)
+        _, key, value = self._precise()
         for block in self.sequence.keys.global_queries:
-            by_block[block] = self._global_probabilities(block) @ self.value
+            by_block[block] = self._global_probabilities(block, key) @ value
 
     def backward(self, grad_output: Tensor, gradient: Tensor) -> None:
         """Write the gradients of query, key and value, side by side in (rows, 3, head_size)."""
         grad_query = self._by_block(gradient[:, 0])
         grad_blocks = self._by_block(grad_output)
-        rows, head_size = self.query.shape
+        query, key, value = self._precise()
         # In at least fp32: a block's gradient is a sum over every block that reads it.
-        precise = torch.promote_types(self.query.dtype, torch.float32)
-        grad_key = self.query.new_zeros(self._by_block(self.key).shape, dtype=precise)
-        grad_value = torch.zeros_like(grad_key)
-        for chunk in self._chunks():
-            probabilities = chunk.probabilities()
-            grad = grad_blocks[chunk.first : chunk.end]
-            grad_scores = _softmax_backward(probabilities, torch.bmm(grad, chunk.value.transpose(1, 2)))
-            grad_query[chunk.first : chunk.end] = torch.bmm(grad_scores, chunk.key).mul_(self.sequence.scale)
-            chunk.add_to(grad_key, torch.bmm(grad_scores.transpose(1, 2), chunk.query).mul_(self.sequence.scale))
-            chunk.add_to(grad_value, torch.bmm(probabilities.transpose(1, 2), grad))
+        grad_key, grad_value = torch.zeros_like(key), torch.zeros_like(value)
+        key_sums, value_sums = self._by_block(grad_key), self._by_block(grad_value)
+        scale = self.sequence.scale
+        with fast_float32_products(grad_output):
+            for chunk in self._chunks():
+                probabilities = chunk.probabilities()
+                grad = grad_blocks[chunk.first : chunk.end]
+                grad_scores = _softmax_backward(probabilities, torch.bmm(grad, chunk.value.transpose(1, 2)))
+                grad_query[chunk.first : chunk.end] = torch.bmm(grad_scores, chunk.key).mul_(scale)
+                chunk.add_to(key_sums, torch.bmm(grad_scores.transpose(1, 2), chunk.query).mul_(scale))
+                chunk.add_to(value_sums, torch.bmm(probabilities.transpose(1, 2), grad))
         for block in self.sequence.keys.global_queries:
-            probabilities = self._global_probabilities(block)
-            grad = grad_blocks[block]
-            grad_scores = _softmax_backward(probabilities, grad @ self.value.T)
-            grad_query[block] = (grad_scores @ self.key).mul_(self.sequence.scale)
-            query = self._by_block(self.query)[block]
-            grad_key.view(rows, head_size).add_((grad_scores.T @ query).mul_(self.sequence.scale))
-            grad_value.view(rows, head_size).add_(probabilities.T @ grad)
-        gradient[:, 1] = grad_key.view(rows, head_size)
-        gradient[:, 2] = grad_value.view(rows, head_size)
+            probabilities = self._global_probabilities(block, key)
+            grad = grad_blocks[block].to(key.dtype)
+            grad_scores = _softmax_backward(probabilities, grad @ value.T)
+            grad_query[block] = (grad_scores @ key).mul_(scale)
+            grad_key.add_((grad_scores.T @ self._by_block(query)[block]).mul_(scale))
+            grad_value.add_(probabilities.T @ grad)
+        gradient[:, 1] = grad_key
+        gradient[:, 2] = grad_value
+
+    def _precise(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value in at least fp32, for the few global blocks. Their products have the document's length
+        in their shape, and PyTorch's fp32 products are the ones that keep no code for each shape."""
+        dtype = torch.promote_types(self.query.dtype, torch.float32)
+        return self.query.to(dtype), self.key.to(dtype), self.value.to(dtype)
 
     def _by_block(self, rows: Tensor) -> Tensor:
         return rows.unflatten(0, (self.sequence.num_blocks, self.sequence.block_size))
@@ -169,10 +175,11 @@ class _Head:
         for start in range(0, num_sparse, step):
             yield _Chunk.gather(self, start, min(start + step, num_sparse), query, key, value)
 
-    def _global_probabilities(self, block: int) -> Tensor:
-        scores = (self._by_block(self.query)[block] @ self.key.T).mul_(self.sequence.scale)
+    def _global_probabilities(self, block: int, key: Tensor) -> Tensor:
+        query = self._by_block(self.query)[block].to(key.dtype)
+        scores = (query @ key.T).mul_(self.sequence.scale)
         scores[:, self.sequence.length :] = -torch.inf
-        return _softmax(scores, "global")
+        return _softmax(scores)
 
 
 @dataclass
@@ -218,7 +225,7 @@ class _Chunk:
         if any(sequence.needs_penalty[number][self.index]):
             wanted = sequence.penalised[number, self.index]
             scores += sequence.penalty.index_select(0, wanted.flatten()).view(len(wanted), 1, -1)
-        return _softmax(scores, "sparse")
+        return _softmax(scores)
 
     def add_to(self, total: Tensor, gathered_gradient: Tensor) -> None:
         """Add what came back for the gathered blocks to the blocks that they were gathered from."""
@@ -226,11 +233,11 @@ class _Chunk:
         total.index_add_(0, wanted, gathered_gradient.reshape(-1, *total.shape[1:]).to(total.dtype))
 
 
-def _softmax(scores: Tensor, name: str) -> Tensor:
-    """Softmax over the last dimension in at least fp32, in the dtype of the scores."""
+def _softmax(scores: Tensor) -> Tensor:
+    """Softmax over the last dimension in at least fp32, in the dtype and memory of the scores."""
     if scores.dtype in (torch.float32, torch.float64):
         return torch.softmax(scores, dim=-1, out=scores)
-    precise = _workspace.get(f"{name} softmax", tuple(scores.shape), scores, torch.float32)
+    precise = _workspace.get("softmax", tuple(scores.shape), scores, torch.float32)
     return scores.copy_(torch.softmax(scores, dim=-1, dtype=torch.float32, out=precise))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,12 +10,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..activations import ACTIVATIONS
-from ..attention.precision import fast_float32_products
 from ..config import BigBirdConfig
-from .linear import Linear, compute_dtype
-
-# Enough rows for products at full speed.
-ROWS_AT_ONCE = 1024
+from .linear import Linear, compute_dtype, full_speed
+from .rows import USUAL_PART, join_rows, split_rows
 
 
 class FeedForward(nn.Module):
@@ -42,8 +37,8 @@ class FeedForward(nn.Module):
             weights = (*self.intermediate.parameters(), *self.output.parameters())
             output = _FeedForward.apply(rows, *weights, self.activation, compute_dtype(rows))
         else:
-            parts = [self.output(self.intermediate(part, self.activation)) for part in rows.split(ROWS_AT_ONCE)]
-            output = parts[0] if len(parts) == 1 else torch.cat(parts)
+            parts = split_rows(rows, USUAL_PART)
+            output = join_rows([self.output(self.intermediate(part, self.activation)) for part in parts], len(rows))
         return self.dropout(output.view(hidden.shape))
 
 
@@ -65,14 +60,16 @@ class _FeedForward(torch.autograd.Function):
             parameter.to(dtype) for parameter in (weight_in, bias_in, weight_out, bias_out)
         )
         inner = x.new_empty(len(x), len(weight_in), dtype=dtype)
-        output = x.new_empty(len(x), len(weight_out), dtype=dtype)
-        with _computing(x, dtype):
-            for rows in _parts(len(x)):
-                inner[rows] = F.linear(x[rows].to(dtype), cast_in, cast_bias_in)
-                output[rows] = F.linear(ACTIVATIONS[activation](inner[rows]), cast_out, cast_bias_out)
+        outputs = []
+        with full_speed(x, dtype):
+            for start, part in enumerate(split_rows(x, USUAL_PART)):
+                before = F.linear(part.to(dtype), cast_in, cast_bias_in)
+                kept = inner[start * USUAL_PART :][:USUAL_PART]
+                kept.copy_(before[: len(kept)])
+                outputs.append(F.linear(ACTIVATIONS[activation](before), cast_out, cast_bias_out))
         ctx.save_for_backward(x, inner, weight_in, weight_out)
         ctx.arguments = activation, dtype
-        return output
+        return join_rows(outputs, len(x))
 
     @staticmethod
     @once_differentiable
@@ -80,29 +77,19 @@ class _FeedForward(torch.autograd.Function):
         x, inner, weight_in, weight_out = ctx.saved_tensors
         activation, dtype = ctx.arguments
         cast_in, cast_out = weight_in.to(dtype), weight_out.to(dtype)
-        grad_x, grad_in, grad_out = torch.empty_like(x), torch.zeros_like(weight_in), torch.zeros_like(weight_out)
+        grad_in, grad_out = torch.zeros_like(weight_in), torch.zeros_like(weight_out)
         grad_bias_in, grad_bias_out = weight_in.new_zeros(len(weight_in)), weight_out.new_zeros(len(weight_out))
-        with _computing(x, dtype):
-            for rows in _parts(len(x)):
-                grad = grad_output[rows].to(dtype)
+        grads_x = []
+        with full_speed(x, dtype):
+            for grad, part, before in zip(*(split_rows(t, USUAL_PART) for t in (grad_output, x, inner)), strict=True):
+                grad = grad.to(dtype)
                 with torch.enable_grad():
-                    before = inner[rows].detach().requires_grad_()
+                    before = before.detach().requires_grad_()
                     activated = ACTIVATIONS[activation](before)
-                (grad_inner,) = torch.autograd.grad(activated, before, grad @ cast_out)
-                grad_x[rows] = grad_inner @ cast_in
+                (grad_before,) = torch.autograd.grad(activated, before, grad @ cast_out)
+                grads_x.append((grad_before @ cast_in).to(x.dtype))
                 grad_out += grad.T @ activated.detach()
-                grad_in += grad_inner.T @ x[rows].to(dtype)
+                grad_in += grad_before.T @ part.to(dtype)
                 grad_bias_out += grad.sum(0)
-                grad_bias_in += grad_inner.sum(0)
-        return grad_x, grad_in, grad_bias_in, grad_out, grad_bias_out, None, None
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE)]
-
-
-@contextmanager
-def _computing(x: Tensor, dtype: torch.dtype) -> Iterator[None]:
-    """Products at full speed, in the dtype of their operands."""
-    with torch.autocast(x.device.type, enabled=False), fast_float32_products(x.new_empty(0, dtype=dtype)):
-        yield
+                grad_bias_in += grad_before.sum(0)
+        return join_rows(grads_x, len(x)), grad_in, grad_bias_in, grad_out, grad_bias_out, None, None

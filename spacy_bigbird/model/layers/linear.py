@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +14,10 @@ from torch.autograd.function import once_differentiable
 
 from ..activations import ACTIVATIONS
 from ..attention.precision import fast_float32_products
+from .rows import join_rows, split_rows
 
-# Fewer rows than this do not pay for a second, packed copy of the weights.
-SMALLEST_PACKED_BATCH = 32
+# Fewer rows than this do not pay for a second, packed copy of the weights, nor for rounding up their number.
+SMALLEST_BATCH = 32
 # Activations that oneDNN computes together with the product, as its names and variants.
 FUSED_ACTIVATIONS = {"gelu_new": ("gelu", "tanh"), "gelu": ("gelu", "none"), "relu": ("relu", "")}
 NOT_FUSED = ("none", "")
@@ -40,19 +43,20 @@ class Linear(nn.Linear):
         RETURNS (Tensor): output. Shape: (..., out_features).
         """
         dtype = compute_dtype(x)
-        if self._can_be_packed(x, dtype):
+        fused = None
+        if not self._is_worth_it(x, dtype):
+            result = F.linear(x, self.weight, self.bias)
+        elif self._can_be_packed(x):
             packed = self._packed
             if packed is None or not packed.is_current(self, dtype):
                 packed = self._packed = _PackedWeight.of(self, dtype)
-            fused = FUSED_ACTIVATIONS.get(activation or "", NOT_FUSED)
-            name, variant = fused
-            result = packed(x.to(dtype), name, variant)
-            return result if activation is None or fused is not NOT_FUSED else ACTIVATIONS[activation](result)
-        if x.device.type == "cpu" and x.dtype == dtype == torch.float32:
-            result = _Float32Linear.apply(x, self.weight, self.bias)
+            fused = FUSED_ACTIVATIONS.get(activation or "")
+            rows = x.flatten(0, -2)
+            parts = [packed(part.to(dtype), *(fused or NOT_FUSED)) for part in split_rows(rows)]
+            result = join_rows(parts, len(rows)).unflatten(0, x.shape[:-1])
         else:
-            result = F.linear(x, self.weight, self.bias)
-        return result if activation is None else ACTIVATIONS[activation](result)
+            result = _Linear.apply(x, self.weight, self.bias, dtype)
+        return result if activation is None or fused else ACTIVATIONS[activation](result)
 
     def train(self, mode: bool = True) -> Linear:
         if mode:
@@ -71,17 +75,17 @@ class Linear(nn.Linear):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_packed": None}
 
-    def _can_be_packed(self, x: Tensor, dtype: torch.dtype) -> bool:
-        needs_gradient = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+    def _is_worth_it(self, x: Tensor, dtype: torch.dtype) -> bool:
+        """Whether this is a product that PyTorch by itself would compute too slowly or at too much memory."""
         return (
-            not needs_gradient
-            and not self.training
-            and x.device.type == self.weight.device.type == "cpu"
+            x.device.type == self.weight.device.type == "cpu"
             and dtype in (torch.float32, torch.bfloat16)
-            and x.numel() >= SMALLEST_PACKED_BATCH * self.in_features
-            and not self.weight.is_inference()
-            and _has_packed_products()
+            and x.numel() >= SMALLEST_BATCH * self.in_features
         )
+
+    def _can_be_packed(self, x: Tensor) -> bool:
+        needs_gradient = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        return not (needs_gradient or self.training or self.weight.is_inference()) and _has_packed_products()
 
 
 @dataclass(frozen=True)
@@ -114,25 +118,47 @@ class _PackedWeight:
             return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, activation, [], variant)
 
 
-class _Float32Linear(torch.autograd.Function):
-    """x W^T + b with every product of both passes at the CPU's full fp32 speed."""
+class _Linear(torch.autograd.Function):
+    """x W^T + b with every product of both passes at the CPU's full speed, in parts."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
         ctx.save_for_backward(x, weight)
-        with fast_float32_products(x):
-            return F.linear(x, weight, bias)
+        ctx.dtype = dtype
+        rows = x.flatten(0, -2)
+        with full_speed(x, dtype):
+            cast_weight, cast_bias = weight.to(dtype), None if bias is None else bias.to(dtype)
+            parts = [F.linear(part.to(dtype), cast_weight, cast_bias) for part in split_rows(rows)]
+        return join_rows(parts, len(rows)).unflatten(0, x.shape[:-1])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
-        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         rows = grad_output.flatten(0, -2)
-        with fast_float32_products(x):
-            grad_x = grad_output @ weight if wants_x else None
-            grad_weight = rows.T @ x.flatten(0, -2) if wants_weight else None
-        return grad_x, grad_weight, rows.sum(0) if wants_bias else None
+        grads = split_rows(rows.to(ctx.dtype))
+        grad_x = grad_weight = None
+        with full_speed(x, ctx.dtype):
+            if wants_x:
+                cast_weight = weight.to(ctx.dtype)
+                grad_x = join_rows([grad @ cast_weight for grad in grads], len(rows)).to(x.dtype).view(x.shape)
+            if wants_weight:
+                grad_weight = torch.zeros_like(weight)
+                for grad, part in zip(grads, split_rows(x.flatten(0, -2)), strict=True):
+                    grad_weight += grad.T @ part.to(ctx.dtype)
+        return grad_x, grad_weight, rows.sum(0, dtype=weight.dtype) if wants_bias else None, None
+
+
+@contextmanager
+def full_speed(x: Tensor, dtype: torch.dtype) -> Iterator[None]:
+    """Products in the dtype of their operands, through the fastest library.
+
+    x (Tensor): says where the products are computed.
+    dtype (torch.dtype): what they are computed in.
+    """
+    with torch.autocast(x.device.type, enabled=False), fast_float32_products(x.new_empty(0, dtype=dtype)):
+        yield
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:

@@ -119,7 +119,9 @@ def test_threads_do_not_share_workspaces():
     for thread in threads:
         thread.join()
     for number in range(4):
-        assert all(torch.equal(result, expected[number]) for result in results[number])
+        # Not bit for bit: which library computes fp32 products is a setting of the whole process.
+        for result in results[number]:
+            torch.testing.assert_close(result, expected[number], rtol=0, atol=1e-6)
 
 
 def test_training_works_after_inference_mode():

@@ -1,0 +1,46 @@
+"""Parts of rows: nothing lost, and few different sizes whatever the number of rows."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_bigbird.model.config import BigBirdConfig
+from spacy_bigbird.model.layers.feed_forward import FeedForward
+from spacy_bigbird.model.layers.rows import LARGEST_PART, STEP, USUAL_PART, join_rows, split_rows
+
+LARGEST = st.sampled_from([LARGEST_PART, USUAL_PART])
+
+
+@given(st.integers(0, 3 * LARGEST_PART), LARGEST)
+def test_joining_undoes_splitting(count, largest):
+    rows = torch.arange(2 * count).view(count, 2)
+    parts = split_rows(rows, largest)
+    assert torch.equal(join_rows(parts, count), rows)
+    assert sum(map(len, parts)) - count < STEP
+    assert (torch.cat(parts)[count:] == 0).all()
+
+
+def test_sizes_come_from_a_short_list():
+    sizes = {len(part) for count in range(1, 2 * LARGEST_PART, 7) for part in split_rows(torch.empty(count, 1))}
+    assert sizes <= {LARGEST_PART, *range(STEP, USUAL_PART + 1, STEP)}
+
+
+@pytest.mark.parametrize("activation", ["gelu_new", "gelu", "relu", "selu"])
+@pytest.mark.parametrize("count", [1, 40, 1030, 2050])
+def test_feed_forward_equals_its_layers_in_both_passes(activation, count):
+    torch.manual_seed(0)
+    config = BigBirdConfig(
+        hidden_size=8, num_attention_heads=2, intermediate_size=16, hidden_act=activation, hidden_dropout_prob=0.0
+    )
+    layer = FeedForward(config).double()
+    x = torch.randn(count, 8, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(count, 8, dtype=torch.float64)
+    plain = layer.output(layer.intermediate(x, activation))
+    inputs = [x, *layer.parameters()]
+    expected = torch.autograd.grad((plain * weights).sum(), inputs)
+    output = layer(x)
+    torch.testing.assert_close(output, plain)
+    torch.testing.assert_close(torch.autograd.grad((output * weights).sum(), inputs), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(layer.eval()(x), plain)
