@@ -32,8 +32,9 @@ class LMHead(nn.Module):
         RETURNS (Tensor): scores. Shape: (..., vocab_size).
         """
         scores = self.decoder(self.layer_norm(self.dense(rows, self.activation)))
-        # In place and in one dtype, because these are the largest tensors of the whole model.
-        return scores.add_(self.bias.to(scores.dtype))
+        bias = self.bias.to(scores.dtype)
+        # In place where that is allowed, because these are the largest tensors of the whole model.
+        return scores + bias if scores.requires_grad else scores.add_(bias)
 
 
 class LanguageModel(PretrainedModel):
