@@ -75,7 +75,8 @@ def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
     path (Path): the place.
     write (Callable[[Path], Any]): writes the content to the path that it is given.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Always the same name: what a killed process left there is written over by the next.
+    temporary = path.with_name(f".{path.name}.part")
     try:
         temporary.touch()
         usual_mode = temporary.stat().st_mode
