@@ -85,7 +85,7 @@ def count_tokens(text: str) -> int:
 
 
 def write_extracts(seed: int | str, number: int, facts: int, has_categories: bool) -> Iterator[Contract]:
-    """Write a few paragraphs each, without the beginning and the end of a contract.
+    """Write the title, a few paragraphs and one signature of a contract.
 
     seed (int | str): decides everything. number (int): how many extracts. facts (int): questions answered in each.
     has_categories (bool): whether the clauses of the categories are in it.
@@ -114,7 +114,7 @@ class ContractWriter:
     def write(self, shortest: int, longest: int) -> Contract:
         """RETURNS (Contract): a contract of about `shortest` to `longest` tokens."""
         length = self.rng.randint(shortest, longest)
-        beginning = [Passage(self.values["title"].upper(), is_heading=True), self.fill(self._one(prose.OPENINGS))]
+        beginning = [self._title(), self.fill(self._one(prose.OPENINGS))]
         beginning += [self.fill(self._one(prose.DEFINITIONS), TERM=term) for term in self.terms]
         end = [self.fill(signature) for signature in prose.SIGNATURES]
         facts = self._facts()
@@ -136,7 +136,11 @@ class ContractWriter:
         for category, state in states.items():
             body += [self._clause(category, name) for name in ("first", "second") if state in (name, "both")]
         self.rng.shuffle(body)
+        body = [self._title(), *body, self.fill(self._one(prose.SIGNATURES))]
         return self._assemble(body, {category: state == "both" for category, state in states.items()})
+
+    def _title(self) -> Passage:
+        return Passage(self.values["title"].upper(), is_heading=True)
 
     def _states(self) -> dict[str, str]:
         """Which of its clauses each category has."""
@@ -149,7 +153,7 @@ class ContractWriter:
 
     def _facts(self) -> list[Passage]:
         """A clause for each question."""
-        years = {"When does it take effect?": (0, 0), "When does it end?": (2, 9)}
+        years = {"What is the effective date?": (0, 0), "When does it expire?": (2, 9)}
         dates = {question: {"DATE": self._date(*pair)} for question, pair in years.items()}
         return [
             replace(self.fill(self._one(wordings), **dates.get(question, {})), question=question)

@@ -48,7 +48,7 @@ SIGNATURES = [
 
 # Question: wordings of the clause that answers it. Each contract has each clause once, wherever it may be.
 FACTS = {
-    "When does it take effect?": [
+    "What is the effective date?": [
         "This agreement (takes effect|enters into force) on <[DATE]>, (whatever the date of its signature|even "
         "where it "
         "was signed earlier).",
@@ -56,19 +56,19 @@ FACTS = {
         "effective date).",
         "The agreement (is effective from|shall have effect as of) <[DATE]>.",
     ],
-    "When does it end?": [
+    "When does it expire?": [
         "Unless it is renewed, this agreement (ends|expires|terminates) on <[DATE]>.",
         "The term of this agreement runs (until|up to and including) <[DATE]>, when it (expires|ends) (without "
         "notice|of "
         "itself).",
         "The agreement shall (expire|come to its end) on <[DATE]> (and is not extended by silence|).",
     ],
-    "What is the annual fee?": [
+    "How high is the annual fee?": [
         "For everything it receives, the [b] pays the [a] an annual fee of <[MONEY]>(, plus tax|).",
         "The annual fee (amounts to|is) <[MONEY]> and is (due|payable) in (two|four|twelve) equal parts.",
         "Each year the [b] (owes|pays) a fee of <[MONEY]> (per contract year|for the year).",
     ],
-    "How far does liability go?": [
+    "What caps liability?": [
         "The liability of either party is limited to <[MONEY]> (per year|in total).",
         "Neither party is liable for more than <[MONEY]>, (whatever the cause|on whatever legal ground).",
         "The (limit|cap) of liability (under this agreement|for all claims together) is <[MONEY]>.",

@@ -16,10 +16,10 @@ from .scores import TARGETS
 
 COLORS = {"PARTY": "#a7d8de", "PERSON": "#f7c8a0", "DATE": "#cfe3b4", "MONEY": "#e4c9ee", "TERM": "#f4e08f"}
 NAMES = {
-    "shared": "BigBird, entities and categories",
-    "span_qa": "BigBird, answers",
+    "shared": "BigBird",
+    "span_qa": "BigBird",
     "tok2vec": "spaCy tok2vec",
-    "first_part": f"BigBird, first {FIRST_PART} tokens only",
+    "first_part": f"BigBird, first {FIRST_PART} tokens",
 }
 SHOWN_CHARACTERS = 3500
 STYLE = """
@@ -59,9 +59,9 @@ ABOUT_EVIDENCE = """
 clauses that make it, in {both} both.</p>
 """
 ABOUT_LENGTHS = """
-<p class='small'>Short contracts come first in training: what a clause means is learned there, that it may stand
-anywhere in the long ones. A held-out contract has {shortest:,} to {longest:,} tokens, {per_token:.2f} pieces per token,
-and is read in at most {windows} window(s).</p>
+<p class='small'>Extracts and short contracts come first in training: what a clause means is learned there, that it may
+stand anywhere in the long ones. A held-out contract has {shortest:,} to {longest:,} tokens, {per_token:.2f} pieces per
+token, and is read in at most {windows} window(s).</p>
 """
 
 
@@ -144,7 +144,7 @@ def _details(scores: dict[str, dict[str, Any]]) -> str:
 
 def _lengths(train: Sequence[Doc], test: Sequence[Example]) -> str:
     held_out = [len(one.reference) for one in test]
-    charts = histogram([len(doc) for doc in train], "Contracts to learn from", "tokens")
+    charts = histogram([len(doc) for doc in train], "Extracts and contracts to learn from", "tokens")
     charts += histogram(held_out, "Held-out contracts", "tokens")
     pieces = [one.predicted._.bigbird_stats for one in test]
     per_token = sum(stats["pieces"] for stats in pieces) / max(1, sum(held_out))

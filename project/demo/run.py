@@ -26,8 +26,12 @@ from .report import write_report
 from .scores import TARGETS, answers_by_question, evidence_score, folder_size, score, stream
 from .training import read_curve
 
-# Where the phases of the training part extracts, short contracts and all others. Unit: tokens.
+# Longest extract and short contract: where the phases of a training part. Unit: tokens.
 EXTRACT, SHORT = 250, 700
+# Long contracts that are learned from with questions: each is read several times.
+LONG_ASKED = 40
+# The learning rate would be zero only after so much more than all steps.
+LEARN_ON = 1.3
 # Contracts whose questions the training tries in between: each is read eight times.
 DEV_ASKED = 4
 
@@ -55,23 +59,23 @@ class Size:
 SIZES = {
     "small": Size(
         extracts=1500,
-        short=560,
-        middle=100,
-        long=80,
+        short=480,
+        middle=160,
+        long=180,
         dev=10,
         test=40,
-        questions=3200,
+        questions=3000,
         asked=16,
         vocabulary=1500,
         shared=[
-            {"longest": EXTRACT, "documents": 16, "batches": 200},
-            {"shortest": EXTRACT, "longest": SHORT, "documents": 8, "batches": 150},
-            {"shortest": SHORT, "documents": 1, "batches": 151},
+            {"longest": EXTRACT, "documents": 16, "batches": 140},
+            # All lengths together: what is learned must not depend on the length.
+            {"shortest": EXTRACT, "documents": 6, "batches": 261},
         ],
         answers=[
-            {"longest": EXTRACT, "documents": 8, "batches": 350},
-            {"shortest": EXTRACT, "longest": SHORT, "documents": 2, "batches": 150},
-            {"shortest": SHORT, "documents": 1, "batches": 101},
+            {"longest": EXTRACT, "documents": 20, "batches": 300},
+            {"shortest": EXTRACT, "longest": SHORT, "documents": 8, "batches": 150},
+            {"shortest": SHORT, "documents": 2, "batches": 151},
         ],
     ),
     "tiny": Size(
@@ -142,7 +146,7 @@ def write_corpora(paths: Paths, size: Size, seed: int) -> None:
     for name in ("train", "dev", "test"):
         save_docs(paths.corpus(name), docs[name])
         save_docs(paths.corpus(f"{name}_first"), [first_part(doc) for doc in docs[name]])
-    whole = docs["train"][size.extracts :]
+    whole = docs["train"][size.extracts : size.extracts + size.short + size.middle + LONG_ASKED]
     save_docs(paths.corpus("train_questions"), [*docs["questions"], *whole])
     save_docs(paths.corpus("dev_questions"), docs["dev"][:DEV_ASKED])
     texts = (doc.text for doc in docs["train"][: size.extracts + size.short + size.middle])
@@ -162,7 +166,7 @@ def train_all(paths: Paths, size: Size, seed: int, side_by_side: bool = True) ->
 
     def steps(phases: list[dict[str, int]]) -> dict[str, Any]:
         total = sum(phase["batches"] for phase in phases)
-        return {"training.batcher.phases": phases, "training.optimizer.learn_rate.total_steps": total}
+        return {"training.batcher.phases": phases, "training.optimizer.learn_rate.total_steps": round(LEARN_ON * total)}
 
     vocabulary = {"paths.vocab_file": str(paths.vocabulary)}
     shared = training("shared", description="Entities and categories", **vocabulary, **steps(size.shared))
