@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -44,8 +45,11 @@ class _BlockSparseAttention(torch.autograd.Function):
         ctx.arguments = keys, length, num_heads
         rows, width = query_key_value.shape
         output = query_key_value.new_empty(rows, width // 3)
-        for head in _Sequence(query_key_value, keys, length, num_heads).heads():
-            head.forward(output.view(rows, num_heads, -1)[:, head.number])
+        sequence = _Sequence(query_key_value, keys, length, num_heads)
+        by_head = output.view(rows, num_heads, -1)
+        for head in sequence.heads():
+            head.forward(by_head[:, head.number])
+        sequence.attend_globally(by_head)
         return output
 
     @staticmethod
@@ -98,6 +102,11 @@ class _Sequence:
         self.penalty = self.penalty.view(self.num_blocks + 1, self.block_size)
         self.gathered = keys.blocks.clamp(min=0)
         self.penalised = torch.where(keys.blocks == MISSING, self.num_blocks, keys.blocks)
+        self.global_rows = (
+            torch.arange(rows, device=query_key_value.device)
+            .view(self.num_blocks, self.block_size)[list(keys.global_queries)]
+            .flatten()
+        )
         has_tail = length < rows
         self.needs_penalty = (self.penalised >= self.num_blocks - has_tail).any(dim=2).tolist()
 
@@ -105,6 +114,12 @@ class _Sequence:
         for number in range(self.by_head.shape[2]):
             query, key, value = (self.by_head[:, which, number] for which in range(3))
             yield _Head(self, number, query, key, value)
+
+    def attend_globally(self, output: Tensor) -> None:
+        """Write what the global blocks read, which is everything. Shape: (rows, heads, head_size)."""
+        query = self.by_head[self.global_rows, 0].transpose(0, 1)[None]
+        key, value = (self.by_head[: self.length, which].transpose(0, 1)[None] for which in (1, 2))
+        output[self.global_rows] = F.scaled_dot_product_attention(query, key, value)[0].transpose(0, 1)
 
 
 def _num_blocks(keys: KeyBlocks, rows: int) -> int:
@@ -127,9 +142,6 @@ class _Head:
         with fast_float32_products(output):
             for chunk in self._chunks():
                 by_block[chunk.first : chunk.end] = torch.bmm(chunk.probabilities(), chunk.value)
-        _, key, value = self._precise()
-        for block in self.sequence.keys.global_queries:
-            by_block[block] = self._global_probabilities(block, key) @ value
 
     def backward(self, grad_output: Tensor, gradient: Tensor) -> None:
         """Write the gradients of query, key and value, side by side in (rows, 3, head_size)."""
@@ -148,13 +160,13 @@ class _Head:
                 grad_query[chunk.first : chunk.end] = torch.bmm(grad_scores, chunk.key).mul_(scale)
                 chunk.add_to(key_sums, torch.bmm(grad_scores.transpose(1, 2), chunk.query).mul_(scale))
                 chunk.add_to(value_sums, torch.bmm(probabilities.transpose(1, 2), grad))
-        for block in self.sequence.keys.global_queries:
-            probabilities = self._global_probabilities(block, key)
-            grad = grad_blocks[block].to(key.dtype)
-            grad_scores = _softmax_backward(probabilities, grad @ value.T)
-            grad_query[block] = (grad_scores @ key).mul_(scale)
-            grad_key.add_((grad_scores.T @ self._by_block(query)[block]).mul_(scale))
-            grad_value.add_(probabilities.T @ grad)
+        rows = self.sequence.global_rows
+        probabilities = self._global_probabilities(query[rows], key)
+        grad = grad_output[rows].to(key.dtype)
+        grad_scores = _softmax_backward(probabilities, grad @ value.T).mul_(scale)
+        gradient[rows, 0] = (grad_scores @ key).to(gradient.dtype)
+        grad_key.addmm_(grad_scores.T, query[rows])
+        grad_value.addmm_(probabilities.T, grad)
         gradient[:, 1] = grad_key
         gradient[:, 2] = grad_value
 
@@ -175,8 +187,7 @@ class _Head:
         for start in range(0, num_sparse, step):
             yield _Chunk.gather(self, start, min(start + step, num_sparse), query, key, value)
 
-    def _global_probabilities(self, block: int, key: Tensor) -> Tensor:
-        query = self._by_block(self.query)[block].to(key.dtype)
+    def _global_probabilities(self, query: Tensor, key: Tensor) -> Tensor:
         scores = (query @ key.T).mul_(self.sequence.scale)
         scores[:, self.sequence.length :] = -torch.inf
         return _softmax(scores)
@@ -234,11 +245,9 @@ class _Chunk:
 
 
 def _softmax(scores: Tensor) -> Tensor:
-    """Softmax over the last dimension in at least fp32, in the dtype and memory of the scores."""
-    if scores.dtype in (torch.float32, torch.float64):
-        return torch.softmax(scores, dim=-1, out=scores)
-    precise = _workspace.get("softmax", tuple(scores.shape), scores, torch.float32)
-    return scores.copy_(torch.softmax(scores, dim=-1, dtype=torch.float32, out=precise))
+    """Softmax over the last dimension, computed in at least fp32, in the memory of the scores."""
+    # Half floats go through fp32 inside of the operator; only its result is rounded.
+    return torch.softmax(scores, dim=-1, out=scores)
 
 
 def _softmax_backward(probabilities: Tensor, grad: Tensor) -> Tensor:
