@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from ..activations import ACTIVATIONS
 from ..config import BigBirdConfig
-from .linear import Linear, compute_dtype, full_speed
+from .linear import Linear, add_product, compute_dtype, full_speed
 from .rows import USUAL_PART, join_rows, split_rows
 
 
@@ -88,8 +88,8 @@ class _FeedForward(torch.autograd.Function):
                     activated = ACTIVATIONS[activation](before)
                 (grad_before,) = torch.autograd.grad(activated, before, grad @ cast_out)
                 grads_x.append((grad_before @ cast_in).to(x.dtype))
-                grad_out += grad.T @ activated.detach()
-                grad_in += grad_before.T @ part.to(dtype)
+                add_product(grad_out, grad.T, activated.detach())
+                add_product(grad_in, grad_before.T, part.to(dtype))
                 grad_bias_out += grad.sum(0)
                 grad_bias_in += grad_before.sum(0)
         return join_rows(grads_x, len(x)), grad_in, grad_bias_in, grad_out, grad_bias_out, None, None

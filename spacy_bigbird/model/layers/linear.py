@@ -146,7 +146,7 @@ class _Linear(torch.autograd.Function):
             if wants_weight:
                 grad_weight = torch.zeros_like(weight)
                 for grad, part in zip(grads, split_rows(x.flatten(0, -2)), strict=True):
-                    grad_weight += grad.T @ part.to(ctx.dtype)
+                    add_product(grad_weight, grad.T, part.to(ctx.dtype))
         return grad_x, grad_weight, rows.sum(0, dtype=weight.dtype) if wants_bias else None, None
 
 
@@ -159,6 +159,18 @@ def full_speed(x: Tensor, dtype: torch.dtype) -> Iterator[None]:
     """
     with torch.autocast(x.device.type, enabled=False), fast_float32_products(x.new_empty(0, dtype=dtype)):
         yield
+
+
+def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add a product to a sum, without an intermediate result where all have one dtype.
+
+    total (Tensor): changed in place. Shape: (m, n).
+    a, b (Tensor): Shape: (m, k) and (k, n).
+    """
+    if a.dtype == total.dtype:
+        total.addmm_(a, b)
+    else:
+        total += a @ b
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
