@@ -10,10 +10,10 @@ from .fillers import FILLERS
 
 # What a reader of a contract's beginning sees, and the room that the pairs of clauses keep around it. Unit: tokens.
 FIRST_PART = 512
-EARLY_UNTIL = 300
+EARLY_UNTIL = 280
 LATE_FROM = 560
 FAR_APART = 400
-CLAUSE_TOKENS = 30
+CLAUSE_TOKENS = 50
 # Tokens of an extract that belong to no clause.
 EXTRACT_FILLERS = 30
 MONEY_FORMS = ["EUR {:,}", "{:,} euros", "${:,}", "USD {:,}.00", "GBP {:,}", "{:,} dollars"]
@@ -59,8 +59,8 @@ class Passage:
 class Contract:
     """A contract and everything that is true of it.
 
-    entities (list): first character, end and label. questions (list): shaped like SQuAD's.
-    categories (dict): whether the contract has each. clauses (list): where one of a category's two clauses stands.
+    entities (list): first character, end and label. questions (list): shaped like SQuAD's. categories (dict): whether
+    the contract has each. clauses (list): where one of a category's two clauses stands.
     """
 
     text: str
@@ -87,8 +87,8 @@ def count_tokens(text: str) -> int:
 def write_extracts(seed: int | str, number: int, facts: int, has_categories: bool) -> Iterator[Contract]:
     """Write the title, a few paragraphs and one signature of a contract.
 
-    seed (int | str): decides everything. number (int): how many extracts. facts (int): questions answered in each.
-    has_categories (bool): whether the clauses of the categories are in it.
+    seed, number: as above. facts (int): questions answered in each. has_categories (bool): whether clauses of the
+    categories are in it.
     """
     for i in range(number):
         yield ContractWriter(random.Random(f"{seed}-{i}")).write_extract(facts, has_categories)
@@ -147,9 +147,10 @@ class ContractWriter:
         return {category: self.rng.choice(["both", "first", "second"]) for category in prose.CATEGORIES}
 
     def _clause(self, category: str, name: str) -> Passage:
-        """The first or the second clause of a category."""
-        wordings = dict(zip(["first", "second"], prose.CATEGORIES[category], strict=True))
-        return replace(self.fill(self._one(wordings[name])), category=f"{category}:{name}")
+        """The first or the second clause of a category: two of its wordings."""
+        wordings = dict(zip(["first", "second"], prose.CATEGORIES[category], strict=True))[name]
+        sentences = [self.fill(wording) for wording in self.rng.sample(wordings, 2)]
+        return replace(join(sentences, " "), category=f"{category}:{name}")
 
     def _facts(self) -> list[Passage]:
         """A clause for each question."""
@@ -161,9 +162,8 @@ class ContractWriter:
         ]
 
     def fill(self, template: str, **values: str) -> Passage:
-        """Choose among a template's wordings and fill its slots.
+        """Choose among a template's wordings and fill its slots, some of them with the given values.
 
-        template (str): in the language of `prose.py`. **values (str): what stands in some of the slots.
         RETURNS (Passage): the text with its entities and its answer.
         """
         wording = ALTERNATIVES.sub(lambda match: self._one(match[1].split("|")), template)
@@ -261,9 +261,9 @@ class ContractWriter:
         if starts[-1] < LATE_FROM + 2 * FAR_APART:
             chosen = [self.rng.choice(places) for _ in wanted]
         else:
-            chosen = [self.rng.choice(early if early and self.rng.random() < 0.5 else late)]
-            far = [i for i in late if abs(starts[i] - starts[chosen[0]]) >= FAR_APART]
-            chosen += [self.rng.choice(far) for _ in wanted[1:]]
+            far = {i: [j for j in late if abs(starts[j] - starts[i]) >= FAR_APART] for i in [*early, *late]}
+            first = self.rng.choice(early if early and self.rng.random() < 0.5 else [i for i in late if far[i]])
+            chosen = [first, *(self.rng.choice(far[first]) for _ in wanted[1:])]
         for place, name in sorted(zip(chosen, wanted, strict=True), reverse=True):
             body.insert(place, self._clause(category, name))
 

@@ -27,7 +27,7 @@ from .scores import TARGETS, answers_by_question, evidence_score, folder_size, s
 from .training import read_curve
 
 # Longest extract and short contract: where the phases of a training part. Unit: tokens.
-EXTRACT, SHORT = 250, 700
+EXTRACT, SHORT = 340, 800
 # Long contracts that are learned from with questions: each is read several times.
 LONG_ASKED = 40
 # The learning rate would be zero only after so much more than all steps.
@@ -58,19 +58,20 @@ class Size:
 
 SIZES = {
     "small": Size(
-        extracts=1500,
+        extracts=1800,
         short=480,
         middle=160,
         long=180,
-        dev=10,
+        dev=16,
         test=40,
         questions=3000,
         asked=16,
         vocabulary=1500,
         shared=[
-            {"longest": EXTRACT, "documents": 16, "batches": 140},
+            {"longest": EXTRACT, "documents": 16, "batches": 200},
             # All lengths together: what is learned must not depend on the length.
-            {"shortest": EXTRACT, "documents": 6, "batches": 261},
+            {"shortest": EXTRACT, "documents": 6, "batches": 150},
+            {"shortest": SHORT, "documents": 3, "batches": 101},
         ],
         answers=[
             {"longest": EXTRACT, "documents": 20, "batches": 300},

@@ -25,8 +25,8 @@ SMALLEST = Size(
     questions=4,
     asked=1,
     vocabulary=500,
-    shared=[{"longest": 250, "documents": 2, "batches": 2}, {"shortest": 700, "documents": 1, "batches": 1}],
-    answers=[{"longest": 250, "documents": 1, "batches": 3}],
+    shared=[{"longest": 340, "documents": 2, "batches": 2}, {"shortest": 800, "documents": 1, "batches": 1}],
+    answers=[{"longest": 340, "documents": 1, "batches": 3}],
     longest=1600,
     changes={"training.eval_frequency": 2},
 )
