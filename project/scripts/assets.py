@@ -1,0 +1,126 @@
+"""Where the corpora lie: converted files in the folder SPACY_BIGBIRD_DATA, or the upstream files at their commits.
+
+With the environment variable set, nothing is fetched. Otherwise `weasel assets`, or this script for the assets of one
+workflow, downloads what `project.yml` names.
+"""
+
+import gzip
+import lzma
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import srsly
+import typer
+from wasabi import msg
+
+VARIABLE = "SPACY_BIGBIRD_DATA"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The two forms of one corpus.
+
+    converted (str): path below the folder SPACY_BIGBIRD_DATA. upstream (str): path below the project's folder.
+    """
+
+    converted: str
+    upstream: str
+
+
+SOURCES = {
+    "litbank": Source("litbank/litbank_ner.jsonl.xz", "assets/litbank.tar.gz"),
+    "novels": Source("raw_english_novels_98/english_novels_98.tar.xz", "assets/english_novels.tar.gz"),
+    "wikispeedia": Source("wikispeedia/wikispeedia_articles.jsonl.xz", "assets/wikispeedia.tar.gz"),
+}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A corpus that is there. path (Path): the file. is_converted (bool): whether it has the converted form."""
+
+    path: Path
+    is_converted: bool
+
+
+def find(name: str, root: Path) -> Asset:
+    """Find one corpus.
+
+    name (str): a key of SOURCES. root (Path): the project's folder.
+    RETURNS (Asset): the converted file where SPACY_BIGBIRD_DATA is set, else the upstream one.
+    RAISES FileNotFoundError: it is not there.
+    """
+    source, folder = SOURCES[name], os.environ.get(VARIABLE)
+    path = Path(folder) / source.converted if folder else root / source.upstream
+    if not path.exists():
+        advice = f"{VARIABLE} names the wrong folder" if folder else f"`weasel assets` fetches it, or set {VARIABLE}"
+        raise FileNotFoundError(f"The corpus {name} is not at {path}: {advice}.")
+    return Asset(path, bool(folder))
+
+
+def open_text(path: Path) -> IO[str]:
+    """RETURNS (IO[str]): a text file, plain or compressed by xz or gzip."""
+    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
+    return opener(path, "rt", encoding="utf8")
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """YIELDS (dict[str, Any]): the records of a .jsonl file, plain or compressed."""
+    with open_text(path) as lines:
+        for line in lines:
+            if line.strip():
+                yield srsly.json_loads(line)
+
+
+def read_archive(path: Path, pattern: str) -> Iterator[tuple[str, str]]:
+    """Texts of an archive, one after the other.
+
+    path (Path): a tar file, also compressed. pattern (str): as of a shell; matched against whole names.
+    YIELDS (tuple[str, str]): name and text of each file.
+    """
+    with tarfile.open(path) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if fnmatch(member.name, pattern) else None
+            if content is not None:
+                yield member.name, content.read().decode("utf-8-sig")
+
+
+def fetch(names: list[str], root: Path) -> None:
+    """Get corpora, unless they are there.
+
+    names (list[str]): keys of SOURCES. root (Path): the project's folder.
+    RAISES FileNotFoundError: a corpus could not be had.
+    """
+    if not os.environ.get(VARIABLE):
+        from weasel.cli.assets import fetch_asset
+
+        described = {asset["dest"]: asset for asset in srsly.read_yaml(root / "project.yml")["assets"]}
+        for name in names:
+            asset = described[SOURCES[name].upstream]
+            if not (root / asset["dest"]).exists():
+                fetch_asset(root, asset["url"], Path(asset["dest"]), asset.get("checksum"))
+    for name in names:
+        msg.good(f"{name}: {find(name, root).path}")
+
+
+def main(
+    names: Annotated[list[str], typer.Argument(help=f"Corpora: {', '.join(SOURCES)}")],
+    check: Annotated[bool, typer.Option(help="Only see whether they are there")] = False,
+) -> None:
+    """Get the corpora of a workflow: nothing is fetched where SPACY_BIGBIRD_DATA is set."""
+    root = Path.cwd()
+    try:
+        if not check:
+            fetch(names, root)
+        for name in names:
+            find(name, root)
+    except FileNotFoundError as error:
+        msg.fail(str(error), exits=1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

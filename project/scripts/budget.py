@@ -1,0 +1,265 @@
+"""The same training time for every system: what `spacy train` needs beside spaCy to end in time, and to tell about it.
+
+`python -m spacy train CONFIG --code scripts/budget.py` repeats a training. Time is CPU time of the process, so that
+other work on the machine takes nothing from a system; on a GPU it is wall time. Setting up, evaluating on the
+development corpus and saving count for no system.
+"""
+
+import itertools
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.training.corpus import Corpus
+
+from spacy_bigbird.thinc_layers.piece_encoder import encode_documents
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.monotonic}
+BREAKS = ("\n", ".", "!", "?", ";", '"', "”")
+
+
+@dataclass
+class Clock:
+    """The time that a training has used, and what it did in it. There is one training per process at a time.
+
+    kind (str): "cpu" or "wall". seconds (float): the budget. used (float): how much of it is gone.
+    steps, documents, tokens (int): done so far.
+    """
+
+    kind: str = "cpu"
+    seconds: float = 0.0
+    used: float = 0.0
+    steps: int = 0
+    documents: int = 0
+    tokens: int = 0
+    _since: float | None = field(default=None, repr=False)
+
+    def start(self, kind: str, seconds: float) -> None:
+        """Begin anew, paused."""
+        self.kind, self.seconds, self.used, self._since = kind, seconds, 0.0, None
+        self.steps = self.documents = self.tokens = 0
+
+    def resume(self) -> None:
+        """Time counts from here on."""
+        if self._since is None:
+            self._since = CLOCKS[self.kind]()
+
+    def pause(self) -> None:
+        """Time does not count from here on."""
+        if self._since is not None:
+            self.used += CLOCKS[self.kind]() - self._since
+            self._since = None
+
+    @property
+    def share(self) -> float:
+        """How much of the budget is gone, from 0 to 1."""
+        now = 0.0 if self._since is None else CLOCKS[self.kind]() - self._since
+        return min(1.0, (self.used + now) / self.seconds) if self.seconds else 0.0
+
+    def facts(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): what stands in the results."""
+        return {
+            "clock": self.kind,
+            "budget_seconds": self.seconds,
+            "used_seconds": round(self.used, 2),
+            "steps": self.steps,
+            "documents": self.documents,
+            "tokens": self.tokens,
+        }
+
+
+CLOCK = Clock()
+
+
+@spacy.registry.batchers("project.within_budget.v1")
+def make_budget_batcher(
+    batcher: Callable[[Iterable[Example]], Iterable[list[Example]]],
+    seconds: float,
+    clock: str = "cpu",
+    phases: Sequence[dict[str, float]] = ({},),
+) -> Callable[[Sequence[Example]], Iterator[list[Example]]]:
+    """Batches until the time is over, in phases. For `[training.batcher]`, with `max_epochs = 1`.
+
+    batcher (Callable): what makes batches of examples in random order.
+    seconds (float): the budget. 0 for one pass over everything, as `spacy bigbird check` wants it.
+    clock (str): "cpu" or "wall".
+    phases (Sequence[dict]): of each phase `until`, the share of the budget at which it ends (1 if not given), and
+        `shortest` and `longest`, the lengths in tokens of its examples (no limits if not given).
+    """
+
+    def batches(examples: Sequence[Example]) -> Iterator[list[Example]]:
+        if not seconds:
+            yield from batcher(examples)
+            return
+        CLOCK.start(clock, seconds)
+        CLOCK.resume()
+        for phase in phases:
+            shortest, longest = phase.get("shortest", 0), phase.get("longest", math.inf)
+            chosen = [one for one in examples if shortest <= len(one.predicted) <= longest]
+            if not chosen:
+                raise ValueError(f"No document has {shortest} to {longest} tokens: change the phase {dict(phase)}.")
+            stream = itertools.chain.from_iterable(
+                batcher(random.sample(chosen, len(chosen))) for _ in itertools.count()
+            )
+            while CLOCK.share < phase.get("until", 1.0):
+                batch = list(next(stream))
+                yield batch
+                CLOCK.resume()
+                CLOCK.steps += 1
+                CLOCK.documents += len(batch)
+                CLOCK.tokens += sum(len(one.predicted) for one in batch)
+        CLOCK.pause()
+
+    return batches
+
+
+@spacy.registry.schedules("project.warmup_linear_by_time.v1")
+def make_schedule(rate: float, warmup: float = 0.05, floor: float = 0.0) -> Iterator[float]:
+    """A learning rate that rises to its top and falls to nothing as the budget is used up, whatever a step costs.
+
+    rate (float): the top. warmup (float): the share of the budget in which it rises. floor (float): lowest share of
+    the top.
+    """
+    while True:
+        share = CLOCK.share
+        yield rate * max(floor, min((share + 1e-3) / warmup if warmup else 1.0, (1.0 - share) / (1.0 - warmup), 1.0))
+
+
+@spacy.registry.readers("project.corpus.v1")
+def make_corpus(
+    path: str,
+    tokenizer: str | None = None,
+    first_pieces: int | None = None,
+    stretch: int | None = None,
+    is_dev: bool = False,
+) -> Callable[[Language], Iterator[Example]]:
+    """Documents with entities or categories, whole or in parts. For `[corpora.train]` and `[corpora.dev]`.
+
+    path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
+    first_pieces (int | None): give only the beginning of each document.
+    stretch (int | None): give, beside the documents, parts of them of about so many tokens.
+    is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
+    """
+    pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        if is_dev:
+            CLOCK.pause()
+        for example in Corpus(path)(nlp):
+            doc = example.reference
+            docs = [doc if pieces is None else doc_part(doc, 0, tokens_within(doc, *pieces))]
+            if stretch is not None:
+                docs += [doc_part(doc, *part) for part in stretches(docs[0], stretch)]
+            for one in docs:
+                yield Example(Doc(nlp.vocab, [t.text for t in one], [bool(t.whitespace_) for t in one]), one)
+
+    return read
+
+
+@spacy.registry.readers("project.outside_budget.v1")
+def make_outside_budget(corpus: Callable[[Language], Iterable[Example]]) -> Callable[[Language], Iterable[Example]]:
+    """Another corpus for `[corpora.dev]`: evaluating on it costs nothing of the budget.
+
+    corpus (Callable): the corpus.
+    """
+
+    def read(nlp: Language) -> Iterable[Example]:
+        CLOCK.pause()
+        yield from corpus(nlp)
+
+    return read
+
+
+@spacy.registry.loggers("project.record.v1")
+def make_logger(folder: str) -> Callable[..., tuple[Callable[[dict[str, Any] | None], None], Callable[[], None]]]:
+    """Print scores as they come, and write them to `curve.jsonl`, and what was done to `training.json`.
+
+    folder (str): where to.
+    """
+
+    def setup(nlp: Language, *streams: Any) -> tuple[Callable[[dict[str, Any] | None], None], Callable[[], None]]:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        curve: list[dict[str, Any]] = []
+        start = time.monotonic()
+
+        def log_step(info: dict[str, Any] | None) -> None:
+            if info is None:
+                return
+            done = info["step"] - (curve[-1]["step"] if curve else -1)
+            losses = {name: float(loss) / done for name, loss in info["losses"].items()}
+            seconds = {"seconds": round(CLOCK.used, 1), "wall_seconds": round(time.monotonic() - start, 1)}
+            curve.append({"step": info["step"], **seconds, "score": float(info["score"]), "losses": losses})
+            shown = ", ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
+            print(f"{CLOCK.used:7.1f} s, step {info['step']:6}: score {info['score']:.3f}, {shown}", flush=True)
+            srsly.write_jsonl(Path(folder) / "curve.jsonl", curve)
+
+        def finalize() -> None:
+            CLOCK.pause()
+            wall = {"wall_seconds": round(time.monotonic() - start, 1)}
+            srsly.write_json(Path(folder) / "training.json", {**CLOCK.facts(), **wall})
+
+        return log_step, finalize
+
+    return setup
+
+
+def load_tokenizer(path: str | Path) -> BigBirdTokenizer:
+    """RETURNS (BigBirdTokenizer): of a spiece.model file or of a checkpoint (folder or hub name)."""
+    return BigBirdTokenizer(str(path)) if Path(path).is_file() else BigBirdTokenizer.from_pretrained(path)
+
+
+def tokens_within(doc: Doc, tokenizer: BigBirdTokenizer, pieces: int) -> int:
+    """RETURNS (int): how many tokens the first so many pieces cover. A token that is cut in two is left out."""
+    (encoded,) = encode_documents([doc], tokenizer)
+    if len(encoded.ids) <= pieces:
+        return len(doc)
+    total = 0
+    last_rows = encoded.align.dataXd
+    for index, length in enumerate(encoded.align.lengths):
+        # Row 0 is [CLS], so the last piece that fits is the row of that number.
+        if length and last_rows[total + length - 1] > pieces:
+            return index
+        total += length
+    return len(doc)
+
+
+def doc_part(doc: Doc, start: int, end: int) -> Doc:
+    """RETURNS (Doc): some tokens of a document with their entities, and its categories. Entities cut in two are lost."""
+    if (start, end) == (0, len(doc)):
+        return doc
+    part = Doc(doc.vocab, [t.text for t in doc[start:end]], [bool(t.whitespace_) for t in doc[start:end]])
+    inside = [ent for ent in doc.ents if start <= ent.start and ent.end <= end]
+    if doc.has_annotation("ENT_IOB"):
+        part.set_ents([spacy.tokens.Span(part, e.start - start, e.end - start, e.label_) for e in inside])
+    part.cats = dict(doc.cats)
+    return part
+
+
+def stretches(doc: Doc, size: int) -> list[tuple[int, int]]:
+    """Cut a document into parts at the ends of sentences, where there are any, and never inside an entity.
+
+    doc (Doc): the document. size (int): longest part. Unit: tokens.
+    RETURNS (list[tuple[int, int]]): first token of each part and the one behind its last; a document that is not
+        longer than one part has none.
+    """
+    parts: list[tuple[int, int]] = []
+    start = 0
+    while len(doc) > size and start < len(doc):
+        end = min(start + size, len(doc))
+        if end < len(doc):
+            allowed = [i for i in range(start + size // 2, end + 1) if doc[i].ent_iob_ != "I"]
+            good = [i for i in allowed if doc[i - 1].text[:1] in BREAKS]
+            end = (good or allowed or [end])[-1]
+        parts.append((start, end))
+        start = end
+    return parts

@@ -1,0 +1,48 @@
+"""Sending test documents through a pipeline: what it says, how fast, and with how much memory."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from .budget import doc_part, load_tokenizer, tokens_within
+from .train import peak_memory
+
+
+def beginnings(docs: Iterable[Doc], vocabulary: Path, pieces: int | None) -> list[Doc]:
+    """RETURNS (list[Doc]): the beginnings of documents; the documents themselves where `pieces` is None."""
+    if pieces is None:
+        return list(docs)
+    tokenizer = load_tokenizer(vocabulary)
+    return [doc_part(doc, 0, tokens_within(doc, tokenizer, pieces)) for doc in docs]
+
+
+def stream(nlp: Language, docs: Sequence[Doc]) -> tuple[list[Doc], dict[str, Any]]:
+    """Send documents through a pipeline. It gets the tokens only.
+
+    nlp (Language): the pipeline. docs (Sequence[Doc]): with the annotation it shall not see.
+    RETURNS (tuple[list[Doc], dict[str, Any]]): what came out, and `speed` and `memory`. The speed is in spaCy's tokens
+        per second of CPU time and per second of wall time, without tokenization; the memory that of the process.
+    """
+    plain = [Doc(nlp.vocab, [t.text for t in doc], [bool(t.whitespace_) for t in doc]) for doc in docs]
+    tokens, memory = sum(map(len, plain)), peak_memory()
+    start, cpu_start = time.monotonic(), time.process_time()
+    found = []
+    for doc in nlp.pipe(plain):
+        # Vectors of long documents would fill the memory.
+        doc.tensor = doc.tensor[:0]
+        if Doc.has_extension("trf_data"):
+            doc._.trf_data = None
+        found.append(doc)
+    cpu, wall = time.process_time() - cpu_start, time.monotonic() - start
+    speed = {
+        "tokens": tokens,
+        "cpu_seconds": round(cpu, 3),
+        "wall_seconds": round(wall, 3),
+        "tokens_per_cpu_second": round(tokens / max(cpu, 1e-9)),
+        "tokens_per_wall_second": round(tokens / max(wall, 1e-9)),
+    }
+    return found, {"speed": speed, "memory": {"before_mb": memory, "peak_mb": peak_memory()}}

@@ -1,0 +1,144 @@
+"""The systems that are compared, as configs written from one base per task and encoder.
+
+- `bigbird`: the whole document at once.
+- `strided`: the same encoder, which sees windows of 128 pieces, a new one every 96; a piece keeps the vector of the
+  window in which it has most context.
+- `truncated`: the same encoder, in training and in use given the first 512 pieces only. It predicts nothing behind.
+- `tok2vec`: spaCy's own components for CPU, set as by `spacy init config`.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spacy.cli.init_config import fill_config
+from spacy.util import load_config
+
+from spacy_bigbird.model import BigBirdModel
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+SYSTEMS = ("bigbird", "tok2vec", "strided", "truncated")
+NAMES = {
+    "bigbird": "BigBird, whole documents",
+    "strided": "same encoder, windows of 128/96",
+    "truncated": "same encoder, first 512 pieces",
+    "tok2vec": "spaCy tok2vec",
+}
+WINDOW, OVERLAP = 128, 32
+FIRST_PIECES = 512
+
+# From random weights dropout in the attention only slows down what ten minutes can learn.
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "hidden_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 256,
+        "attention_probs_dropout_prob": 0.0,
+    },
+    "small": {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024},
+    "base": {},
+}
+# Top learning rates: weights without pre-training need, and bear, higher ones.
+RATES = {"tiny": 2e-3, "small": 5e-4, "base": 1e-4}
+CHECKPOINT_RATE = 5e-5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `project.yml` lets one choose.
+
+    size (str): "tiny", "small" or "base". checkpoint (str | None): folder or hub name to start from, None for random
+    weights; its size is its own. gpu (int): number of the GPU, -1 for none. seed (int). max_length (int): pieces that
+    the encoder takes at once. seconds (float): training time of each system. clock (str): how they are counted.
+    """
+
+    size: str = "tiny"
+    checkpoint: str | None = None
+    gpu: int = -1
+    seed: int = 0
+    max_length: int = 4096
+    seconds: float = 600.0
+
+    @property
+    def clock(self) -> str:
+        """How the training time is counted."""
+        return "cpu" if self.gpu < 0 else "wall"
+
+
+def write_config(
+    path: Path,
+    base: Path,
+    system: str,
+    settings: Settings,
+    corpus: Path,
+    encoder: str = "bigbird",
+    changes: dict[str, Any] | None = None,
+) -> Path:
+    """Write the complete config of one system.
+
+    path (Path): the file. base (Path): the task's config for this kind of system. system (str): one of SYSTEMS.
+    settings (Settings): what was chosen. corpus (Path): folder of train.spacy, dev.spacy and spiece.model.
+    encoder (str): the component with the encoder. changes (dict[str, Any] | None): more settings, by dotted names.
+    RETURNS (Path): the file.
+    """
+    overrides: dict[str, Any] = {
+        "paths.train": str(corpus / "train.spacy"),
+        "paths.dev": str(corpus / "dev.spacy"),
+        "paths.record": str(path.parent / "record"),
+        "system.seed": settings.seed,
+        "training.batcher.seconds": settings.seconds,
+        "training.batcher.clock": settings.clock,
+    }
+    if settings.gpu >= 0:
+        overrides["system.gpu_allocator"] = "pytorch"
+    if system != "tok2vec":
+        overrides |= encoder_changes(path.parent, system, settings, corpus, f"components.{encoder}.model")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    load_config(base, {**overrides, **(changes or {})}, interpolate=False).to_disk(path)
+    fill_config(path, path, silent=True)
+    return path
+
+
+def encoder_changes(folder: Path, system: str, settings: Settings, corpus: Path, block: str) -> dict[str, Any]:
+    """Settings that make the encoder of a system.
+
+    folder (Path): for a checkpoint with shorter positions. system (str): one of SYSTEMS. settings (Settings): what
+    was chosen. corpus (Path): where spiece.model is. block (str): dotted name of the encoder's settings.
+    RETURNS (dict[str, Any]): by dotted names.
+    """
+    vocabulary = corpus / "spiece.model"
+    changes: dict[str, Any] = {"training.optimizer.learn_rate.rate": CHECKPOINT_RATE}
+    if settings.checkpoint is None:
+        longest = WINDOW + 2 if system == "strided" else settings.max_length
+        changes[f"{block}.vocab_file"] = changes["paths.tokenizer"] = str(vocabulary)
+        changes[f"{block}.transformer_config"] = {**SIZES[settings.size], "max_position_embeddings": longest}
+        changes["training.optimizer.learn_rate.rate"] = RATES[settings.size]
+    else:
+        changes[f"{block}.name"] = changes["paths.tokenizer"] = settings.checkpoint
+        if system == "strided":
+            changes[f"{block}.name"] = str(shorten(settings.checkpoint, folder / "checkpoint", WINDOW + 2))
+    if system == "strided":
+        changes[f"{block}.overlap"] = OVERLAP
+    if system == "truncated":
+        changes |= {"corpora.train.first_pieces": FIRST_PIECES, "corpora.dev.first_pieces": FIRST_PIECES}
+    return changes
+
+
+def shorten(checkpoint: str, folder: Path, positions: int) -> Path:
+    """Write a checkpoint that keeps the first positions only, so that its windows are short.
+
+    checkpoint (str): folder or hub name. folder (Path): emptied first. positions (int): how many to keep.
+    RETURNS (Path): the folder.
+    """
+    whole = BigBirdModel.from_pretrained(checkpoint)
+    short = BigBirdModel(whole.config.replace(max_position_embeddings=positions))
+    weights = whole.state_dict()
+    name = "embeddings.position_embeddings.weight"
+    weights[name] = weights[name][:positions]
+    short.load_state_dict(weights)
+    shutil.rmtree(folder, ignore_errors=True)
+    short.save_pretrained(folder)
+    BigBirdTokenizer.from_pretrained(checkpoint).save_vocabulary(folder)
+    return folder

@@ -1,0 +1,112 @@
+"""Train one system of one task for its budget, and keep the better of its best and its last pipeline."""
+
+import os
+import platform
+import resource
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import spacy
+import srsly
+import torch
+import typer
+from spacy.cli.train import train as spacy_train
+from spacy.util import load_config, registry, resolve_dot_names
+from thinc.api import Config
+
+from . import budget
+from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
+from .systems import Settings, write_config
+from .tasks import Paths, get_task
+
+assert budget.CLOCK  # Importing it registers what the configs name.
+
+
+def train(task_name: str, system: str, settings: Settings, root: Path) -> Path:
+    """Train one system.
+
+    task_name (str): of the task. system (str): one of its systems. settings (Settings): what was chosen.
+    root (Path): the project's folder.
+    RETURNS (Path): folder with config.cfg, record/ and pipeline/.
+    """
+    task, paths = get_task(task_name), Paths(root, task_name)
+    if system not in task.systems:
+        raise ValueError(f"{task_name} has no system {system!r}, but {', '.join(task.systems)}.")
+    folder = paths.training(system, settings.seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    if settings.gpu < 0:
+        torch.set_num_threads(1)
+    config = write_config(
+        folder / "config.cfg",
+        task.config(root, system),
+        system,
+        settings,
+        paths.corpus,
+        task.encoder,
+        task.changes(system, settings),
+    )
+    spacy_train(config, folder, use_gpu=settings.gpu)
+    kept = _keep_better(folder, load_config(config))
+    record = {**srsly.read_json(folder / "record" / "training.json"), **kept}
+    srsly.write_json(folder / "record" / "training.json", record)
+    return folder
+
+
+def _keep_better(folder: Path, config: Config) -> dict[str, Any]:
+    """Score the last pipeline on the development corpus too: the training rarely ends with an evaluation."""
+    curve = list(srsly.read_jsonl(folder / "record" / "curve.jsonl"))
+    training = registry.resolve({"weights": config.interpolate()["training"]["score_weights"]})
+    (dev_corpus,) = resolve_dot_names(config.interpolate(), ["corpora.dev"])
+    nlp = spacy.load(folder / "model-last")
+    scores = nlp.evaluate(list(dev_corpus(nlp)))
+    last = sum(weight * (scores.get(name) or 0.0) for name, weight in training["weights"].items() if weight)
+    best = max(row["score"] for row in curve)
+    keep = "last" if last >= best else "best"
+    shutil.move(folder / f"model-{keep}", folder / "pipeline")
+    shutil.rmtree(folder / ("model-best" if keep == "last" else "model-last"), ignore_errors=True)
+    return {"kept": keep, "dev_score": round(max(last, best), 4), "dev_score_last": round(last, 4)}
+
+
+def describe_machine(gpu: int = -1) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): what a reader must know to judge times and speed."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    described = {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "spacy": spacy.__version__,
+    }
+    return {**described, "gpu": torch.cuda.get_device_name(gpu)} if gpu >= 0 else described
+
+
+def peak_memory() -> float:
+    """RETURNS (float): the most memory that this process had so far. Unit: megabytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
+
+
+def main(
+    task: TaskName,
+    system: System = "bigbird",
+    size: Size = "tiny",
+    checkpoint: Checkpoint = "none",
+    gpu: Gpu = -1,
+    seed: Seed = 0,
+    max_length: MaxLength = 4096,
+    seconds: Seconds = 600.0,
+    root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
+) -> None:
+    """Train one system of one task. The pipeline is in training/TASK-SYSTEM-seedN/pipeline."""
+    train(task, system, make_settings(size, checkpoint, gpu, seed, max_length, seconds), root.resolve())
+
+
+if __name__ == "__main__":
+    typer.run(main)
