@@ -234,7 +234,7 @@ def tokens_within(doc: Doc, tokenizer: BigBirdTokenizer, pieces: int) -> int:
 
 
 def doc_part(doc: Doc, start: int, end: int) -> Doc:
-    """RETURNS (Doc): some tokens of a document with their entities, and its categories. Entities cut in two are lost."""
+    """RETURNS (Doc): some tokens of a document with the entities inside, and its categories."""
     if (start, end) == (0, len(doc)):
         return doc
     part = Doc(doc.vocab, [t.text for t in doc[start:end]], [bool(t.whitespace_) for t in doc[start:end]])

@@ -1,7 +1,7 @@
 """Entities of novels: LitBank (Bamman and others, NAACL 2019), innermost mentions of six types.
 
-The converted form is JSON Lines with the novels' natural texts, and names the part of each document. The upstream form is
-the repository: tokenized texts with annotations of brat in `entities/brat`. Both have the same documents and parts.
+The converted form is JSON Lines with the novels' natural texts, and names the part of each document. The upstream form
+is the repository: tokenized texts with annotations of brat in `entities/brat`. Documents and parts are the same.
 """
 
 import re
@@ -152,7 +152,7 @@ TASKS = {
         configs={"": "ner.cfg", "tok2vec": "ner_tok2vec.cfg"},
         preprocess=preprocess,
         measure=measure,
-        about="100 excerpts of novels, 80 to learn from, 10 to choose by, 10 to be tested on. The innermost mentions of "
-        "six types, common nouns as well as names.",
+        about="100 excerpts of novels, 80 to learn from, 10 to choose by, 10 to be tested on. The innermost mentions "
+        "of six types, common nouns as well as names.",
     )
 }
