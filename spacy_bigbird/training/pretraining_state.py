@@ -92,10 +92,11 @@ class RunState:
     def check(self, settings: PretrainingSettings) -> None:
         """Make sure that a run can go on from here.
 
-        settings (PretrainingSettings): the settings to go on with. Rates, reports and the number of steps may differ.
+        settings (PretrainingSettings): the settings to go on with. Rates, reports, the number of steps and lengths from
+            a later step on may differ.
         RAISES ValueError: settings have changed that decide the data or the shapes.
         """
-        before, now = _deciding(self.settings), _deciding(settings.to_dict())
+        before, now = _deciding(self.settings, self.step), _deciding(settings.to_dict(), self.step)
         changed = [
             f"{name}: {before.get(name)!r} -> {now.get(name)!r}" for name in now if before.get(name) != now[name]
         ]
@@ -103,8 +104,8 @@ class RunState:
             raise ValueError(Errors.BB355.format(step=self.step, changed="; ".join(changed)))
 
 
-def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that may not change in the middle of a run, by their full names."""
+def _deciding(settings: dict[str, Any], step: int) -> dict[str, Any]:
+    """The settings that may not change after so many steps of a run, by their full names."""
     wanted = {
         "corpus": ("streams", "shuffle_documents", "shuffle_characters", "join_documents"),
         "training": ("batch_pieces", "lengths", "next_sentence", "seed"),
@@ -112,6 +113,7 @@ def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
         "model": ("transformer_config",),
     }
     named = {f"{block}.{name}": settings[block].get(name) for block, names in wanted.items() for name in names}
+    named["training.lengths"] = [entry for entry in named["training.lengths"] if entry[0] < step]
     # Through JSON, so that a tuple and a list are the same.
     return json.loads(json.dumps(named))
 

@@ -69,6 +69,10 @@ def test_a_damaged_state_is_named(tmp_path, content):
     [
         ({"training": {"seed": 1}}, "training.seed: 0 -> 1"),
         ({"training": {"batch_pieces": 1024}}, "training.batch_pieces: 512 -> 1024"),
+        (
+            {"training": {"lengths": [[0, 32], [4, 128]]}},
+            r"training.lengths: \[\[0, 32\], \[3, 128\]\] -> \[\[0, 32\], \[4, 128\]\]",
+        ),
         ({"corpus": {"shuffle_documents": 5}}, "corpus.shuffle_documents: 4 -> 5"),
         ({"masking": {"whole_words": True}}, "masking.whole_words: False -> True"),
         ({"model": {"transformer_config": {"hidden_size": 64}}}, "model.transformer_config"),
@@ -84,7 +88,12 @@ def test_other_settings_may():
         toy_settings(
             "moved/texts",
             "moved/vocab",
-            training={"max_steps": 99, "micro_batch_pieces": 64, "optimizer": {"learning_rate": 1.0}},
+            training={
+                "max_steps": 99,
+                "lengths": [[0, 32], [3, 128], [5, 256]],
+                "micro_batch_pieces": 64,
+                "optimizer": {"learning_rate": 1.0},
+            },
             report={"save_every": 7},
             corpus={"tokenizer_threads": 3, "prefetch_steps": 1},
         )
