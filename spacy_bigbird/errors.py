@@ -203,6 +203,21 @@ class Errors(metaclass=_WithCodes):
     BB341 = "No label of a token is 'O' for outside, among: {labels}. Correct id2label in the checkpoint's config.json."
     BB342 = "{path!s} is not empty. Give another folder, or --force."
 
+    # Going on with a training: BB343-BB349
+    BB343 = (
+        "{path!s} holds no training to go on with: {found}. Give the --output of a `spacy train` whose config has\n\n"
+        '    [training.logger]\n    @loggers = "spacy-bigbird.ResumableLogger.v1"\n'
+    )
+    BB344 = "{path!s} is no whole saved state of a training ({reason}). Start the training again, from its config."
+    BB345 = (
+        "The training in {path!s} has finished at step {step}, with {limits}. Raise what ended it to go on, as in "
+        "--training.max_steps {more}."
+    )
+    BB346 = "The training in {path!s} was saved by spaCy {saved}, this is {found}. Install that one to go on with it."
+    BB347 = "{names}: not to be changed in the middle of a training. Expected settings of {expected}."
+    BB348 = "The corpus has {found} batches, but {steps} are done. Give the same corpora, batcher and max_epochs."
+    BB349 = "The optimizer's state cannot be {action}: {reason}. Expected an optimizer of Thinc, such as Adam.v1."
+
     # Pre-training: BB350-BB379
     BB350 = "The config of the pre-training cannot be used:\n{problems}"
     BB351 = "{path} has no text for {stream}. Give more documents, or lower corpus.streams."
@@ -248,6 +263,12 @@ class Warnings(metaclass=_WithCodes):
     BW310 = (
         "{mismatched} of {total} answers in {path!s} are not at their answer_start: they count in the scores by "
         "their text and do not train. Correct the offsets (counted in characters) to train on them."
+    )
+
+    BW340 = (
+        "The documents do not come in the same order as before step {step}: corpora or batcher have changed, or a "
+        "component drew random numbers (spaCy's parser and ner do). In what is left of epoch {epoch} some documents "
+        "may come a second time and others not; later epochs are whole."
     )
 
     # The encoder in a spaCy pipeline: BW130-BW189

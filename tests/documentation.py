@@ -26,7 +26,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OURS = {
     point.name: point
-    for group in ("factories", "architectures", "batchers", "readers", "scorers")
+    for group in ("factories", "architectures", "batchers", "loggers", "readers", "scorers")
     for point in entry_points(group=f"spacy_{group}")
     if point.value.startswith("spacy_bigbird.")
 }

@@ -1,0 +1,43 @@
+"""`python -m spacy bigbird resume`: go on with a training that was stopped."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from wasabi import msg
+
+from .app import app
+
+
+@app.command("resume", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def resume_cli(
+    ctx: typer.Context,
+    output_path: Annotated[Path, typer.Argument(help="What `spacy train --output` wrote to")],
+    code_path: Annotated[
+        Path | None, typer.Option("--code", "-c", help="Python file with registered functions to be imported")
+    ] = None,
+    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+) -> None:
+    """Go on with a training of `spacy train` that was killed or interrupted, from its last evaluation.
+
+    The training's config must have the logger spacy-bigbird.ResumableLogger.v1, as all configs of this package do.
+    Settings of [paths], [system], [corpora] and [training] are overridden as in `spacy train`, for example
+    --training.max_steps 40000. A training that has finished goes on when what ended it is raised.
+    """
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code_path)
+    setup_gpu(use_gpu)
+    from ..training.resume import resume
+
+    try:
+        with show_validation_error(hint_fill=False):
+            resume(output_path, overrides=overrides, use_gpu=use_gpu)
+    except (ValueError, OSError) as error:
+        msg.fail("The training cannot go on")
+        print(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        msg.warn("Stopped", "The same command goes on from the last evaluation.")
+        sys.exit(1)

@@ -1,0 +1,122 @@
+"""The logger that keeps a training with `spacy train` ready to go on after it was killed."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import srsly
+from spacy.language import Language
+from spacy.training.loggers import console_logger
+from thinc.api import Model
+
+from .resume_state import (
+    FINISHED,
+    FOLDER,
+    LIMITS,
+    OptimizerWatch,
+    TrainingState,
+    random_states,
+    set_random_states,
+    spacy_version,
+)
+
+LogStep = Callable[[dict[str, Any] | None], None]
+Logger = Callable[..., tuple[LogStep, Callable[[], None]]]
+
+
+def make_resumable_logger(logger: Logger | None = None) -> "ResumableLogger":
+    """Registered as `spacy-bigbird.ResumableLogger.v1`, for `[training.logger]`.
+
+    logger (Callable | None): the logger that reports the training; spaCy's console logger when None.
+    RETURNS (ResumableLogger): the logger.
+    """
+    return ResumableLogger(logger or console_logger())
+
+
+class ResumableLogger:
+    """Lets another logger report, and saves after each evaluation what `spacy bigbird resume` needs.
+
+    logger (Callable): the other logger.
+    """
+
+    def __init__(self, logger: Logger) -> None:
+        self.logger = logger
+
+    def __call__(
+        self, nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
+    ) -> tuple[LogStep, Callable[[], None]]:
+        """Begin a training.
+
+        nlp (Language): the pipeline.
+        stdout, stderr (IO): where the other logger writes.
+        RETURNS (tuple[Callable, Callable]): called after each step and at the end.
+        """
+        log_step, finalize = self.logger(nlp, stdout, stderr)
+        saver = _Saver(nlp)
+
+        def log_and_save(info: dict[str, Any] | None) -> None:
+            log_step(info)
+            if info is not None and "output_path" in info:
+                saver.save(info)
+
+        def finalize_both() -> None:
+            try:
+                finalize()
+            finally:
+                saver.finalize()
+
+        return log_and_save, finalize_both
+
+
+class _Saver:
+    def __init__(self, nlp: Language) -> None:
+        self.nlp = nlp
+        self.started = datetime.now().isoformat(" ", "seconds")
+        # spaCy has drawn nothing yet for the order of the documents.
+        self.random_start = random_states()
+        models = [getattr(component, "model", None) for _, component in nlp.pipeline]
+        self.watch = OptimizerWatch([model for model in models if isinstance(model, Model)])
+        self.has_begun = False
+        self.saved: Path | None = None
+
+    def save(self, info: dict[str, Any]) -> None:
+        output = Path(info["output_path"]).parent
+        if not self.has_begun:
+            self.has_begun = True
+            if info["step"] == 0:
+                # States of another training, whose pipelines spaCy has just deleted.
+                shutil.rmtree(output / FOLDER, ignore_errors=True)
+            else:
+                before = TrainingState.newest(output)
+                self.started, self.random_start = before.started, before.random_start
+        if self.watch.optimizer is None:
+            # Nothing could be learned from the documents so far.
+            return
+        random_now = random_states()
+        state = TrainingState(
+            step=info["step"],
+            epoch=info["epoch"],
+            results=list(info["checkpoints"]),
+            words=info["words"],
+            seconds=info["seconds"],
+            started=self.started,
+            random_start=self.random_start,
+            random_now=random_now,
+            max_length=self.nlp.max_length,
+            spacy_version=spacy_version(),
+            directory=os.getcwd(),
+        )
+        self.saved = state.save(output, self.nlp, self.watch.optimizer)
+        # The training goes on as if it had not been saved.
+        set_random_states(random_now)
+
+    def finalize(self) -> None:
+        self.watch.remove()
+        # spaCy calls this when the training has ended and when it was interrupted or has failed.
+        if self.saved is not None and sys.exc_info()[0] is None:
+            training = self.nlp.config.interpolate()["training"]
+            srsly.write_json(self.saved / FINISHED, {name: training[name] for name in LIMITS})

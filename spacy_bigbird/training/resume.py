@@ -1,0 +1,240 @@
+"""Goes on with a training of `spacy train` that was stopped, from the state that ResumableLogger.v1 saved."""
+
+import random
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from timeit import default_timer as timer
+from typing import IO, Any
+
+import spacy
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
+from spacy.training.loop import (
+    create_before_to_disk_callback,
+    create_evaluation_callback,
+    create_train_batches,
+    subdivide_batch,
+    update_meta,
+)
+from spacy.util import registry, resolve_dot_names
+from thinc.api import Optimizer, constant, set_gpu_allocator
+from wasabi import Printer
+
+from ..errors import Errors, Warnings
+from .resume_state import (
+    BEST,
+    FINISHED,
+    LIMITS,
+    PIPELINE,
+    TrainingState,
+    replace_folder,
+    restore_optimizer,
+    set_random_states,
+    spacy_version,
+    state_folder,
+)
+
+MODEL_BEST, MODEL_LAST = "model-best", "model-last"
+# Components and vocabulary are those of the saved pipeline.
+CHANGEABLE = ("paths", "system", "corpora", "training")
+
+Batches = Iterator[tuple[int, list[Example]]]
+
+
+def resume(
+    output: Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    use_gpu: int = -1,
+    stdout: IO = sys.stdout,
+    stderr: IO = sys.stderr,
+) -> tuple[Language, Path]:
+    """Go on with a training until it ends, as `spacy train` would have.
+
+    output (Path): the directory that `spacy train --output` wrote to.
+    overrides (Mapping[str, Any] | None): settings by their full names, such as "training.max_steps".
+    use_gpu (int): number of the GPU that is in use already, -1 for the CPU.
+    stdout, stderr (IO): where the logger writes.
+    RETURNS (tuple[Language, Path]): the pipeline and its folder, model-last.
+    RAISES ValueError: there is nothing to go on with, or not in this way.
+    """
+    state = TrainingState.newest(output)
+    folder = state_folder(output, state.step)
+    if state.spacy_version != spacy_version():
+        raise ValueError(Errors.BB346.format(path=output, saved=state.spacy_version, found=spacy.__version__))
+    overrides = dict(overrides or {})
+    fixed = sorted(name for name in overrides if name.split(".")[0] not in CHANGEABLE)
+    if fixed:
+        expected = ", ".join(f"[{name}]" for name in CHANGEABLE)
+        raise ValueError(Errors.BB347.format(names=", ".join(fixed), expected=expected))
+    nlp = _load(folder / PIPELINE, overrides)
+    nlp.max_length = state.max_length
+    config = nlp.config.interpolate()
+    _check_unfinished(output, state, config["training"])
+    if use_gpu >= 0 and config["training"]["gpu_allocator"]:
+        set_gpu_allocator(config["training"]["gpu_allocator"])
+    training = _Training(nlp, output, state, config)
+    msg = Printer(no_print=True)
+    stdout.write(msg.info(f"Pipeline: {nlp.pipe_names}") + "\n")
+    stdout.write(msg.info(f"Training of {state.started}, going on after step {state.step}") + "\n")
+    training.run(stdout, stderr)
+    stdout.write(msg.good("Saved pipeline to output directory", output / MODEL_LAST) + "\n")
+    return nlp, output / MODEL_LAST
+
+
+class _Training:
+    """spaCy's training loop, which begins in the middle.
+
+    nlp (Language): the saved pipeline.
+    output (Path): where pipelines are written.
+    state (TrainingState): where the training stands.
+    config (dict[str, Any]): the pipeline's config without variables.
+    """
+
+    def __init__(self, nlp: Language, output: Path, state: TrainingState, config: Any) -> None:
+        self.nlp = nlp
+        self.output = output
+        self.state = state
+        self.settings: dict[str, Any] = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+        self.optimizer: Optimizer = self.settings["optimizer"]
+        folder = state_folder(output, state.step)
+        restore_optimizer(folder, nlp, self.optimizer)
+        train_corpus, dev_corpus = resolve_dot_names(
+            config, [self.settings["train_corpus"], self.settings["dev_corpus"]]
+        )
+        self.evaluate = create_evaluation_callback(nlp, dev_corpus, self.settings["score_weights"])
+        self.before_to_disk = create_before_to_disk_callback(self.settings["before_to_disk"])
+        dropout = self.settings["dropout"]
+        self.dropouts: Iterator[float] = iter(constant(dropout) if isinstance(dropout, float) else dropout)
+        for _ in range(state.step + 1):
+            self.optimizer.step_schedules()
+            next(self.dropouts)
+        set_random_states(state.random_start)
+        batches = create_train_batches(nlp, train_corpus, self.settings["batcher"], self.settings["max_epochs"])
+        self.batches = _skip(batches, state)
+
+    def run(self, stdout: IO, stderr: IO) -> None:
+        """Train, report and save until the training ends or is interrupted."""
+        frozen = self.settings["frozen_components"]
+        # Newer ones may be half written; their scores will be found again.
+        best = state_folder(self.output, self.state.step) / BEST
+        replace_folder(self.output / MODEL_BEST, lambda part: shutil.copytree(best, part, dirs_exist_ok=True))
+        self._save(is_best=False)
+        with self.nlp.select_pipes(disable=frozen):
+            log_step, finalize = self.settings["logger"](self.nlp, stdout, stderr)
+        try:
+            for info, is_best in self._steps():
+                if is_best is not None:
+                    with self.nlp.select_pipes(disable=frozen):
+                        update_meta(self.settings, self.nlp, info)
+                    self._save(is_best)
+                    info["output_path"] = str(self.output / MODEL_LAST)
+                log_step(info if is_best is not None else None)
+        finally:
+            finalize()
+            self._save(is_best=False)
+
+    def _save(self, is_best: bool) -> None:
+        last = self.output / MODEL_LAST
+        with self.nlp.use_params(self.optimizer.averages or {}):
+            replace_folder(last, self.before_to_disk(self.nlp).to_disk)
+        if is_best:
+            replace_folder(self.output / MODEL_BEST, lambda part: shutil.copytree(last, part, dirs_exist_ok=True))
+
+    def _steps(self) -> Iterator[tuple[dict[str, Any], bool | None]]:
+        """What spaCy's `train_while_improving` yields from the step on where the training stands."""
+        nlp: Any = self.nlp
+        settings, state, optimizer = self.settings, self.state, self.optimizer
+        frozen, annotating = settings["frozen_components"], settings["annotating_components"]
+        results, words, started = list(state.results), state.words, timer()
+        losses: dict[str, float] = {}
+        step = state.step
+        set_random_states(state.random_now)
+        while not self._is_over(step, results):
+            epoch, batch = next(self.batches, (None, None))
+            if batch is None:
+                return
+            step += 1
+            if settings["before_update"]:
+                settings["before_update"](nlp, {"step": step, "epoch": epoch})
+            dropout = next(self.dropouts)
+            for part in subdivide_batch(batch, settings["accumulate_gradient"]):
+                nlp.update(part, drop=dropout, losses=losses, sgd=False, exclude=frozen, annotates=annotating)
+            for name, component in nlp.pipeline:
+                is_trained = name not in frozen and getattr(component, "is_trainable", False)
+                if is_trained and getattr(component, "model", None) not in (True, False, None):
+                    component.finish_update(optimizer)
+            optimizer.step_schedules()
+            words += sum(len(example) for example in batch)
+            score, scores, is_best = None, None, None
+            if step % settings["eval_frequency"] == 0:
+                with nlp.use_params(optimizer.averages or {}):
+                    score, scores = self.evaluate()
+                results.append((score, step))
+                is_best = score == max(results)[0]
+            info = {
+                "epoch": epoch,
+                "step": step,
+                "score": score,
+                "other_scores": scores,
+                "losses": losses,
+                "checkpoints": results,
+                "seconds": state.seconds + int(timer() - started),
+                "words": words,
+            }
+            yield info, is_best
+            if is_best is not None:
+                losses = {}
+
+    def _is_over(self, step: int, results: list[tuple[float, int]]) -> bool:
+        # Of equal scores the earliest is the best.
+        best_step = -max((score, -at) for score, at in results)[1]
+        patience, max_steps = self.settings["patience"], self.settings["max_steps"]
+        return bool((patience and step - best_step >= patience) or (max_steps and step >= max_steps))
+
+
+def _load(path: Path, overrides: dict[str, Any]) -> Language:
+    try:
+        return util.load_model(path, config=overrides)
+    except OSError as error:
+        raise ValueError(Errors.BB344.format(path=path, reason=error)) from error
+
+
+def _check_unfinished(output: Path, state: TrainingState, settings: dict[str, Any]) -> None:
+    """RAISES ValueError: the training has ended, and nothing says that it may take longer now."""
+    finished = state_folder(output, state.step) / FINISHED
+    limits = {name: settings[name] for name in LIMITS}
+    if not finished.exists() or srsly.read_json(finished) != limits:
+        return
+    try:
+        util.load_model(output / MODEL_LAST)
+    except Exception:  # killed while this was written, which raises nearly anything: the end is to be repeated
+        return
+    shown = ", ".join(f"{name} = {value}" for name, value in limits.items())
+    raise ValueError(Errors.BB345.format(path=output, step=state.step, limits=shown, more=2 * max(1, state.step)))
+
+
+def _skip(batches: Batches, state: TrainingState) -> Batches:
+    """Read again what was trained on already, which brings reader, batcher and order to where they were.
+
+    batches (Iterator[tuple[int, list[Example]]]): the training's batches from its first one on.
+    state (TrainingState): where the training stands.
+    RETURNS (Iterator[tuple[int, list[Example]]]): the batches that are left.
+    RAISES ValueError: there are not as many.
+    """
+    words = 0
+    for step in range(state.step + 1):
+        epoch, batch = next(batches, (None, None))
+        if batch is None:
+            raise ValueError(Errors.BB348.format(found=step, steps=state.step + 1))
+        words += sum(len(example) for example in batch)
+    version, numbers, gauss = state.random_now["python"]
+    if words != state.words or epoch != state.epoch or random.getstate() != (version, tuple(numbers), gauss):
+        warnings.warn(Warnings.BW340.format(step=state.step, epoch=state.epoch), stacklevel=2)
+    return batches
