@@ -36,6 +36,8 @@ SOURCES = {
     "litbank": Source("litbank/litbank_ner.jsonl.xz", "assets/litbank.tar.gz"),
     "novels": Source("raw_english_novels_98/english_novels_98.tar.xz", "assets/english_novels.tar.gz"),
     "wikispeedia": Source("wikispeedia/wikispeedia_articles.jsonl.xz", "assets/wikispeedia.tar.gz"),
+    "cuad": Source("cuad/cuad_contracts.jsonl.xz", "assets/CUAD_v1.json"),
+    "covid_qa": Source("covid_qa/covid_qa_ccby_squad.json.xz", "assets/covid_qa.tar.gz"),
 }
 
 

@@ -1,7 +1,7 @@
 """Sending test documents through a pipeline: what it says, how fast, and with how much memory."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,20 @@ def beginnings(docs: Iterable[Doc], vocabulary: Path, pieces: int | None) -> lis
     return [doc_part(doc, 0, tokens_within(doc, tokenizer, pieces)) for doc in docs]
 
 
-def stream(nlp: Language, docs: Sequence[Doc]) -> tuple[list[Doc], dict[str, Any]]:
+def stream(
+    nlp: Language, docs: Sequence[Doc], prepare: Callable[[Doc, Doc], None] | None = None
+) -> tuple[list[Doc], dict[str, Any]]:
     """Send documents through a pipeline. It gets the tokens only.
 
     nlp (Language): the pipeline. docs (Sequence[Doc]): with the annotation it shall not see.
+    prepare (Callable[[Doc, Doc], None] | None): puts on the first document what the pipeline may see of the second.
     RETURNS (tuple[list[Doc], dict[str, Any]]): what came out, and `speed` and `memory`. The speed is in spaCy's tokens
         per second of CPU time and per second of wall time, without tokenization; the memory that of the process.
     """
     plain = [Doc(nlp.vocab, [t.text for t in doc], [bool(t.whitespace_) for t in doc]) for doc in docs]
+    if prepare is not None:
+        for one, doc in zip(plain, docs, strict=True):
+            prepare(one, doc)
     tokens, memory = sum(map(len, plain)), peak_memory()
     start, cpu_start = time.monotonic(), time.process_time()
     found = []

@@ -11,7 +11,13 @@ from spacy.language import Language
 from .systems import Settings
 
 # The file of each task. It has a dictionary TASKS with the task in it.
-FILES = {"ner": "ner", "authors": "textcat", "topics": "textcat", "topics_multilabel": "textcat"}
+FILES = {
+    "ner": "ner",
+    "authors": "textcat",
+    "topics": "textcat",
+    "cuad": "qa",
+    "covid_qa": "qa",
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,222 @@
+"""Questions about a whole document, answered by a stretch of its text or not at all.
+
+`cuad`: seven kinds of clauses of contracts (Hendrycks and others, NeurIPS 2021). `covid_qa`: questions that experts
+asked about scientific articles (Möller and others, 2020). The converted forms name the part of each document; the
+upstream forms are SQuAD's JSON, and the documents are dealt in the same way.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_bigbird.training.questions import Answer, gold_texts, install_question_extensions, without_gold
+from spacy_bigbird.training.squad_metrics import AnsweredQuestion, best_threshold, question_scores
+
+from .assets import find
+from .measuring import beginnings, stream
+from .preprocess import PARTS, read_docs, write_corpus, write_vocabulary
+from .qa_batches import answer_places
+from .qa_data import Article, read_covid_qa, read_cuad
+from .statistics import Counts, by_length, by_position, interval, mean
+from .systems import SIZES, WINDOW, Settings
+from .tasks import Paths, Task
+
+VOCABULARY = 8000
+QUARTERS = 4
+COMPONENT = "bigbird_span_qa"
+# Pieces of a window beside those of the document: a question and what stands around it.
+QUESTION = 32
+
+
+def as_doc(nlp: Language, article: Article) -> Doc:
+    """RETURNS (Doc): a document with its questions and its name."""
+    install_question_extensions()
+    nlp.max_length = max(nlp.max_length, len(article.text))
+    doc = nlp.make_doc(article.text)
+    doc._.questions = article.questions
+    doc.user_data["name"] = article.name
+    return doc
+
+
+def write_articles(articles: Iterable[Article], corpus: Path, settings: Settings) -> None:
+    """Write the corpus of a task. articles (Iterable[Article]): all documents. corpus (Path): folder to write to.
+    settings (Settings): has the checkpoint."""
+    nlp = spacy.blank("en")
+    docs: dict[str, list[Doc]] = {part: [] for part in PARTS}
+    split = {}
+    for article in articles:
+        docs[article.split].append(as_doc(nlp, article))
+        split[article.name] = article.split
+    write_vocabulary(corpus, [doc.text for doc in docs["train"]], VOCABULARY, settings)
+    asked = [question for part in PARTS for doc in docs[part] for question in doc._.questions]
+    about = {"questions": len(asked), "with an answer": sum(not question["is_impossible"] for question in asked)}
+    write_corpus(corpus, docs, split, about)
+
+
+def preprocess_cuad(root: Path, settings: Settings) -> None:
+    """Write the corpus of `cuad`. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    write_articles(read_cuad(find("cuad", root)), Paths(root, "cuad").corpus, settings)
+
+
+def preprocess_covid_qa(root: Path, settings: Settings) -> None:
+    """Write the corpus of `covid_qa`. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    write_articles(read_covid_qa(find("covid_qa", root)), Paths(root, "covid_qa").corpus, settings)
+
+
+class Asked(NamedTuple):
+    """A question with what was answered.
+
+    document (int): number of the document. category (str): what is behind "__" in the question's id.
+    quarter (int): in which part of the document the first right answer begins; -1 for none.
+    row (AnsweredQuestion): gold and prediction; `prediction` is the best answer whatever the threshold.
+    """
+
+    document: int
+    category: str
+    quarter: int
+    row: AnsweredQuestion
+
+
+def ask(nlp: Language, references: Sequence[Doc], parts: Sequence[Doc]) -> tuple[list[Asked], dict[str, Any]]:
+    """Have the questions of documents answered.
+
+    nlp (Language): the pipeline. references (Sequence[Doc]): documents with questions and answers.
+    parts (Sequence[Doc]): what the pipeline is given of them.
+    RETURNS (tuple[list[Asked], dict[str, Any]]): all questions, and speed and memory.
+    """
+    install_question_extensions()
+    questions = [reference._.questions for reference in references]
+    for part, asked in zip(parts, questions, strict=True):
+        part._.questions = asked
+    found, facts = stream(nlp, parts, prepare=_prepare)
+    rows = []
+    for number, (reference, doc) in enumerate(zip(references, found, strict=True)):
+        for question, answer in zip(questions[number], map(Answer, doc._.answers), strict=True):
+            first = min((start for start, _ in answer_places(question)), default=None)
+            quarter = -1 if first is None else first * QUARTERS // max(1, len(reference.text))
+            row = AnsweredQuestion(gold_texts(question), answer.best_text, answer.best_text, answer.null_odds)
+            rows.append(Asked(number, question["id"].rpartition("__")[2], quarter, row))
+    return rows, facts
+
+
+def _prepare(plain: Doc, doc: Doc) -> None:
+    plain._.questions = without_gold(doc._.questions)
+
+
+def choose_threshold(asked: Sequence[Asked]) -> float:
+    """RETURNS (float): the `null_threshold` with the best mean F1."""
+    rows = [one.row for one in asked]
+    return best_threshold([question_scores(row.gold, row.best_text)[1] for row in rows], rows)[1]
+
+
+def points(asked: Asked, threshold: float) -> tuple[float, float]:
+    """RETURNS (tuple[float, float]): exact match and F1 of a question, where null odds above the threshold mean that
+    no answer is given."""
+    row = asked.row
+    return question_scores(row.gold, "" if row.null_odds > threshold else row.best_text)
+
+
+def count(documents: int, asked: Iterable[tuple[Asked, float]]) -> Counts:
+    """RETURNS (Counts): points and questions of each document. Shape: (documents, 2)."""
+    counts = np.zeros((documents, 2))
+    for one, value in asked:
+        counts[one.document] += (value, 1.0)
+    return counts
+
+
+def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
+    """Scores on the test documents; see `tasks.Task`. The threshold for "no answer" is chosen on all documents there
+    are to choose by."""
+    dev, references = read_docs(corpus / "dev.spacy"), read_docs(corpus / "test.spacy")
+    vocabulary = corpus / "spiece.model"
+    threshold = choose_threshold(ask(nlp, dev, beginnings(dev, vocabulary, first_pieces))[0])
+    asked, facts = ask(nlp, references, beginnings(references, vocabulary, first_pieces))
+    return {**describe(asked, [len(doc) for doc in references], threshold), **facts}
+
+
+def describe(asked: Sequence[Asked], lengths: Sequence[int], threshold: float) -> dict[str, Any]:
+    """Scores of answered questions, as they stand in the results.
+
+    asked (Sequence[Asked]): the questions. lengths (Sequence[int]): of the documents. Unit: tokens.
+    threshold (float): for "no answer".
+    RETURNS (dict[str, Any]): `documents`, `questions`, `null_threshold`, `scores`, `by_length`, `by_position` of what
+        has an answer, `by_category` where there are categories, and `counts`.
+    """
+    number = len(lengths)
+    both = [(one, *points(one, threshold)) for one in asked]
+    f1 = [(one, value) for one, _, value in both]
+    of_documents = count(number, f1)
+    has_answer = [(one, value) for one, value in f1 if one.row.gold]
+    kinds = {
+        "qa_f1": of_documents,
+        "qa_exact": count(number, ((one, value) for one, value, _ in both)),
+        "qa_hasans_f1": count(number, has_answer),
+        "qa_noans_f1": count(number, ((one, value) for one, value in f1 if not one.row.gold)),
+        # What the threshold of the component's default would give, and what silence gives.
+        "qa_f1_threshold_0": count(number, ((one, points(one, 0.0)[1]) for one in asked)),
+        "qa_f1_no_answer": count(number, ((one, float(not one.row.gold)) for one in asked)),
+    }
+    quarters = [count(number, (pair for pair in has_answer if pair[0].quarter == part)) for part in range(QUARTERS)]
+    categories = sorted({one.category for one, _ in f1 if one.category})
+    return {
+        "documents": number,
+        "questions": len(asked),
+        "null_threshold": threshold,
+        "scores": {name: interval(counts, mean) for name, counts in kinds.items() if counts[:, 1].any()},
+        "by_length": by_length(of_documents, lengths, mean),
+        "by_position": by_position(np.stack(quarters, axis=1), mean),
+        "by_type": {
+            category: {
+                **interval(count(number, (pair for pair in f1 if pair[0].category == category)), mean),
+                "mentions": sum(one.category == category for one, _ in f1),
+            }
+            for category in (categories if len(categories) < len(asked) else ())
+        },
+        "counts": of_documents.tolist(),
+    }
+
+
+def changes(system: str, settings: Settings) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): windows of the same number of pieces of the document, beside the question."""
+    if system == "strided" and settings.checkpoint is None:
+        shape = {**SIZES[settings.size], "max_position_embeddings": WINDOW + QUESTION}
+        return {f"components.{COMPONENT}.model.transformer_config": shape}
+    return {}
+
+
+SHARED: dict[str, Any] = {
+    "metric": "qa_f1",
+    "metric_name": "F1",
+    "measure": measure,
+    "encoder": COMPONENT,
+    "changes": changes,
+    # spaCy's tok2vec has no component that answers questions.
+    "systems": ("bigbird", "strided", "truncated"),
+}
+TASKS = {
+    "cuad": Task(
+        name="cuad",
+        title="Clauses of contracts (CUAD, seven questions)",
+        configs={"": "qa.cfg"},
+        preprocess=preprocess_cuad,
+        about="510 contracts, 357 to learn from, 51 to choose by, 102 to be tested on, with seven questions each; many "
+        "have no answer. By position: questions with an answer, by where the first one begins. spaCy's tok2vec has no "
+        "component for questions.",
+        **SHARED,
+    ),
+    "covid_qa": Task(
+        name="covid_qa",
+        title="Questions about scientific articles (COVID-QA)",
+        configs={"": "qa.cfg"},
+        preprocess=preprocess_covid_qa,
+        about="92 articles, 74 to learn from, 9 to choose by, 9 to be tested on. Free questions cannot be learned from "
+        "random weights: the table shows that training runs, and claims nothing else. spaCy's tok2vec has no component "
+        "for questions.",
+        **SHARED,
+    ),
+}

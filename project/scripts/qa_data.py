@@ -1,0 +1,137 @@
+"""Contracts and articles with questions, from either form of their corpora."""
+
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import srsly
+
+from .assets import Asset, open_text, read_archive, read_json_lines
+
+# The categories of CUAD that most contracts have, and that can be learned from nothing.
+CATEGORIES = (
+    "Document Name",
+    "Parties",
+    "Agreement Date",
+    "Governing Law",
+    "Expiration Date",
+    "Effective Date",
+    "Anti-Assignment",
+)
+# All questions of CUAD have the same words around these two parts.
+CUAD_QUESTION = re.compile(
+    r'related to "(?P<category>.+?)" that should be reviewed by a lawyer\. Details: (?P<details>.+)'
+)
+COVID_FILES = "*/data/question-answering/20042[13]_covidQA.json"
+LICENCE = re.compile(r"^License:\s*cc-by\s*$", re.MULTILINE)
+Question = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Article:
+    """A document with questions.
+
+    name (str): its name. split (str): "train", "dev" or "test". text (str): all of it.
+    questions (list[dict]): as in SQuAD: `id`, `question`, `answers` with `text` and `answer_start`, `is_impossible`.
+    """
+
+    name: str
+    split: str
+    text: str
+    questions: list[Question]
+
+
+def split_of(names: Iterable[str], shares: tuple[float, float], seed: int = 13) -> dict[str, str]:
+    """Deal documents into three parts, always in the same way.
+
+    names (Iterable[str]): of the documents. shares (tuple[float, float]): of "train" and "dev"; the rest is "test".
+    seed (int): of the shuffling.
+    RETURNS (dict[str, str]): the part of each document.
+    """
+    order = sorted(names)
+    random.Random(seed).shuffle(order)
+    first = round(shares[0] * len(order))
+    second = first + round(shares[1] * len(order))
+    return {name: "train" if n < first else "dev" if n < second else "test" for n, name in enumerate(order)}
+
+
+def read_cuad(asset: Asset, categories: Sequence[str] = CATEGORIES) -> Iterator[Article]:
+    """Contracts with a question for each category, such as "Parties: The two or more parties who signed the contract".
+
+    asset (Asset): `CUAD_v1.json`, or the converted contracts, beside which lie the questions.
+    categories (Sequence[str]): the categories to keep.
+    YIELDS (Article): a contract. Its questions have the id `CONTRACT__CATEGORY`, as upstream.
+    """
+    if asset.is_converted:
+        described = srsly.read_json(asset.path.parent / "cuad_categories.json")
+        wording = {row["category"]: _shortened(row["question"]) for row in described}
+        for row in read_json_lines(asset.path):
+            asked = [_question(row, name, wording[name]) for name in categories]
+            yield Article(row["id"], row["split"], row["text"], asked)
+        return
+    with open_text(asset.path) as file:
+        articles = json.load(file)["data"]
+    splits = split_of((article["title"] for article in articles), (0.7, 0.1))
+    for article in articles:
+        (paragraph,) = article["paragraphs"]
+        by_category = {question["id"].rsplit("__", 1)[1]: question for question in paragraph["qas"]}
+        asked = [by_category[name] for name in categories if name in by_category]
+        asked = [{**question, "question": _shortened(question["question"])} for question in asked]
+        yield Article(article["title"], splits[article["title"]], *_repaired(paragraph["context"], asked))
+
+
+def read_covid_qa(asset: Asset) -> Iterator[Article]:
+    """Articles on coronaviruses, those whose licence asks for no more than to name the authors (CC BY).
+
+    asset (Asset): an archive of the upstream repository, or the converted file.
+    YIELDS (Article): an article. A question whose answer is not at its place is left out.
+    """
+    if asset.is_converted:
+        with open_text(asset.path) as file:
+            articles = json.load(file)["data"]
+        splits = {str(article["document_id"]): article["split"] for article in articles}
+        paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
+    else:
+        files = [json.loads(text)["data"] for _, text in sorted(read_archive(asset.path, COVID_FILES))]
+        found = [paragraph for articles in files for article in articles for paragraph in article["paragraphs"]]
+        paragraphs = [one for one in found if LICENCE.search(one["context"][:2000])]
+        splits = split_of((str(one["document_id"]) for one in paragraphs), (0.8, 0.1))
+    for paragraph in paragraphs:
+        name = str(paragraph["document_id"])
+        yield Article(name, splits[name], *_repaired(paragraph["context"], paragraph["qas"]))
+
+
+def _shortened(question: str) -> str:
+    """What distinguishes a question of CUAD from the others: the frame would fill a window many times over."""
+    found = CUAD_QUESTION.search(question)
+    return f"{found['category']}: {found['details']}" if found else question
+
+
+def _question(row: dict[str, Any], category: str, wording: str) -> Question:
+    places = row["answers"].get(category, [])
+    answers = [{"text": row["text"][start:end], "answer_start": start} for start, end in places]
+    name = f"{row['id']}__{category}"
+    return {"id": name, "question": wording, "answers": answers, "is_impossible": not answers}
+
+
+def _repaired(text: str, questions: Iterable[Question]) -> tuple[str, list[Question]]:
+    """Questions with answers at their place, without white space around them: some begin a character or two beside it.
+
+    Questions all of whose answers are elsewhere are left out.
+    """
+    repaired = []
+    for question in questions:
+        answers = []
+        for answer in question["answers"]:
+            wanted, start = answer["text"].strip(), answer["answer_start"]
+            near = range(max(0, start - 2), start + len(answer["text"]) - len(wanted) + 3)
+            places = [place for place in near if wanted and text.startswith(wanted, place)]
+            if places:
+                answers.append({"text": wanted, "answer_start": min(places, key=lambda place: abs(place - start))})
+        if answers or not question["answers"]:
+            asked = {"id": str(question["id"]), "question": question["question"].strip()}
+            repaired.append({**asked, "answers": answers, "is_impossible": not answers})
+    return text, repaired
