@@ -87,6 +87,7 @@ def make_budget_batcher(
     seconds: float,
     clock: str = "cpu",
     phases: Sequence[dict[str, float]] = ({},),
+    noise: float = 0.0,
 ) -> Callable[[Sequence[Example]], Iterator[list[Example]]]:
     """Batches until the time is over, in phases. For `[training.batcher]`, with `max_epochs = 1`.
 
@@ -95,12 +96,15 @@ def make_budget_batcher(
     clock (str): "cpu" or "wall".
     phases (Sequence[dict]): of each phase `until`, the share of the budget at which it ends (1 if not given), and
         `shortest` and `longest`, the lengths in tokens of its examples (no limits if not given).
+    noise (float): the share of the words that are replaced by others, drawn anew each time: few documents are soon
+        learned by heart.
     """
 
     def batches(examples: Sequence[Example]) -> Iterator[list[Example]]:
         if not seconds:
             yield from batcher(examples)
             return
+        words = [token.text for one in examples for token in one.reference if not token.is_space] if noise else []
         CLOCK.start(clock, seconds)
         CLOCK.resume()
         for phase in phases:
@@ -113,7 +117,7 @@ def make_budget_batcher(
             )
             while CLOCK.share < phase.get("until", 1.0):
                 batch = list(next(stream))
-                yield batch
+                yield [with_noise(one, noise, words) for one in batch] if noise else batch
                 CLOCK.resume()
                 CLOCK.steps += 1
                 CLOCK.documents += len(batch)
@@ -243,6 +247,17 @@ def doc_part(doc: Doc, start: int, end: int) -> Doc:
         part.set_ents([spacy.tokens.Span(part, e.start - start, e.end - start, e.label_) for e in inside])
     part.cats = dict(doc.cats)
     return part
+
+
+def with_noise(example: Example, share: float, words: Sequence[str]) -> Example:
+    """RETURNS (Example): the same with some words replaced. Entities and categories stay."""
+    doc = example.reference
+    texts = [random.choice(words) if random.random() < share and not t.is_space else t.text for t in doc]
+    changed, predicted = (Doc(doc.vocab, texts, [bool(t.whitespace_) for t in doc]) for _ in range(2))
+    if doc.has_annotation("ENT_IOB"):
+        changed.set_ents([spacy.tokens.Span(changed, ent.start, ent.end, ent.label_) for ent in doc.ents])
+    changed.cats = dict(doc.cats)
+    return Example(predicted, changed)
 
 
 def stretches(doc: Doc, size: int) -> list[tuple[int, int]]:

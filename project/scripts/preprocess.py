@@ -20,7 +20,7 @@ from .tasks import get_task
 
 PARTS = ("train", "dev", "test")
 SPLIT_SEED = 13
-VOCABULARY_SENTENCES = 40_000
+VOCABULARY_SENTENCES = 10_000
 
 
 def split_ids(ids: Iterable[str], seed: int = SPLIT_SEED) -> dict[str, str]:

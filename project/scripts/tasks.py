@@ -17,6 +17,7 @@ FILES = {
     "topics": "textcat",
     "cuad": "qa",
     "covid_qa": "qa",
+    "multiple_choice": "multiple_choice",
 }
 
 

@@ -17,9 +17,10 @@ from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import Config
 
 from . import budget
+from .configure import configure
 from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
-from .systems import Settings, write_config
-from .tasks import Paths, get_task
+from .systems import Settings
+from .tasks import Paths
 
 assert budget.CLOCK  # Importing it registers what the configs name.
 
@@ -31,22 +32,11 @@ def train(task_name: str, system: str, settings: Settings, root: Path) -> Path:
     root (Path): the project's folder.
     RETURNS (Path): folder with config.cfg, record/ and pipeline/.
     """
-    task, paths = get_task(task_name), Paths(root, task_name)
-    if system not in task.systems:
-        raise ValueError(f"{task_name} has no system {system!r}, but {', '.join(task.systems)}.")
-    folder = paths.training(system, settings.seed)
+    folder = Paths(root, task_name).training(system, settings.seed)
     shutil.rmtree(folder, ignore_errors=True)
     if settings.gpu < 0:
         torch.set_num_threads(1)
-    config = write_config(
-        folder / "config.cfg",
-        task.config(root, system),
-        system,
-        settings,
-        paths.corpus,
-        task.encoder,
-        task.changes(system, settings),
-    )
+    config = configure(folder / "config.cfg", task_name, system, settings, root)
     spacy_train(config, folder, use_gpu=settings.gpu)
     kept = _keep_better(folder, load_config(config))
     record = {**srsly.read_json(folder / "record" / "training.json"), **kept}

@@ -1,0 +1,47 @@
+"""Write the config of a system without training: for `python -m spacy bigbird check` and `python -m spacy train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
+from .systems import Settings, write_config
+from .tasks import Paths, get_task
+
+
+def configure(path: Path, task_name: str, system: str, settings: Settings, root: Path) -> Path:
+    """Write a config.
+
+    path (Path): the file. task_name (str): of the task. system (str): one of its systems.
+    settings (Settings): what was chosen. root (Path): the project's folder.
+    RETURNS (Path): the file.
+    RAISES ValueError: the task has no such system.
+    """
+    task = get_task(task_name)
+    if system not in task.systems:
+        raise ValueError(f"{task_name} has no system {system!r}, but {', '.join(task.systems)}.")
+    corpus, changes = Paths(root, task_name).corpus, task.changes(system, settings)
+    return write_config(path, task.config(root, system), system, settings, corpus, task.encoder, changes)
+
+
+def main(
+    task: TaskName,
+    output: Annotated[Path, typer.Option(help="The file")],
+    system: System = "bigbird",
+    size: Size = "tiny",
+    checkpoint: Checkpoint = "none",
+    gpu: Gpu = -1,
+    seed: Seed = 0,
+    max_length: MaxLength = 4096,
+    seconds: Seconds = 600.0,
+    root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
+) -> None:
+    """Write the config of one system of one task."""
+    settings = make_settings(size, checkpoint, gpu, seed, max_length, seconds)
+    msg.good(str(configure(output, task, system, settings, root.resolve())))
+
+
+if __name__ == "__main__":
+    typer.run(main)

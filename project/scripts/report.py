@@ -1,0 +1,258 @@
+"""A report of all results of a task: results/TASK.md, TASK.html and TASK.png, and the table for the README."""
+
+import base64
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import srsly
+import typer
+from wasabi import msg
+
+from .statistics import CONFIDENCE, Score, difference, f_score, interval, mean
+from .systems import NAMES, SYSTEMS
+from .tasks import Task, get_task
+
+Result = dict[str, Any]
+COLORS = {"bigbird": "#1b6ca8", "strided": "#e08a1e", "truncated": "#8a8a8a", "tok2vec": "#3d9a50"}
+STYLE = """
+body { font: 16px/1.5 Georgia, serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: .6rem 0 1.4rem } th { background: #f1f1f1 } img { max-width: 100% }
+td, th { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
+td:first-child, th:first-child { text-align: left }
+"""
+ABOUT = """Every system learned for the same time ({budget:g} seconds of {clock} time, one thread), with the better of
+its best and its last pipeline on the development documents kept; setting up, evaluating and saving count for none. A
+score is that of all seeds' counts together; in brackets its interval of {confidence:.0%} (bootstrap over documents),
+behind it the scores of the single seeds. The speed is in tokens per second of CPU time in `nlp.pipe`, the memory that
+of the process."""
+
+
+def read_results(root: Path, task: str) -> dict[str, list[Result]]:
+    """RETURNS (dict[str, list[Result]]): results of each system, by seed, in the order of SYSTEMS."""
+    found: dict[str, list[Result]] = defaultdict(list)
+    for system in SYSTEMS:
+        for path in sorted((root / "results").glob(f"{task}-{system}-seed*.json")):
+            found[system].append(srsly.read_json(path))
+        found[system].sort(key=lambda result: result["seed"])
+    return {system: results for system, results in found.items() if results}
+
+
+def score_of(result: Result) -> Score:
+    """RETURNS (Score): what makes the score of `counts`: F1 of three numbers, or a mean of two."""
+    return f_score if np.shape(result["counts"])[-1] == 3 else mean
+
+
+def pooled(results: Sequence[Result]) -> np.ndarray:
+    """RETURNS (ndarray): counts of each document, summed over the seeds."""
+    return np.sum([result["counts"] for result in results], axis=0)
+
+
+def tables(task: Task, results: dict[str, list[Result]]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """RETURNS (list): title, header and rows of each table."""
+    made = [("Scores", *_main_table(task, results))]
+    if "bigbird" in results and len(results) > 1:
+        made.append(("How much better the whole document is", *_differences(results)))
+    made += [
+        ("By length of the document", *_groups(results, "by_length", _length)),
+        ("By position in the document", *_groups(results, "by_position", _position)),
+    ]
+    if any("by_type" in result for of_system in results.values() for result in of_system):
+        made.append(("By type", *_by_type(results)))
+    made.append(("Training", *_training(results)))
+    return made
+
+
+def _main_table(task: Task, results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
+    header = ["System", task.metric_name, "seeds", "tokens/s", "peak MB"]
+    rows = []
+    for system, of_system in results.items():
+        found = interval(pooled(of_system), score_of(of_system[0]))
+        single = ", ".join(f"{result['scores'][task.metric]['score']:.3f}" for result in of_system)
+        speed = np.median([result["speed"]["tokens_per_cpu_second"] for result in of_system])
+        memory = max(result["memory"]["peak_mb"] for result in of_system)
+        rows.append([NAMES[system], _with_ends(found), single, f"{speed:,.0f}", f"{memory:,.0f}"])
+    return header, rows
+
+
+def _differences(results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
+    """Of the seeds that both have, each document drawn for both."""
+    rows = []
+    ours = {result["seed"]: result for result in results["bigbird"]}
+    for system, of_system in results.items():
+        other = [result for result in of_system if result["seed"] in ours]
+        if system != "bigbird" and other:
+            same = [ours[result["seed"]] for result in other]
+            found = difference(pooled(same), pooled(other), score_of(other[0]))
+            rows.append([f"than: {NAMES[system]}", _with_ends(found, "+.3f"), str(len(other))])
+    return ["BigBird is better", "difference", "seeds"], rows
+
+
+def _with_ends(found: dict[str, float], form: str = ".3f") -> str:
+    return f"{found['score']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
+
+
+def _groups(
+    results: dict[str, list[Result]], key: str, name: Callable[[dict[str, Any]], str]
+) -> tuple[list[str], list[list[str]]]:
+    first = next(iter(results.values()))[0]
+    header = ["System", *(name(group) for group in first[key])]
+    rows = [[NAMES[system], *(f"{score:.3f}" for score in _group_scores(of, key))] for system, of in results.items()]
+    return header, rows
+
+
+def _group_scores(results: Sequence[Result], key: str) -> list[float]:
+    return [float(np.mean(scores)) for scores in zip(*([g["score"] for g in r[key]] for r in results), strict=True)]
+
+
+def _length(group: dict[str, Any]) -> str:
+    if "shortest" in group:
+        return f"{group['shortest']:,} to {group['longest']:,} tokens"
+    return group["longest"] if isinstance(group["longest"], str) else f"first {group['longest']:,} pieces"
+
+
+def _position(group: dict[str, Any]) -> str:
+    return f"{group['start']:.0%} to {group['end']:.0%}"
+
+
+def _by_type(results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
+    labels = next(iter(results.values()))[0]["by_type"]
+    header = ["System", *(f"{label} ({facts['mentions']:,})" for label, facts in labels.items())]
+    rows = []
+    for system, of_system in results.items():
+        means = [np.mean([result["by_type"][label]["score"] for result in of_system]) for label in labels]
+        rows.append([NAMES[system], *(f"{score:.3f}" for score in means)])
+    return header, rows
+
+
+def _training(results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
+    header = ["System", "seconds", "steps", "documents", "tokens", "dev score"]
+    rows = []
+    for system, of_system in results.items():
+        facts = [result["training"] for result in of_system]
+        numbers = [f"{np.mean([fact[key] for fact in facts]):,.0f}" for key in ("steps", "documents", "tokens")]
+        seconds = ", ".join(f"{fact['used_seconds']:.0f}" for fact in facts)
+        rows.append([NAMES[system], seconds, *numbers, ", ".join(f"{fact['dev_score']:.3f}" for fact in facts)])
+    return header, rows
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """RETURNS (str): a table, its first column on the left, the others on the right."""
+    lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def readme_table(root: Path, task_names: Sequence[str]) -> str:
+    """The block for the README: a row for each task and a column for each system.
+
+    root (Path): the project's folder. task_names (Sequence[str]): those without results are left out.
+    RETURNS (str): a Markdown table.
+    """
+    rows = []
+    for name in task_names:
+        task, results = get_task(name), read_results(root, name)
+        cells = []
+        for system in SYSTEMS:
+            of_system = results.get(system)
+            cells.append(_with_ends(interval(pooled(of_system), score_of(of_system[0]))) if of_system else "–")
+        if results:
+            seeds = max(len(of_system) for of_system in results.values())
+            rows.append([f"{task.title}, {task.metric_name} ({seeds} seed{'s' * (seeds > 1)})", *cells])
+    return markdown_table(["Task", *(NAMES[system] for system in SYSTEMS)], rows)
+
+
+def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
+    """Draw scores by length, by position and as the time went on. path (Path): a PNG file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (lengths, positions, curves) = pyplot.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
+    for axes, key, name in ((lengths, "by_length", _length), (positions, "by_position", _position)):
+        for system, of_system in results.items():
+            groups, scores = of_system[0][key], _group_scores(of_system, key)
+            ends = [
+                [np.mean([r[key][i][end] for r in of_system]) for i in range(len(groups))] for end in ("low", "high")
+            ]
+            names = [name(group).replace(" to ", "–").replace(" tokens", "") for group in groups]
+            axes.plot(names, scores, marker="o", color=COLORS[system], label=NAMES[system])
+            axes.fill_between(names, *ends, color=COLORS[system], alpha=0.12, linewidth=0)
+        axes.set_ylim(0, 1)
+        axes.grid(alpha=0.3)
+        axes.tick_params(axis="x", labelsize=8)
+    lengths.set_title(f"{task.metric_name} by length")
+    positions.set_title(f"{task.metric_name} by position in the document")
+    lengths.legend(fontsize=8)
+    for system, of_system in results.items():
+        for result in of_system:
+            points = [(row["seconds"], row["score"]) for row in result["curve"]]
+            curves.plot(*zip(*points, strict=True), color=COLORS[system], alpha=0.7)
+    curves.set_title("development documents, as time goes on")
+    curves.set_xlabel("seconds of training")
+    curves.set_ylim(0, 1)
+    curves.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def write_report(root: Path, task_name: str) -> list[Path]:
+    """Write the report of one task.
+
+    root (Path): the project's folder, with results. task_name (str): of the task.
+    RETURNS (list[Path]): Markdown, HTML and the figure.
+    RAISES FileNotFoundError: there are no results.
+    """
+    task, results = get_task(task_name), read_results(root, task_name)
+    if not results:
+        raise FileNotFoundError(f"results/ has no {task_name}-SYSTEM-seedN.json: train and evaluate a system first.")
+    markdown, html, figure = (root / "results" / f"{task_name}.{end}" for end in ("md", "html", "png"))
+    draw(figure, task, results)
+    first = next(iter(results.values()))[0]
+    budget = ABOUT.format(
+        budget=first["training"]["budget_seconds"], clock=first["training"]["clock"].upper(), confidence=CONFIDENCE
+    )
+    machine = ", ".join(f"{key} {value}" for key, value in first["machine"].items() if value is not None)
+    made = tables(task, results)
+    sections = [f"# {task.title}", task.about, budget.replace("\n", " "), f"Machine: {machine}."]
+    sections += [f"## {title}\n\n{markdown_table(header, rows)}" for title, header, rows in made]
+    commands = "\n".join(f"    {result['command']}" for of_system in results.values() for result in of_system)
+    sections += [f"![Scores]({figure.name})", f"## Commands\n\nIn the project's folder:\n\n{commands}"]
+    markdown.write_text("\n\n".join(sections) + "\n", encoding="utf8")
+    html.write_text(_page(task, (task.about, budget, f"Machine: {machine}."), made, figure), encoding="utf8")
+    return [markdown, html, figure]
+
+
+def _page(
+    task: Task, notes: Sequence[str], made: Sequence[tuple[str, list[str], list[list[str]]]], figure: Path
+) -> str:
+    picture = base64.b64encode(figure.read_bytes()).decode()
+    body = [f"<h1>{escape(task.title)}</h1>", *(f"<p>{escape(note)}</p>" for note in notes)]
+    body.append(f"<img alt='Scores' src='data:image/png;base64,{picture}'>")
+    for title, header, rows in made:
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+        lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        body.append(f"<h2>{escape(title)}</h2><table><tr>{head}</tr>{lines}</table>")
+    head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(task.title)}</title>"
+    return f"{head}<style>{STYLE}</style></head><body>{''.join(body)}</body></html>"
+
+
+def main(
+    tasks: Annotated[list[str], typer.Argument(help="Names of tasks")],
+    readme: Annotated[bool, typer.Option(help="Print the table for the README instead")] = False,
+    root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
+) -> None:
+    """Write the report of one or more tasks from all their results."""
+    if readme:
+        print(readme_table(root.resolve(), tasks))
+        return
+    for name in tasks:
+        for path in write_report(root.resolve(), name):
+            msg.good(str(path))
+
+
+if __name__ == "__main__":
+    typer.run(main)

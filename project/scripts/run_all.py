@@ -1,0 +1,89 @@
+"""Train and evaluate all systems of all tasks with all seeds; results that are there are left alone.
+
+It can be stopped at any moment and started again: it goes on with the first result that is missing. Two systems run
+side by side by default, each on one thread; time is CPU time, so that they take nothing from each other.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+from wasabi import msg
+
+from .options import MaxLength, Seconds, Size, make_settings
+from .systems import SYSTEMS
+from .tasks import Paths
+
+# Tasks with their seeds, in the order in which they run.
+ORDER = (("ner", (0,)), ("authors", (0,)), ("ner", (1, 2)), ("authors", (1, 2)), ("topics", (0,)))
+POLL_SECONDS = 2.0
+
+
+class Job(NamedTuple):
+    """One result to make."""
+
+    task: str
+    system: str
+    seed: int
+
+
+def missing(root: Path, systems: tuple[str, ...] = SYSTEMS, order: tuple = ORDER) -> list[Job]:
+    """RETURNS (list[Job]): what has no result yet, in order."""
+    jobs = [Job(task, system, seed) for task, seeds in order for seed in seeds for system in systems]
+    return [job for job in jobs if not Paths(root, job.task).result(job.system, job.seed).exists()]
+
+
+def start(root: Path, job: Job, options: list[str], log: Path) -> subprocess.Popen:
+    """RETURNS (Popen): a training and its evaluation, in a process of its own."""
+    arguments = [job.task, "--system", job.system, "--seed", str(job.seed), "--root", str(root), *options]
+    run = [[sys.executable, "-m", f"scripts.{name}", *arguments] for name in ("train", "evaluate")]
+    code = f"import subprocess, sys\nfor run in {run!r}:\n    subprocess.run(run, check=True)"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with log.open("wb") as file:
+        return subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=file, stderr=file, env=environment)
+
+
+def main(
+    side_by_side: Annotated[int, typer.Option(help="Systems that run at the same time")] = 2,
+    size: Size = "tiny",
+    max_length: MaxLength = 4096,
+    seconds: Seconds = 600.0,
+    dry: Annotated[bool, typer.Option(help="Only say what is missing")] = False,
+) -> None:
+    """Make all results that are missing, in the project's folder."""
+    root = Path.cwd()
+    make_settings(size=size, max_length=max_length, seconds=seconds)
+    jobs = missing(root)
+    for job in jobs:
+        print(f"missing: {job.task} {job.system} seed {job.seed}")
+    if dry:
+        return
+    for task in dict.fromkeys(job.task for job in jobs):
+        if not (Paths(root, task).corpus / "split.json").exists():
+            command = [sys.executable, "-m", "scripts.preprocess", task, "--max-length", str(max_length)]
+            subprocess.run(command, cwd=root, check=True)
+    options = ["--size", size, "--max-length", str(max_length), "--seconds", str(seconds)]
+    running: dict[Job, subprocess.Popen] = {}
+    failed = 0
+    while jobs or running:
+        while jobs and len(running) < side_by_side:
+            job = jobs.pop(0)
+            running[job] = start(root, job, options, root / "training" / f"{job.task}-{job.system}-seed{job.seed}.log")
+            msg.info(f"{time.strftime('%H:%M')} {job.task} {job.system} seed {job.seed} begins")
+        for job, process in list(running.items()):
+            if process.poll() is not None:
+                del running[job]
+                failed += process.returncode != 0
+                say = msg.fail if process.returncode else msg.good
+                say(f"{time.strftime('%H:%M')} {job.task} {job.system} seed {job.seed} ends")
+        time.sleep(POLL_SECONDS)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,280 @@
+"""Labels of long documents: who wrote a piece of a novel, and what an encyclopedia article is about.
+
+`authors`: novels of 33 authors, cut into pieces that fill the encoder. The latest novel of each author is for the test,
+one of the earlier ones of ten authors to choose by, so that no novel is in two parts. `topics`: the articles of Schools
+Wikipedia (West and Leskovec, WWW 2012) that have exactly one of 14 subjects.
+"""
+
+import random
+import re
+import urllib.parse
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+from .assets import Asset, find, read_archive, read_json_lines
+from .budget import doc_part
+from .measuring import beginnings, stream
+from .preprocess import PARTS, SPLIT_SEED, read_docs, split_ids, write_corpus, write_vocabulary
+from .statistics import by_length, by_position, interval, macro_f, mean
+from .systems import Settings
+from .tasks import Paths, Task
+
+VOCABULARY = 8000
+QUARTERS = 4
+# Authors: how many novels to choose by, and pieces of one novel in each part.
+DEV_NOVELS = 10
+PIECES_OF_NOVEL = {"train": 20, "dev": 10, "test": 10}
+# Not yet in the public domain everywhere, and published without a name.
+LAST_YEAR, WITHOUT_NAME = 1930, "Anon"
+SHORTEST_LINE = 80
+BEGINNINGS = (512, 1024, 2048)
+
+
+class Text(NamedTuple):
+    """One document. label (str): the only true one. group (str): the novel it is of, or itself."""
+
+    text: str
+    label: str
+    group: str
+    part: str | None = None
+
+
+def read_novels(asset: Asset) -> Iterator[tuple[str, str]]:
+    """YIELDS (tuple[str, str]): `Author_Title_Year` and the text of each novel, of either form: both are archives."""
+    for name, text in read_archive(asset.path, "*_????.txt"):
+        author, _, year = Path(name).stem.split("_")
+        if author != WITHOUT_NAME and int(year) <= LAST_YEAR:
+            yield Path(name).stem, without_title(text)
+
+
+def without_title(text: str) -> str:
+    """RETURNS (str): the text from its first long line on: titles name the author."""
+    lines = text.splitlines()
+    start = next((number for number, line in enumerate(lines) if len(line) >= SHORTEST_LINE), 0)
+    return "\n\n".join(line.strip() for line in lines[start:] if line.strip())
+
+
+def split_novels(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, str]:
+    """Put the latest novel of each author into the test, and an earlier one of some authors into what to choose by.
+
+    names (Sequence[str]): `Author_Title_Year`. seed (int): decides which.
+    RETURNS (dict[str, str]): the part of each novel. Every author has one to learn from.
+    """
+    by_author: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names, key=lambda name: (name.rpartition("_")[2], name)):
+        by_author[name.partition("_")[0]].append(name)
+    split = {name: "train" for name in names}
+    split |= {novels[-1]: "test" for novels in by_author.values() if len(novels) > 1}
+    with_three = [novels for _, novels in sorted(by_author.items()) if len(novels) > 2]
+    drawn = random.Random(seed).sample(with_three, min(DEV_NOVELS, len(with_three)))
+    return split | {random.Random(f"{seed}-{novels[0]}").choice(novels[:-1]): "dev" for novels in drawn}
+
+
+def cut(text: str, tokenizer: BigBirdTokenizer, capacity: int) -> list[str]:
+    """Cut a text into equally long parts at the ends of its paragraphs, or of words where one is too long.
+
+    text (str): paragraphs with empty lines between. tokenizer (BigBirdTokenizer): counts pieces.
+    capacity (int): most pieces in a part.
+    RETURNS (list[str]): the parts, with everything that is in the text.
+    """
+    units: list[tuple[str, int]] = []
+    for paragraph in text.split("\n\n"):
+        (ids,) = tokenizer.text_ids([paragraph], num_threads=1)
+        words = paragraph.split()
+        number = -(-2 * len(ids) // capacity) if len(ids) > capacity // 2 else 1
+        size = max(1, -(-len(words) // number))
+        for start in range(0, len(words), size):
+            part = " ".join(words[start : start + size]) if number > 1 else paragraph
+            units.append((part, len(tokenizer.text_ids([part], num_threads=1)[0]) + 1))
+    total = sum(length for _, length in units)
+    wanted = total / max(1, -(-total // capacity))
+    parts: list[list[str]] = [[]]
+    done = 0
+    for unit, length in units:
+        if parts[-1] and (done + length > capacity or done + length / 2 > wanted):
+            parts.append([])
+            done = 0
+        parts[-1].append(unit)
+        done += length
+    return ["\n\n".join(part) for part in parts]
+
+
+def preprocess_authors(root: Path, settings: Settings) -> None:
+    """Write the corpus of `authors`. root (Path): the project's folder. settings (Settings): checkpoint and length."""
+    novels = dict(read_novels(find("novels", root)))
+    split = split_novels(list(novels))
+    corpus = Paths(root, "authors").corpus
+    train = [text for name, text in novels.items() if split[name] == "train"]
+    tokenizer = write_vocabulary(corpus, train, VOCABULARY, settings)
+    texts = []
+    for name, novel in sorted(novels.items()):
+        pieces = cut(novel, tokenizer, settings.max_length - 2)
+        number = min(len(pieces), PIECES_OF_NOVEL[split[name]])
+        for index in sorted(random.Random(f"{SPLIT_SEED}-{name}").sample(range(len(pieces)), number)):
+            texts.append(Text(pieces[index], name.partition("_")[0], name, split[name]))
+    _write(corpus, texts, split)
+
+
+def read_articles(asset: Asset) -> Iterator[Text]:
+    """YIELDS (Text): articles with exactly one subject, of either form."""
+    if asset.is_converted:
+        for row in read_json_lines(asset.path):
+            if len(row["labels"]) == 1:
+                yield Text(row["text"], row["labels"][0], row["id"], row["split"])
+        return
+    articles: dict[str, str] = {}
+    labels: dict[str, set[str]] = defaultdict(set)
+    for _, content in read_archive(asset.path, "*/data/wikispeedia_paths-and-graph/categories.tsv"):
+        for line in content.splitlines():
+            article, _, category = line.partition("\t")
+            if category and not line.startswith("#"):
+                labels[urllib.parse.unquote(article)].add(category.split(".")[1])
+    for name, content in read_archive(asset.path, "*/data/plaintext_articles/*.txt"):
+        articles[urllib.parse.unquote(Path(name).stem)] = content
+    split = split_ids(articles)
+    for name, content in sorted(articles.items()):
+        if len(labels[name]) == 1:
+            yield Text(unwrapped(content), min(labels[name]), name, split[name])
+
+
+def unwrapped(content: str) -> str:
+    """RETURNS (str): an upstream article as paragraphs, without the lines that name its subjects."""
+    content = content.replace("#copyright", "", 1)
+    content = re.sub(r"^\d+ Schools Wikipedia Selection\. Related subjects:.*(\n.+)*", "", content, flags=re.MULTILINE)
+    paragraphs = (
+        " ".join(line.strip() for line in paragraph.splitlines() if line.strip() != "Enlarge")
+        for paragraph in re.split(r"\n\s*\n", content)
+    )
+    return "\n\n".join(paragraph.strip() for paragraph in paragraphs if paragraph.strip())
+
+
+def preprocess_topics(root: Path, settings: Settings) -> None:
+    """Write the corpus of `topics`. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    texts = list(read_articles(find("wikispeedia", root)))
+    split = {text.group: str(text.part) for text in texts}
+    corpus = Paths(root, "topics").corpus
+    write_vocabulary(corpus, [text.text for text in texts if text.part == "train"], VOCABULARY, settings)
+    _write(corpus, texts, split)
+
+
+def _write(corpus: Path, texts: Sequence[Text], split: dict[str, str]) -> None:
+    labels = sorted({text.label for text in texts})
+    nlp = spacy.blank("en")
+    docs: dict[str, list[Doc]] = {part: [] for part in PARTS}
+    for text in texts:
+        doc = nlp.make_doc(text.text)
+        doc.cats = {label: float(label == text.label) for label in labels}
+        doc.user_data["group"] = text.group
+        docs[text.part or "train"].append(doc)
+    write_corpus(corpus, docs, split, {"labels": dict(Counter(text.label for text in texts))})
+
+
+def best_label(doc: Doc) -> str:
+    """RETURNS (str): the label with the highest score."""
+    return max(doc.cats, key=lambda label: doc.cats[label])
+
+
+def count(references: Sequence[Doc], found: Sequence[Doc]) -> np.ndarray:
+    """RETURNS (ndarray): 1 where the label is right, and 1 to count documents. Shape: (documents, 2)."""
+    return np.array(
+        [[float(best_label(gold) == best_label(said)), 1.0] for gold, said in zip(references, found, strict=True)]
+    )
+
+
+def count_labels(references: Sequence[Doc], found: Sequence[Doc]) -> np.ndarray:
+    """RETURNS (ndarray): what is right, wrong and missed of each label. Shape: (documents, 3 labels)."""
+    labels = sorted(references[0].cats)
+    counts = np.zeros((len(references), len(labels), 3))
+    for row, gold, said in zip(counts, map(best_label, references), map(best_label, found), strict=True):
+        if gold == said:
+            row[labels.index(gold), 0] = 1
+        else:
+            row[labels.index(said), 1] = row[labels.index(gold), 2] = 1
+    return counts.reshape(len(references), -1)
+
+
+def by_group(docs: Sequence[Doc], counts: np.ndarray) -> np.ndarray:
+    """RETURNS (ndarray): summed counts of the documents of each group. Shape: (groups, any)."""
+    groups = [doc.user_data["group"] for doc in docs]
+    numbers = {group: number for number, group in enumerate(sorted(set(groups)))}
+    sums = np.zeros((len(numbers), *counts.shape[1:]))
+    np.add.at(sums, [numbers[group] for group in groups], counts)
+    return sums
+
+
+def measure(nlp: Language, corpus: Path, first_pieces: int | None, in_beginnings: bool = False) -> dict[str, Any]:
+    """Scores on the test documents; see `tasks.Task`. in_beginnings (bool): whether documents are equally long, so
+    that `by_length` tells what is known from their beginnings."""
+    references = read_docs(corpus / "test.spacy")
+    vocabulary = corpus / "spiece.model"
+    found, facts = stream(nlp, beginnings(references, vocabulary, first_pieces))
+    counts = count(references, found)
+    quarters = []
+    for quarter in range(QUARTERS):
+        parts = [doc_part(doc, *(len(doc) * (quarter + i) // QUARTERS for i in (0, 1))) for doc in references]
+        quarters.append(count(references, stream(nlp, beginnings(parts, vocabulary, first_pieces))[0]))
+    of_length = by_length(counts, [len(doc) for doc in references], mean)
+    if in_beginnings:
+        of_length = []
+        for pieces in BEGINNINGS:
+            parts = beginnings(references, vocabulary, min(pieces, first_pieces or pieces))
+            known = by_group(references, count(references, stream(nlp, parts)[0]))
+            of_length.append({"longest": pieces, "documents": len(references), **interval(known, mean)})
+        whole = interval(by_group(references, counts), mean)
+        of_length.append({"longest": "whole", "documents": len(references), **whole})
+    of_groups = by_group(references, counts)
+    by_quarter = by_group(references, np.stack(quarters, axis=1))
+    return {
+        "documents": len(references),
+        "groups": len(of_groups),
+        "scores": {
+            "cats_accuracy": interval(of_groups, mean),
+            "cats_macro_f": interval(by_group(references, count_labels(references, found)), macro_f),
+        },
+        "by_length": of_length,
+        "by_position": by_position(by_quarter, mean),
+        "counts": of_groups.tolist(),
+        **facts,
+    }
+
+
+def measure_authors(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
+    """As `measure`, of documents that are equally long."""
+    return measure(nlp, corpus, first_pieces, in_beginnings=True)
+
+
+CONFIGS = {"": "textcat.cfg", "tok2vec": "textcat_tok2vec.cfg"}
+TASKS = {
+    "authors": Task(
+        name="authors",
+        title="Who wrote a piece of a novel",
+        metric="cats_accuracy",
+        metric_name="accuracy",
+        configs=CONFIGS,
+        preprocess=preprocess_authors,
+        measure=measure_authors,
+        about="33 authors. Pieces of the latest novel of each are the test (chance is 0.03); intervals are over these "
+        "novels. By length: what is known from the beginnings of the same pieces. By position: what is known from a "
+        "quarter of them alone.",
+    ),
+    "topics": Task(
+        name="topics",
+        title="What an encyclopedia article is about",
+        metric="cats_accuracy",
+        metric_name="accuracy",
+        configs=CONFIGS,
+        preprocess=preprocess_topics,
+        measure=measure,
+        about="14 subjects, one per article; the most frequent one would give 0.25. By position: what is known from a "
+        "quarter of the article alone.",
+    ),
+}
