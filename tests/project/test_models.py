@@ -1,0 +1,252 @@
+"""The models that are shared, the recipes' rules on documents, and the numbers on the cards."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from project.models.scripts import card, corpora, export, prepare, random_start
+from project.models.scripts import evaluate as evaluation
+from project.scripts.textcat import split_novels
+from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+from spacy_bigbird.training.masking import MaskedPieces, PieceTable
+
+MODELS = Path(__file__).parents[2] / "project" / "models"
+# Name -> limit in bytes
+LIMITS = {"tiny": 8_000_000, "small": 50_000_000}
+SHARED = [name for name in LIMITS if (MODELS / name / "model.safetensors").exists()]
+NOVELS = ["A_Old_1850", "A_New_1890", "B_Only_1900", "Hardy_Tess_1891", "Hardy_Jude_1895", "Anon_Clara_1864"]
+TEXT = "Anna met the old captain in London, where the river was frozen. " * 20
+
+
+@pytest.fixture(scope="module", params=SHARED)
+def folder(request):
+    return MODELS / request.param
+
+
+def test_sizes(folder):
+    assert sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) < LIMITS[folder.name]
+
+
+def test_encoder_and_vocabulary_fit(folder):
+    model = BigBirdModel.from_pretrained(folder).eval()
+    tokenizer = BigBirdTokenizer.from_pretrained(folder)
+    config = model.config
+    assert config.vocab_size == tokenizer.vocab_size == len(model.embeddings.word_embeddings.weight)
+    assert config.max_position_embeddings == 4096
+    for name in ("pad", "bos", "eos", "sep"):
+        assert getattr(config, f"{name}_token_id") == getattr(tokenizer, f"{name}_token_id")
+    assert all(torch.isfinite(weight).all() for weight in model.parameters())
+
+
+def test_transformers_reads_it_and_gets_the_same(folder):
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.BigBirdForMaskedLM.from_pretrained(folder, attention_type="original_full").eval()
+    ours = BigBirdForMaskedLM.from_pretrained(folder).eval()
+    tokenizer = BigBirdTokenizer.from_pretrained(folder)
+    ids = torch.tensor([[tokenizer.cls_token_id, *np.asarray(tokenizer.text_ids([TEXT])[0])[:100].tolist()]])
+    with torch.no_grad():
+        expected = theirs.float()(input_ids=ids).logits
+        assert torch.allclose(ours(input_ids=ids).logits, expected, atol=1e-3, rtol=1e-4)
+
+
+def test_it_guesses_better_than_chance(folder):
+    model = BigBirdForMaskedLM.from_pretrained(folder).eval()
+    tokenizer = BigBirdTokenizer.from_pretrained(folder, map_whitespace=True)
+    table = PieceTable.of(tokenizer)
+    ids = np.concatenate([[table.cls_id], np.asarray(tokenizer.text_ids([TEXT])[0]), [table.sep_id]])
+    places = np.arange(5, len(ids) - 1, 7)
+    hidden = ids.copy()
+    hidden[places] = table.mask_id
+    losses = evaluation.nats(model, MaskedPieces(hidden, places, ids[places]), None)
+    assert losses.mean() < 0.75 * math.log(len(table.ordinary_ids))
+
+
+def test_it_stands_as_name_in_a_pipeline(folder):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("bigbird", config={"model": {"@architectures": "spacy-bigbird.BigBirdModel.v1", "name": str(folder)}})
+    nlp.initialize()
+    (vectors,) = [nlp(TEXT)._.trf_data]
+    assert np.isfinite(np.concatenate([np.asarray(part).ravel() for part in vectors.all_outputs[0].data])).all()
+
+
+def test_the_card_has_the_numbers_of_the_files(folder):
+    text = (folder / "README.md").read_text(encoding="utf8")
+    assert card.numbers(folder) == text.partition(card.BEGIN)[2].partition(card.END)[0].strip()
+    assert text.startswith("---\nlanguage: en\nlicense: ")
+    run = json.loads((folder / "run.json").read_text())
+    assert run["parameters"] == sum(p.numel() for p in BigBirdForMaskedLM.from_pretrained(folder).parameters())
+
+
+def test_the_latest_novel_and_litbanks_are_kept_away():
+    assert corpora.parts_of_novels(NOVELS) == {
+        "A_Old_1850": "train",
+        "A_New_1890": "test",
+        "B_Only_1900": "train",
+        "Anon_Clara_1864": "train",
+        "Hardy_Tess_1891": "dev",
+        "Hardy_Jude_1895": "test",
+    }
+
+
+def test_no_test_novel_of_author_attribution_is_learned_from():
+    names = [
+        f"{author}_{title}_{year}"
+        for author in "ABCDEFGHIJKLMN"
+        for title, year in zip("xyz", (1850, 1860, 1855), strict=True)
+    ]
+    ours = corpora.parts_of_novels(names)
+    assert {name for name, part in split_novels(names).items() if part == "test"} == {
+        name for name, part in ours.items() if part == "test"
+    }
+
+
+def test_trials_are_dealt_by_their_names():
+    parts = Counter(corpora.part_of_trial(f"PMC{number}") for number in range(4000))
+    assert set(parts) == set(corpora.PARTS)
+    assert 0.88 < parts["train"] / 4000 < 0.92
+    assert corpora.part_of_trial("PMC1079844") == corpora.part_of_trial("PMC1079844")
+
+
+@pytest.mark.slow
+def test_parts_of_the_real_corpora_share_no_document(data_dir):
+    for name in ("contracts", "textbooks", "novels"):
+        parts: dict[str, set[str]] = {part: set() for part in corpora.PARTS}
+        for key, part, _ in corpora.read_corpus(name, data_dir):
+            parts[part].add(key)
+        assert all(parts.values())
+        assert len(set.union(*parts.values())) == sum(map(len, parts.values()))
+    assert set(corpora.LITBANK_NOVELS) <= parts["dev"] | parts["test"]
+
+
+@given(st.text(alphabet="ab \n", max_size=300), st.integers(5, 60))
+def test_stretches_are_the_text(text, longest):
+    parts = list(prepare.stretches(text, longest))
+    assert "".join(parts) == text
+    assert all(len(part) <= longest for part in parts)
+
+
+def test_a_mix_takes_stretches_up_to_its_share():
+    documents = [{"id": str(number), "text": "x" * 100} for number in range(50)]
+    chosen = prepare.share_of_mix(documents, 1050)
+    assert len(chosen) == 10
+    assert chosen == prepare.share_of_mix(documents, 1050)
+
+
+@given(st.integers(1, 3000), st.integers(2, 300).map(lambda half: 2 * half))
+def test_windows_count_every_piece_once(length, window):
+    counted: list[int] = []
+    for start, end, first, last in evaluation.windows(length, window):
+        assert start <= first < last <= end <= length
+        assert end - start == min(length, window)
+        counted += range(first, last)
+    assert counted == list(range(length))
+
+
+def test_pieces_in_the_middle_have_context_on_both_sides():
+    for start, end, first, last in evaluation.windows(4096)[1:-1]:
+        assert first - start == 128 and end - last == 128
+
+
+@pytest.fixture(scope="module")
+def masked(vocab_file):
+    tokenizer = BigBirdTokenizer(vocab_file)
+    torch.manual_seed(0)
+    config = BigBirdConfig(
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=256,
+        hidden_dropout_prob=0.0,
+    )
+    table = PieceTable.of(tokenizer)
+    generator = np.random.default_rng(0)
+    labels = generator.choice(table.ordinary_ids, size=200)
+    places = np.array([3, 10, 64, 100, 150, 199])
+    hidden = labels.copy()
+    hidden[places] = table.mask_id
+    return BigBirdForMaskedLM(config).eval(), table, MaskedPieces(hidden, places, labels[places])
+
+
+def test_bits_per_character_are_those_of_a_direct_computation(masked):
+    model, table, document = masked
+    with torch.no_grad():
+        logits = model(input_ids=torch.from_numpy(document.ids)[None]).logits[0]
+    probabilities = torch.log_softmax(logits.double(), -1)
+    wanted = [
+        -probabilities[place, label].item() for place, label in zip(document.places, document.labels, strict=True)
+    ]
+    losses = evaluation.nats(model, document, None)
+    assert losses == pytest.approx(wanted, abs=1e-4)
+    sums = evaluation.bits_and_characters(losses, document.places, document.labels, table, (0, 64, 128, 256))
+    in_range = [(0, 2), (2, 4), (4, 6)]
+    for row, (first, last) in zip(sums, in_range, strict=True):
+        assert row[0] == pytest.approx(sum(wanted[first:last]) / math.log(2), abs=1e-3)
+        assert row[1] == sum(table.characters[document.labels[first:last]])
+
+
+def test_near_context_sees_the_window_alone(masked):
+    model, _, document = masked
+    near = evaluation.nats(model, document, 64)
+    parts = evaluation.windows(len(document.ids), 64)
+    for index, place in enumerate(document.places):
+        (start, end) = next((start, end) for start, end, first, last in parts if first <= place < last)
+        inside = MaskedPieces(document.ids[start:end], np.array([place - start]), document.labels[index : index + 1])
+        assert near[index] == pytest.approx(evaluation.nats(model, inside, None)[0], abs=1e-4)
+
+
+def test_results_of_an_evaluation_are_paired(masked):
+    model, table, document = masked
+    found = evaluation.evaluate(model, [document, document], table)
+    assert found["documents"] == 2 and found["masked_pieces"] == 12
+    # The sequence is shorter than a window: both ways see the same.
+    assert found["all"]["gain"] == {"score": 0.0, "low": 0.0, "high": 0.0}
+    assert found["by_position"][0]["far"] == found["all"]["far"]
+
+
+def test_heads_look_at_the_places_they_are_made_for():
+    torch.manual_seed(0)
+    angles = random_start.rates(192)
+    rows = random_start.position_rows(256, angles, 1.0)
+    assert rows.std().item() == pytest.approx(1.0, abs=0.02)
+    weight = torch.zeros(3 * 192, 192)
+    for head, offset in enumerate((-1, 1, -2)):
+        random_start.look_at(weight, head, 64, angles, offset)
+        chosen = slice(64 * head, 64 * head + 64)
+        scores = (rows @ weight[chosen].T) @ (rows @ weight[192:384][chosen].T).T
+        assert (scores[8:-8].argmax(1) - torch.arange(8, 248)).tolist() == [offset] * 240
+
+
+def test_facts_of_a_run_are_sums_of_its_log():
+    line = {"kind": "train", "seconds_per_step": 2.0, "pieces_per_second": 100.0, "length": 512}
+    scores = {"loss": 1.0, "bits_per_character": 0.5, "masked_accuracy": 0.25}
+    lines = [line | {"step": 10}, {"kind": "dev", "step": 10, **scores}, line | {"step": 15, "length": 4096}]
+    assert export.facts_of(lines) == {
+        "steps": 15,
+        "steps_by_length": {"512": 10, "4096": 5},
+        "pieces": 3000.0,
+        "hours": 0.01,
+        "development": {"step": 10, **scores},
+    }
+
+
+def test_a_card_is_changed_between_its_marks_only(tmp_path):
+    (tmp_path / "run.json").write_text(
+        json.dumps({"parameters": 1000, "steps": 7, "steps_by_length": {"512": 7}, "pieces": 2e6, "hours": 1.0})
+    )
+    (tmp_path / "model.safetensors").write_bytes(b"0" * 2000)
+    (tmp_path / "README.md").write_text(f"before\n{card.BEGIN}\nold\n{card.END}\nafter\n")
+    card.update(tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before\n") and text.endswith(f"{card.END}\nafter\n") and "old" not in text
+    assert "2.0 million" in text and "7 of 512" in text
