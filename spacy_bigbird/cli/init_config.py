@@ -200,5 +200,9 @@ def _training(size: Size, is_from_scratch: bool) -> dict[str, Any]:
         "gpu_allocator": "${system.gpu_allocator}",
         "max_steps": MAX_STEPS,
         "batcher": batcher,
+        "logger": {
+            "@loggers": "spacy-bigbird.ResumableLogger.v1",
+            "logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False},
+        },
         "optimizer": {"@optimizers": "Adam.v1", "learn_rate": {**schedule, "initial_rate": rate}},
     }

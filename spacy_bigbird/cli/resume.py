@@ -33,7 +33,7 @@ def resume_cli(
 
     try:
         with show_validation_error(hint_fill=False):
-            resume(output_path, overrides=overrides, use_gpu=use_gpu)
+            resume(output_path, overrides=overrides, use_gpu=use_gpu, stdout=sys.stdout, stderr=sys.stderr)
     except (ValueError, OSError) as error:
         msg.fail("The training cannot go on")
         print(error)

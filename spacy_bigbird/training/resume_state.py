@@ -77,7 +77,8 @@ class TrainingState:
             shutil.copytree(output / "model-best", folder / BEST, copy_function=_link)
             save_file(arrays, folder / OPTIMIZER)
             content = {**asdict(self), "parameters": parameters}
-            (folder / STATE).write_text(json.dumps(content), encoding="utf8")
+            # Scores may be NumPy's numbers.
+            (folder / STATE).write_text(json.dumps(content, default=float), encoding="utf8")
 
         replace_folder(path, write)
         for old in _folders(output):

@@ -78,6 +78,7 @@ def test_components_and_readers():
     assert make_config(["span_qa"])["corpora"]["dev"]["@readers"] == "spacy-bigbird.SquadCorpus.v1"
     assert make_config(["span_qa"])["nlp"]["pipeline"] == ["bigbird_span_qa"]
     assert sum(filter(None, config["training"]["score_weights"].values())) == pytest.approx(1.0, abs=0.02)
+    assert config["training"]["logger"]["@loggers"] == "spacy-bigbird.ResumableLogger.v1"
 
 
 @pytest.mark.parametrize(
