@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +62,11 @@ class MatrixProduct:
     device (str): where to compute.
     """
 
+    # Products in one measurement: as long as a layer takes.
+    TIMES = 4
+
     def __init__(self, dtype: torch.dtype, rows: int = 4096, width: int = 768, device: str = "cpu") -> None:
-        self.flop = 2 * rows * width * 4 * width
+        self.flop = self.TIMES * 2 * rows * width * 4 * width
         generator = torch.Generator().manual_seed(0)
         self._x = torch.randn(rows, width, generator=generator).to(device, dtype)
         self._weight = torch.randn(4 * width, width, generator=generator).to(device, dtype)
@@ -73,31 +75,11 @@ class MatrixProduct:
             reorder = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
             self._packed = reorder(self._weight, rows) if reorder else None
 
-    def plain(self) -> torch.Tensor:
-        """The product as `torch.nn.Linear` computes it."""
+    def repeat(self) -> None:
+        """Compute the product `TIMES` times, with weights in the layout of oneDNN where PyTorch has it."""
         with torch.inference_mode():
-            return torch.nn.functional.linear(self._x, self._weight)
-
-    def packed(self) -> torch.Tensor:
-        """The product with weights in the layout of oneDNN, where PyTorch has it."""
-        if self._packed is None:
-            return self.plain()
-        with torch.inference_mode():
-            return torch.ops.mkldnn._linear_pointwise(self._x, self._packed, None, "none", [], "")
-
-    def limit(self, repeats: int = 5) -> float:
-        """The best of several runs of both forms. RETURNS (float): floating-point operations per second."""
-        best = float("inf")
-        for number in range(repeats + 2):
-            for product in (self.plain, self.packed):
-                _wait(self._x)
-                start = time.perf_counter()
-                product()
-                _wait(self._x)
-                best = min(best, time.perf_counter() - start) if number >= 2 else best
-        return self.flop / best
-
-
-def _wait(x: torch.Tensor) -> None:
-    if x.is_cuda:
-        torch.cuda.synchronize(x.device)
+            for _ in range(self.TIMES):
+                if self._packed is None:
+                    torch.nn.functional.linear(self._x, self._weight)
+                else:
+                    torch.ops.mkldnn._linear_pointwise(self._x, self._packed, None, "none", [], "")

@@ -18,7 +18,7 @@ from .decoder import BigBirdDecoder
 from .initialization import initialize_weights
 from .layers.embeddings import BigBirdEmbeddings
 from .layers.encoder_layer import EncoderLayer
-from .layers.linear import Linear
+from .layers.linear import Linear, compute_dtype
 from .outputs import BaseModelOutput
 from .padded import PaddedBatch, check_ids
 from .pretrained import PretrainedModel
@@ -68,6 +68,9 @@ class BigBirdEncoder(nn.Module):
         gradient_checkpointing (bool): whether a layer keeps only its input for the backward pass, and computes again.
         RETURNS (EncoderStates): the states.
         """
+        if not torch.is_grad_enabled():
+            # Under autocast the states between layers too: half the memory to move, and an error of the same size.
+            hidden = hidden.to(compute_dtype(hidden))
         states = EncoderStates(hidden, [hidden] if output_hidden_states else None, [] if output_attentions else None)
         for number, layer in enumerate(self.layers):
             factors = head_mask if head_mask is None or head_mask.dim() == 1 else head_mask[number]

@@ -7,18 +7,17 @@ but the input and computes the probabilities again, so memory grows linearly in 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .pattern import MISSING, KeyBlocks
 from .precision import fast_float32_products
+from .workspace import few_sizes, workspace
 
 # Query blocks at once: on a CPU what the caches of its cores hold, on other devices as much as keeps them busy.
 CHUNK_PER_CORE = 8
@@ -45,11 +44,9 @@ class _BlockSparseAttention(torch.autograd.Function):
         ctx.arguments = keys, length, num_heads
         rows, width = query_key_value.shape
         output = query_key_value.new_empty(rows, width // 3)
-        sequence = _Sequence(query_key_value, keys, length, num_heads)
         by_head = output.view(rows, num_heads, -1)
-        for head in sequence.heads():
+        for head in _Sequence(query_key_value, keys, length, num_heads).heads():
             head.forward(by_head[:, head.number])
-        sequence.attend_globally(by_head)
         return output
 
     @staticmethod
@@ -57,32 +54,12 @@ class _BlockSparseAttention(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
         (query_key_value,) = ctx.saved_tensors
         keys, length, num_heads = ctx.arguments
-        gradient = torch.zeros_like(query_key_value)
+        gradient = torch.empty_like(query_key_value)
         by_head = gradient.view(len(gradient), 3, num_heads, -1)
         grad_by_head = grad_output.view(len(gradient), num_heads, -1)
         for head in _Sequence(query_key_value, keys, length, num_heads).heads():
             head.backward(grad_by_head[:, head.number], by_head[:, :, head.number])
         return gradient, None, None, None
-
-
-class _Workspace(threading.local):
-    """Buffers that are used again from chunk to chunk and call to call, so that no chunk waits for fresh memory."""
-
-    def __init__(self) -> None:
-        self.buffers: dict[tuple[str, torch.dtype, torch.device], Tensor] = {}
-
-    def get(self, name: str, shape: tuple[int, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        key = (name, dtype or like.dtype, like.device)
-        size = torch.Size(shape).numel()
-        buffer = self.buffers.get(key)
-        if buffer is None or buffer.numel() < size:
-            # Not an inference tensor, whatever mode the first caller is in: the next one may need gradients.
-            with torch.inference_mode(False):
-                buffer = self.buffers[key] = torch.empty(size, dtype=key[1], device=key[2])
-        return buffer[:size].view(shape)
-
-
-_workspace = _Workspace()
 
 
 class _Sequence:
@@ -112,14 +89,18 @@ class _Sequence:
 
     def heads(self) -> Iterator[_Head]:
         for number in range(self.by_head.shape[2]):
-            query, key, value = (self.by_head[:, which, number] for which in range(3))
+            query = self.by_head[:, 0, number]
+            key, value = (
+                self._copy(name, self.by_head[:, which, number]) for which, name in ((1, "key"), (2, "value"))
+            )
             yield _Head(self, number, query, key, value)
 
-    def attend_globally(self, output: Tensor) -> None:
-        """Write what the global blocks read, which is everything. Shape: (rows, heads, head_size)."""
-        query = self.by_head[self.global_rows, 0].transpose(0, 1)[None]
-        key, value = (self.by_head[: self.length, which].transpose(0, 1)[None] for which in (1, 2))
-        output[self.global_rows] = F.scaled_dot_product_attention(query, key, value)[0].transpose(0, 1)
+    def _copy(self, name: str, rows: Tensor) -> Tensor:
+        """Rows of one head without gaps between them, and zeros behind."""
+        copied = workspace.get(name, (few_sizes(len(rows)), rows.shape[1]), rows)
+        copied[: len(rows)] = rows
+        copied[len(rows) :] = 0
+        return copied
 
 
 def _num_blocks(keys: KeyBlocks, rows: int) -> int:
@@ -128,7 +109,11 @@ def _num_blocks(keys: KeyBlocks, rows: int) -> int:
 
 @dataclass
 class _Head:
-    """One head of one sequence. Queries, keys and values have shape (rows, head_size)."""
+    """One head of one sequence.
+
+    query (Tensor): Shape: (rows, head_size).
+    key, value (Tensor): workspaces, good until the next head. Shape: (rows and some of zeros, head_size).
+    """
 
     sequence: _Sequence
     number: int
@@ -142,53 +127,53 @@ class _Head:
         with fast_float32_products(output):
             for chunk in self._chunks():
                 by_block[chunk.first : chunk.end] = torch.bmm(chunk.probabilities(), chunk.value)
+            output[self.sequence.global_rows] = self._global_probabilities() @ self.value
 
     def backward(self, grad_output: Tensor, gradient: Tensor) -> None:
         """Write the gradients of query, key and value, side by side in (rows, 3, head_size)."""
         grad_query = self._by_block(gradient[:, 0])
         grad_blocks = self._by_block(grad_output)
-        query, key, value = self._precise()
         # In at least fp32: a block's gradient is a sum over every block that reads it.
-        grad_key, grad_value = torch.zeros_like(key), torch.zeros_like(value)
-        key_sums, value_sums = self._by_block(grad_key), self._by_block(grad_value)
+        dtype = torch.promote_types(self.query.dtype, torch.float32)
+        sums = [workspace.get(name, self.key.shape, self.key, dtype).zero_() for name in ("key sum", "value sum")]
+        key_sums, value_sums = (self._by_block(total) for total in sums)
         scale = self.sequence.scale
         with fast_float32_products(grad_output):
             for chunk in self._chunks():
                 probabilities = chunk.probabilities()
                 grad = grad_blocks[chunk.first : chunk.end]
-                grad_scores = _softmax_backward(probabilities, torch.bmm(grad, chunk.value.transpose(1, 2)))
+                grad_scores = workspace.get("gradient of scores", probabilities.shape, probabilities)
+                torch.bmm(grad, chunk.value.transpose(1, 2), out=grad_scores)
+                grad_scores = _softmax_backward(probabilities, grad_scores)
                 grad_query[chunk.first : chunk.end] = torch.bmm(grad_scores, chunk.key).mul_(scale)
-                chunk.add_to(key_sums, torch.bmm(grad_scores.transpose(1, 2), chunk.query).mul_(scale))
-                chunk.add_to(value_sums, torch.bmm(probabilities.transpose(1, 2), grad))
-        rows = self.sequence.global_rows
-        probabilities = self._global_probabilities(query[rows], key)
-        grad = grad_output[rows].to(key.dtype)
-        grad_scores = _softmax_backward(probabilities, grad @ value.T).mul_(scale)
-        gradient[rows, 0] = (grad_scores @ key).to(gradient.dtype)
-        grad_key.addmm_(grad_scores.T, query[rows])
-        grad_value.addmm_(probabilities.T, grad)
-        gradient[:, 1] = grad_key
-        gradient[:, 2] = grad_value
-
-    def _precise(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, key and value in at least fp32, for the few global blocks. Their products have the document's length
-        in their shape, and PyTorch's fp32 products are the ones that keep no code for each shape."""
-        dtype = torch.promote_types(self.query.dtype, torch.float32)
-        return self.query.to(dtype), self.key.to(dtype), self.value.to(dtype)
+                chunk.add_product_to(key_sums, grad_scores, chunk.query)
+                chunk.add_product_to(value_sums, probabilities, grad)
+            global_rows = self.sequence.global_rows
+            probabilities = self._global_probabilities()
+            grad = grad_output[global_rows]
+            grad_scores = _softmax_backward(probabilities, grad @ self.value.T)
+            gradient[global_rows, 0] = (grad_scores @ self.key).mul_(scale)
+            sums[0] += grad_scores.T @ self.query[global_rows]
+            sums[1] += probabilities.T @ grad
+        torch.mul(sums[0][: len(gradient)], scale, out=gradient[:, 1])
+        gradient[:, 2] = sums[1][: len(gradient)]
 
     def _by_block(self, rows: Tensor) -> Tensor:
-        return rows.unflatten(0, (self.sequence.num_blocks, self.sequence.block_size))
+        num_blocks, block_size = self.sequence.num_blocks, self.sequence.block_size
+        return rows[: num_blocks * block_size].unflatten(0, (num_blocks, block_size))
 
     def _chunks(self) -> Iterator[_Chunk]:
         step = CHUNK_PER_CORE * torch.get_num_threads() if self.query.device.type == "cpu" else CHUNK_ELSEWHERE
-        key, value = self._by_block(self.key.contiguous()), self._by_block(self.value.contiguous())
-        query = self._by_block(self.query)
+        query, key, value = (self._by_block(rows) for rows in (self.query, self.key, self.value))
         num_sparse = self.sequence.keys.blocks.shape[1]
         for start in range(0, num_sparse, step):
             yield _Chunk.gather(self, start, min(start + step, num_sparse), query, key, value)
 
-    def _global_probabilities(self, query: Tensor, key: Tensor) -> Tensor:
-        scores = (query @ key.T).mul_(self.sequence.scale)
+    def _global_probabilities(self) -> Tensor:
+        """What the global blocks read, which is everything. Shape: (global rows, rows of the keys)."""
+        query = self.query[self.sequence.global_rows] * self.sequence.scale
+        scores = workspace.get("global scores", (len(query), len(self.key)), self.key)
+        torch.mm(query, self.key.T, out=scores)
         scores[:, self.sequence.length :] = -torch.inf
         return _softmax(scores)
 
@@ -213,8 +198,8 @@ class _Chunk:
         shape = (len(wanted), *key.shape[1:])
         per_query = (end - start, -1, key.shape[2])
         gathered = [
-            torch.index_select(source, 0, wanted, out=_workspace.get(name, shape, source)).view(per_query)
-            for name, source in (("key", key), ("value", value))
+            torch.index_select(source, 0, wanted, out=workspace.get(name, shape, source)).view(per_query)
+            for name, source in (("gathered key", key), ("gathered value", value))
         ]
         return cls(head, slice(start, end), query[start + 1 : end + 1], *gathered)
 
@@ -231,17 +216,27 @@ class _Chunk:
         """Softmax of the scores. Shape: (blocks, block_size, keys * block_size)."""
         sequence, number = self.head.sequence, self.head.number
         shape = (len(self.query), self.query.shape[1], self.key.shape[1])
-        scores = _workspace.get("scores", shape, self.query)
+        scores = workspace.get("scores", shape, self.query)
         torch.baddbmm(scores, self.query, self.key.transpose(1, 2), beta=0, alpha=sequence.scale, out=scores)
         if any(sequence.needs_penalty[number][self.index]):
             wanted = sequence.penalised[number, self.index]
             scores += sequence.penalty.index_select(0, wanted.flatten()).view(len(wanted), 1, -1)
         return _softmax(scores)
 
-    def add_to(self, total: Tensor, gathered_gradient: Tensor) -> None:
-        """Add what came back for the gathered blocks to the blocks that they were gathered from."""
+    def add_product_to(self, total: Tensor, by_key: Tensor, by_row: Tensor) -> None:
+        """Add what comes back for the gathered blocks to the blocks that they were gathered from.
+
+        total (Tensor): sums by block. Shape: (all blocks, block_size, head_size).
+        by_key (Tensor): Shape: (blocks, block_size, keys * block_size).
+        by_row (Tensor): Shape: (blocks, block_size, head_size).
+        """
+        gathered = workspace.get("gathered gradient", self.key.shape, by_row)
+        torch.bmm(by_key.transpose(1, 2), by_row, out=gathered)
+        summed = gathered
+        if total.dtype != gathered.dtype:
+            summed = workspace.get("gathered gradient", self.key.shape, total).copy_(gathered)
         wanted = self.head.sequence.gathered[self.head.number, self.index].flatten()
-        total.index_add_(0, wanted, gathered_gradient.reshape(-1, *total.shape[1:]).to(total.dtype))
+        total.index_add_(0, wanted, summed.view(-1, *total.shape[1:]))
 
 
 def _softmax(scores: Tensor) -> Tensor:
@@ -252,4 +247,4 @@ def _softmax(scores: Tensor) -> Tensor:
 
 def _softmax_backward(probabilities: Tensor, grad: Tensor) -> Tensor:
     """Gradient of the scores from the gradient of their softmax, written over the latter."""
-    return torch.ops.aten._softmax_backward_data(grad, probabilities, -1, probabilities.dtype)
+    return torch.ops.aten._softmax_backward_data.out(grad, probabilities, -1, probabilities.dtype, grad_input=grad)

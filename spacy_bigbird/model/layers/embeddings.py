@@ -1,6 +1,5 @@
 """From ids to vectors: pieces, positions and token types."""
 
-import torch
 from torch import Tensor, nn
 
 from ..config import BigBirdConfig
@@ -40,7 +39,10 @@ class BigBirdEmbeddings(nn.Module):
         words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         if self.scale is not None:
             words = words * self.scale
-        if token_type_ids is None:
-            token_type_ids = torch.zeros_like(position_ids)
-        embeddings = words + self.token_type_embeddings(token_type_ids) + self.position_embeddings(position_ids)
+        types = (
+            self.token_type_embeddings.weight[0]
+            if token_type_ids is None
+            else self.token_type_embeddings(token_type_ids)
+        )
+        embeddings = (words + types).add_(self.position_embeddings(position_ids))
         return self.layer_norm(self.dropout(embeddings))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..activations import ACTIVATIONS
 from ..config import BigBirdConfig
-from .linear import Linear, add_product, compute_dtype, full_speed
-from .rows import USUAL_PART, join_rows, split_rows
+from .linear import Linear, add_product, compute_dtype, full_speed, multiply
+from .rows import USUAL_PART, filled_up, join_rows, split_rows
 
 
 class FeedForward(nn.Module):
@@ -59,37 +58,37 @@ class _FeedForward(torch.autograd.Function):
         cast_in, cast_bias_in, cast_out, cast_bias_out = (
             parameter.to(dtype) for parameter in (weight_in, bias_in, weight_out, bias_out)
         )
-        inner = x.new_empty(len(x), len(weight_in), dtype=dtype)
-        outputs = []
+        # Kept as the products want it: autocast's type takes half the memory.
+        rows = x.to(dtype)
+        inner = rows.new_empty(filled_up(len(rows)), len(weight_in))
+        output = rows.new_empty(len(inner), len(weight_out))
         with full_speed(x, dtype):
-            for start, part in enumerate(split_rows(x, USUAL_PART)):
-                before = F.linear(part.to(dtype), cast_in, cast_bias_in)
-                kept = inner[start * USUAL_PART :][:USUAL_PART]
-                kept.copy_(before[: len(kept)])
-                outputs.append(F.linear(ACTIVATIONS[activation](before), cast_out, cast_bias_out))
-        ctx.save_for_backward(x, inner, weight_in, weight_out)
-        ctx.arguments = activation, dtype
-        return join_rows(outputs, len(x))
+            for part, before, after in zip(*(split_rows(t, USUAL_PART) for t in (rows, inner, output)), strict=True):
+                multiply(part, cast_in.T, cast_bias_in, before)
+                multiply(ACTIVATIONS[activation](before), cast_out.T, cast_bias_out, after)
+        ctx.save_for_backward(rows, inner, weight_in, weight_out)
+        ctx.activation = activation
+        return output[: len(rows)]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        x, inner, weight_in, weight_out = ctx.saved_tensors
-        activation, dtype = ctx.arguments
+        rows, inner, weight_in, weight_out = ctx.saved_tensors
+        dtype, precise = rows.dtype, weight_in.dtype
         cast_in, cast_out = weight_in.to(dtype), weight_out.to(dtype)
-        grad_in, grad_out = torch.zeros_like(weight_in), torch.zeros_like(weight_out)
+        grad_x = rows.new_empty(len(inner), rows.shape[1])
+        grad_in = grad_out = None
         grad_bias_in, grad_bias_out = weight_in.new_zeros(len(weight_in)), weight_out.new_zeros(len(weight_out))
-        grads_x = []
-        with full_speed(x, dtype):
-            for grad, part, before in zip(*(split_rows(t, USUAL_PART) for t in (grad_output, x, inner)), strict=True):
-                grad = grad.to(dtype)
+        parts = (split_rows(t, USUAL_PART) for t in (grad_output.to(dtype), rows, inner, grad_x))
+        with full_speed(rows, dtype):
+            for grad, part, before, product in zip(*parts, strict=True):
                 with torch.enable_grad():
                     before = before.detach().requires_grad_()
-                    activated = ACTIVATIONS[activation](before)
+                    activated = ACTIVATIONS[ctx.activation](before)
                 (grad_before,) = torch.autograd.grad(activated, before, grad @ cast_out)
-                grads_x.append((grad_before @ cast_in).to(x.dtype))
-                add_product(grad_out, grad.T, activated.detach())
-                add_product(grad_in, grad_before.T, part.to(dtype))
+                multiply(grad_before, cast_in, None, product)
+                grad_out = add_product(grad_out, grad.T, activated.detach(), precise)
+                grad_in = add_product(grad_in, grad_before.T, part, precise)
                 grad_bias_out += grad.sum(0)
                 grad_bias_in += grad_before.sum(0)
-        return join_rows(grads_x, len(x)), grad_in, grad_bias_in, grad_out, grad_bias_out, None, None
+        return grad_x[: len(rows)], grad_in, grad_bias_in, grad_out, grad_bias_out, None, None

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from ..activations import ACTIVATIONS
 from ..attention.precision import fast_float32_products
-from .rows import join_rows, split_rows
+from .rows import filled_up, join_rows, split_rows
 
 # Fewer rows than this do not pay for a second, packed copy of the weights, nor for rounding up their number.
 SMALLEST_BATCH = 32
@@ -123,31 +123,37 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.dtype = dtype
-        rows = x.flatten(0, -2)
+        # Kept as the products want it: autocast's type takes half the memory.
+        rows = x.flatten(0, -2).to(dtype)
+        ctx.save_for_backward(rows, weight)
+        ctx.shape = x.shape
+        output = rows.new_empty(filled_up(len(rows)), len(weight))
         with full_speed(x, dtype):
             cast_weight, cast_bias = weight.to(dtype), None if bias is None else bias.to(dtype)
-            parts = [F.linear(part.to(dtype), cast_weight, cast_bias) for part in split_rows(rows)]
-        return join_rows(parts, len(rows)).unflatten(0, x.shape[:-1])
+            for part, product in zip(split_rows(rows), split_rows(output), strict=True):
+                multiply(part, cast_weight.T, cast_bias, product)
+        return output[: len(rows)].unflatten(0, x.shape[:-1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        x, weight = ctx.saved_tensors
+        rows, weight = ctx.saved_tensors
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
-        rows = grad_output.flatten(0, -2)
-        grads = split_rows(rows.to(ctx.dtype))
-        grad_x = grad_weight = None
-        with full_speed(x, ctx.dtype):
+        grads = split_rows(grad_output.flatten(0, -2).to(rows.dtype))
+        grad_x = grad_weight = grad_bias = None
+        with full_speed(rows, rows.dtype):
             if wants_x:
-                cast_weight = weight.to(ctx.dtype)
-                grad_x = join_rows([grad @ cast_weight for grad in grads], len(rows)).to(x.dtype).view(x.shape)
+                cast_weight = weight.to(rows.dtype)
+                grad_x = rows.new_empty(filled_up(len(rows)), rows.shape[1])
+                for grad, product in zip(grads, split_rows(grad_x), strict=True):
+                    multiply(grad, cast_weight, None, product)
+                grad_x = grad_x[: len(rows)].view(ctx.shape)
             if wants_weight:
-                grad_weight = torch.zeros_like(weight)
-                for grad, part in zip(grads, split_rows(x.flatten(0, -2)), strict=True):
-                    add_product(grad_weight, grad.T, part.to(ctx.dtype))
-        return grad_x, grad_weight, rows.sum(0, dtype=weight.dtype) if wants_bias else None, None
+                for grad, part in zip(grads, split_rows(rows), strict=True):
+                    grad_weight = add_product(grad_weight, grad.T, part, weight.dtype)
+            if wants_bias:
+                grad_bias = torch.stack([grad.sum(0) for grad in grads]).sum(0, dtype=weight.dtype)
+        return grad_x, grad_weight, grad_bias, None
 
 
 @contextmanager
@@ -161,16 +167,30 @@ def full_speed(x: Tensor, dtype: torch.dtype) -> Iterator[None]:
         yield
 
 
-def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """Add a product to a sum, without an intermediate result where all have one dtype.
+def multiply(a: Tensor, b: Tensor, bias: Tensor | None, product: Tensor) -> None:
+    """Write a product, plus a bias, where it shall stand.
 
-    total (Tensor): changed in place. Shape: (m, n).
     a, b (Tensor): Shape: (m, k) and (k, n).
+    bias (Tensor | None): Shape: (n,).
+    product (Tensor): is overwritten. Shape: (m, n).
     """
-    if a.dtype == total.dtype:
-        total.addmm_(a, b)
+    if bias is None:
+        torch.mm(a, b, out=product)
     else:
-        total += a @ b
+        torch.addmm(bias, a, b, out=product)
+
+
+def add_product(total: Tensor | None, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+    """Add a product to a sum, in place and, where all have one dtype, without an intermediate result.
+
+    total (Tensor | None): the sum so far; None for the first. Shape: (m, n).
+    a, b (Tensor): Shape: (m, k) and (k, n).
+    dtype (torch.dtype): of the sum.
+    RETURNS (Tensor): the sum. Shape: (m, n).
+    """
+    if total is None:
+        return (a @ b).to(dtype)
+    return total.addmm_(a, b) if a.dtype == dtype else total.add_(a @ b)
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:

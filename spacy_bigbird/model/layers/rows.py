@@ -16,21 +16,21 @@ STEP = 64
 
 
 def split_rows(rows: Tensor, largest: int = LARGEST_PART) -> list[Tensor]:
-    """Cut rows into parts of `largest`, then of USUAL_PART rows, and a last one filled up with rows of zeros.
+    """Cut rows into parts of `largest`, then of USUAL_PART rows, and a last one, all filled up with rows of zeros.
 
     rows (Tensor): Shape: (count, width).
     largest (int): LARGEST_PART or USUAL_PART.
-    RETURNS (list[Tensor]): at least one part. Shape: (number of rows of the part, width) each.
+    RETURNS (list[Tensor]): at least one part, views where nothing is filled up. Shape: (rows of the part, width) each.
     """
-    parts, start = [], 0
-    for size in sorted({largest, USUAL_PART}, reverse=True):
-        while len(rows) - start >= size:
-            parts.append(rows[start : start + size])
-            start += size
-    missing = -(len(rows) - start) % STEP
-    if start < len(rows) or not parts:
-        parts.append(F.pad(rows[start:], (0, 0, 0, missing)) if missing else rows[start:])
-    return parts
+    rest, parts, start = filled_up(len(rows)), [], 0
+    for size in sorted({largest, USUAL_PART, STEP}, reverse=True):
+        while rest >= size:
+            # What is left after the large parts is one part.
+            taken = rest if size == STEP else size
+            part = rows[start : start + taken]
+            parts.append(part if len(part) == taken else F.pad(part, (0, 0, 0, taken - len(part))))
+            start, rest = start + taken, rest - taken
+    return parts or [rows]
 
 
 def join_rows(parts: list[Tensor], count: int) -> Tensor:
@@ -41,3 +41,8 @@ def join_rows(parts: list[Tensor], count: int) -> Tensor:
     RETURNS (Tensor): Shape: (count, width).
     """
     return (parts[0] if len(parts) == 1 else torch.cat(parts))[:count]
+
+
+def filled_up(count: int) -> int:
+    """RETURNS (int): how many rows `split_rows` makes of so many. A tensor with that many is cut into views."""
+    return -(-count // STEP) * STEP
