@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,13 +12,15 @@ import spacy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.util import load_config
 
-from project.models.scripts import card, corpora, export, prepare, random_start
+from project.models.scripts import card, corpora, effects, export, prepare, random_start
 from project.models.scripts import evaluate as evaluation
 from project.scripts.textcat import split_novels
 from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.training.masking import MaskedPieces, PieceTable
+from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 
 MODELS = Path(__file__).parents[2] / "project" / "models"
 # Name -> limit in bytes
@@ -250,3 +253,38 @@ def test_a_card_is_changed_between_its_marks_only(tmp_path):
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("before\n") and text.endswith(f"{card.END}\nafter\n") and "old" not in text
     assert "2.0 million" in text and "7 of 512" in text
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_settings_of_a_recipe_are_ones_that_a_run_takes(name):
+    settings = PretrainingSettings.from_dict(
+        load_config(MODELS / f"{name}.cfg", {"paths.train": "texts", "model.name": "start"})
+    )
+    assert settings.training.longest == 4096
+    assert settings.training.lengths[-1][0] < settings.training.max_steps
+
+
+def test_every_script_of_the_recipe_is_there():
+    recipe = (MODELS / "recipe.sh").read_text(encoding="utf8")
+    named = set(re.findall(r"\$models\.(\w+)", recipe))
+    assert named == {path.stem for path in (MODELS / "scripts").glob("[a-z]*.py")} - {"corpora"}
+    assert {f"project/models/{name}.cfg" for name in LIMITS} == set(re.findall(r"project/models/\w+\.cfg", recipe))
+
+
+def test_seeds_are_put_together():
+    def result(counts):
+        right, wrong, missed = np.sum(counts, axis=0)
+        score = 2 * right / (2 * right + wrong + missed)
+        return {"scores": {"ents_f": {"score": score}}, "counts": counts, "training": {}, "rate": 0.1}
+
+    better, worse = [[8, 1, 1], [6, 2, 2]], [[4, 4, 4], [2, 6, 6]]
+    found = {"model": {0: result(better), 1: result(worse)}, "random": {0: result(worse)}, "tok2vec": {}}
+    summary = effects.summarize("ner", found)
+    assert set(summary["systems"]) == {"model", "random"}
+    model, random = summary["systems"]["model"], summary["systems"]["random"]
+    assert model["mean"] == pytest.approx((0.8235 + 0.375) / 2, abs=1e-4)
+    assert model["all_seeds"]["score"] == pytest.approx(40 / 66, abs=1e-4)
+    # The only seed that both have.
+    assert random["model_minus_this"]["seeds"] == [0]
+    assert random["model_minus_this"]["score"] == pytest.approx(28 / 34 - 12 / 32, abs=1e-4)
+    assert "model_minus_this" not in model

@@ -5,7 +5,6 @@ spiece.model, the log and how many steps were done. It can stand as `name` in a 
 import argparse
 import gzip
 import json
-import shutil
 from pathlib import Path
 
 from spacy_bigbird.model import BigBirdForMaskedLM
@@ -32,8 +31,6 @@ def export(run: Path, output: Path) -> dict[str, object]:
     # With a fixed time, so that the same log gives the same file.
     with gzip.GzipFile(output / f"{LOG_NAME}.gz", "wb", mtime=0) as file:
         file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
-    if (run / "curves.png").exists():
-        shutil.copyfile(run / "curves.png", output / "curves.png")
     facts = {"parameters": parameters, **facts_of(lines)}
     (output / "run.json").write_text(json.dumps(facts, indent=2) + "\n")
     return facts
