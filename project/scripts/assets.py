@@ -37,6 +37,7 @@ SOURCES = {
     "novels": Source("raw_english_novels_98/english_novels_98.tar.xz", "assets/english_novels.tar.gz"),
     "wikispeedia": Source("wikispeedia/wikispeedia_articles.jsonl.xz", "assets/wikispeedia.tar.gz"),
     "cuad": Source("cuad/cuad_contracts.jsonl.xz", "assets/CUAD_v1.json"),
+    "openstax": Source("openstax/openstax_docs.jsonl.xz", "assets/openstax"),
     "covid_qa": Source("covid_qa/covid_qa_ccby_squad.json.xz", "assets/covid_qa.tar.gz"),
 }
 
@@ -102,9 +103,11 @@ def fetch(names: list[str], root: Path) -> None:
 
         described = {asset["dest"]: asset for asset in srsly.read_yaml(root / "project.yml")["assets"]}
         for name in names:
-            asset = described[SOURCES[name].upstream]
-            if not (root / asset["dest"]).exists():
-                fetch_asset(root, asset["url"], Path(asset["dest"]), asset.get("checksum"))
+            upstream = SOURCES[name].upstream
+            for dest, asset in described.items():
+                # A corpus of several files has a folder.
+                if f"{dest}/".startswith(f"{upstream}/") and not (root / dest).exists():
+                    fetch_asset(root, asset["url"], Path(dest), asset.get("checksum"))
     for name in names:
         msg.good(f"{name}: {find(name, root).path}")
 

@@ -28,8 +28,7 @@ def evaluate(task_name: str, system: str, settings: Settings, root: Path) -> dic
         spacy.require_gpu(settings.gpu)
     else:
         torch.set_num_threads(1)
-    nlp = spacy.load(folder / "pipeline")
-    found = task.measure(nlp, paths.corpus, FIRST_PIECES if system == "truncated" else None)
+    found = task.measure(task.load(folder / "pipeline"), paths.corpus, FIRST_PIECES if system == "truncated" else None)
     results = {
         "task": task_name,
         "system": system,
@@ -51,7 +50,7 @@ def evaluate(task_name: str, system: str, settings: Settings, root: Path) -> dic
     beside = path.with_suffix(".part")
     srsly.write_json(beside, results)
     beside.replace(path)
-    return results
+    return srsly.read_json(path)
 
 
 def command(task: str, system: str, settings: Settings) -> str:

@@ -44,11 +44,15 @@ def stream(
             doc._.trf_data = None
         found.append(doc)
     cpu, wall = time.process_time() - cpu_start, time.monotonic() - start
-    speed = {
+    return found, {"speed": speed(tokens, cpu, wall), "memory": {"before_mb": memory, "peak_mb": peak_memory()}}
+
+
+def speed(tokens: int, cpu: float, wall: float) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): the speed as it stands in the results. cpu, wall (float): seconds."""
+    return {
         "tokens": tokens,
         "cpu_seconds": round(cpu, 3),
         "wall_seconds": round(wall, 3),
         "tokens_per_cpu_second": round(tokens / max(cpu, 1e-9)),
         "tokens_per_wall_second": round(tokens / max(wall, 1e-9)),
     }
-    return found, {"speed": speed, "memory": {"before_mb": memory, "peak_mb": peak_memory()}}

@@ -54,6 +54,8 @@ def pooled(results: Sequence[Result]) -> np.ndarray:
 def tables(task: Task, results: dict[str, list[Result]]) -> list[tuple[str, list[str], list[list[str]]]]:
     """RETURNS (list): title, header and rows of each table."""
     made = [("Scores", *_main_table(task, results))]
+    if len(next(iter(results.values()))[0]["scores"]) > 1:
+        made.append(("Other scores", *_other_scores(task, results)))
     if "bigbird" in results and len(results) > 1:
         made.append(("How much better the whole document is", *_differences(results)))
     made += [
@@ -75,7 +77,20 @@ def _main_table(task: Task, results: dict[str, list[Result]]) -> tuple[list[str]
         speed = np.median([result["speed"]["tokens_per_cpu_second"] for result in of_system])
         memory = max(result["memory"]["peak_mb"] for result in of_system)
         rows.append([NAMES[system], _with_ends(found), single, f"{speed:,.0f}", f"{memory:,.0f}"])
+    # What needs no training is the same for every system and seed.
+    for name, found in next(iter(results.values()))[0].get("baselines", {}).items():
+        rows.append([name, _with_ends(found), *["–"] * (len(header) - 2)])
     return header, rows
+
+
+def _other_scores(task: Task, results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
+    """All scores but the one that counts, as means over the seeds."""
+    names = [name for name in next(iter(results.values()))[0]["scores"] if name != task.metric]
+    rows = []
+    for system, of_system in results.items():
+        means = [np.mean([result["scores"][name]["score"] for result in of_system]) for name in names]
+        rows.append([NAMES[system], *(f"{score:.3f}" for score in means)])
+    return ["System", *names], rows
 
 
 def _differences(results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:

@@ -16,10 +16,20 @@ from wasabi import msg
 
 from .options import MaxLength, Seconds, Size, make_settings
 from .systems import SYSTEMS
-from .tasks import Paths
+from .tasks import Paths, get_task
 
 # Tasks with their seeds, in the order in which they run.
-ORDER = (("ner", (0,)), ("authors", (0,)), ("ner", (1, 2)), ("authors", (1, 2)), ("topics", (0,)))
+ORDER = (
+    ("ner", (0,)),
+    ("authors", (0,)),
+    ("ner", (1, 2)),
+    ("authors", (1, 2)),
+    ("cuad", (0,)),
+    ("topics", (0,)),
+    ("pretrain", (0,)),
+    ("multiple_choice", (0,)),
+    ("covid_qa", (0,)),
+)
 POLL_SECONDS = 2.0
 
 
@@ -33,7 +43,8 @@ class Job(NamedTuple):
 
 def missing(root: Path, systems: tuple[str, ...] = SYSTEMS, order: tuple = ORDER) -> list[Job]:
     """RETURNS (list[Job]): what has no result yet, in order."""
-    jobs = [Job(task, system, seed) for task, seeds in order for seed in seeds for system in systems]
+    pairs = [(task, [one for one in systems if one in get_task(task).systems], seeds) for task, seeds in order]
+    jobs = [Job(task, system, seed) for task, compared, seeds in pairs for seed in seeds for system in compared]
     return [job for job in jobs if not Paths(root, job.task).result(job.system, job.seed).exists()]
 
 

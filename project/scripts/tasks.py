@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import spacy
 from spacy.language import Language
 
 from .systems import Settings
@@ -18,6 +19,7 @@ FILES = {
     "cuad": "qa",
     "covid_qa": "qa",
     "multiple_choice": "multiple_choice",
+    "pretrain": "pretrain",
 }
 
 
@@ -57,6 +59,9 @@ class Task:
     changes (Callable[[str, Settings], dict[str, Any]]): more settings of a system's config, by dotted names.
     systems (tuple[str, ...]): what is compared.
     about (str): what a reader of the results must know.
+    train (Callable[[Path, Path, str, Settings, Path], None] | None): for what is not trained by spaCy: gets the folder
+        of the training, the config, the system, the settings and the corpus, and writes `pipeline` and `record`.
+    load (Callable[[Path], Any]): reads `pipeline` for `measure`.
     """
 
     name: str
@@ -70,9 +75,13 @@ class Task:
     changes: Callable[[str, Settings], dict[str, Any]] = lambda system, settings: {}
     systems: tuple[str, ...] = ("bigbird", "tok2vec", "strided", "truncated")
     about: str = ""
+    train: Callable[[Path, Path, str, Settings, Path], None] | None = None
+    load: Callable[[Path], Any] = spacy.load
 
     def config(self, root: Path, system: str) -> Path:
-        """RETURNS (Path): the config that a system's is written from."""
+        """RETURNS (Path): the config that a system's is written from. RAISES ValueError: it is none of the task's."""
+        if system not in self.systems:
+            raise ValueError(f"{self.name} has no system {system!r}, but {', '.join(self.systems)}.")
         return root / "configs" / self.configs.get(system, self.configs[""])
 
 

@@ -20,7 +20,7 @@ from . import budget
 from .configure import configure
 from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
 from .systems import Settings
-from .tasks import Paths
+from .tasks import Paths, get_task
 
 assert budget.CLOCK  # Importing it registers what the configs name.
 
@@ -36,6 +36,10 @@ def train(task_name: str, system: str, settings: Settings, root: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     if settings.gpu < 0:
         torch.set_num_threads(1)
+    task = get_task(task_name)
+    if task.train is not None:
+        task.train(folder, task.config(root, system), system, settings, Paths(root, task_name).corpus)
+        return folder
     config = configure(folder / "config.cfg", task_name, system, settings, root)
     spacy_train(config, folder, use_gpu=settings.gpu)
     kept = _keep_better(folder, load_config(config))

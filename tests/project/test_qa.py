@@ -61,7 +61,8 @@ def write_cuad(folder, numbers=range(3), filler=""):
             {
                 "answers": [{"text": text[a:b], "answer_start": a} for a, b in asked.get(category, [])],
                 "id": f"{name}__{category}",
-                "question": wording(category) if category in DETAILS else f"Something else about {category}",
+                # Some end with a space that does not break.
+                "question": f"{wording(category)}\u00a0" if category in DETAILS else f"Is there a {category}?",
                 "is_impossible": not asked.get(category),
             }
             for category in (*CATEGORIES, "License Grant")

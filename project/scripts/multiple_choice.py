@@ -1,0 +1,197 @@
+"""Multiple choice: review questions of textbooks, answered from the whole section that they stand behind (OpenStax)."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+
+from spacy_bigbird.training.questions import install_question_extensions
+
+from .assets import find
+from .budget import CLOCK, load_tokenizer, tokens_within
+from .measuring import beginnings, stream
+from .multiple_choice_data import Choice, Section, WordOverlap, read_openstax, words
+from .preprocess import PARTS, read_docs, write_corpus, write_vocabulary
+from .statistics import Counts, by_length, by_position, interval, mean
+from .systems import SIZES, WINDOW, Settings
+from .tasks import Paths, Task
+
+VOCABULARY = 8000
+QUARTERS = 4
+COMPONENT = "bigbird_multiple_choice"
+# Pieces of a window beside those of the document: question, option and what stands around them.
+QUESTION = 64
+
+
+def as_doc(nlp: Language, section: Section) -> Doc:
+    """RETURNS (Doc): a document with its questions and its name."""
+    install_question_extensions()
+    doc = nlp.make_doc(section.text)
+    doc._.choices = section.choices
+    doc.user_data["name"] = section.name
+    return doc
+
+
+def preprocess(root: Path, settings: Settings) -> None:
+    """Write the corpus. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    nlp = spacy.blank("en")
+    docs: dict[str, list[Doc]] = {part: [] for part in PARTS}
+    split = {}
+    for section in read_openstax(find("openstax", root)):
+        docs[section.split].append(as_doc(nlp, section))
+        split[section.name] = section.split
+    corpus = Paths(root, "multiple_choice").corpus
+    write_vocabulary(corpus, [doc.text for doc in docs["train"]], VOCABULARY, settings)
+    asked = {f"questions to {part}": sum(len(doc._.choices) for doc in docs[part]) for part in PARTS}
+    write_corpus(corpus, docs, split, asked)
+
+
+@spacy.registry.readers("project.choices.v1")
+def make_choices(
+    path: str,
+    tokenizer: str | None = None,
+    first_pieces: int | None = None,
+    limit: int = 0,
+    is_dev: bool = False,
+) -> Callable[[Language], Iterator[Example]]:
+    """Documents with multiple choice, whole or their beginnings. For `[corpora.train]` and `[corpora.dev]`.
+
+    path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
+    first_pieces (int | None): give only the beginning of each document. limit (int): most documents; 0 for all.
+    is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
+    """
+    pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        if is_dev:
+            CLOCK.pause()
+        install_question_extensions()
+        for doc in islice(DocBin().from_disk(path).get_docs(nlp.vocab), limit or None):
+            end = len(doc) if pieces is None else tokens_within(doc, *pieces)
+            yield as_example(part_of(doc, 0, end, doc._.choices))
+
+    return read
+
+
+@spacy.registry.batchers("project.choice_extracts.v1")
+def make_choice_batcher(
+    questions: int, phases: Sequence[dict[str, float]]
+) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
+    """Batches of questions, each with the part of its document that shares most words with it. For
+    `[training.batcher.batcher]`.
+
+    questions (int): of a batch. phases (Sequence[dict]): of each `until`, the share of the budget at which it ends
+        (1 if not given), and `tokens`, the length of the parts; a document that is shorter is taken whole.
+    """
+
+    def batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
+        docs = [example.reference for example in examples]
+        asked = [(doc, choice) for doc in docs for choice in doc._.choices]
+        stream_of_questions = iter(random.sample(asked, len(asked)))
+        while chosen := list(islice(stream_of_questions, questions)):
+            size = int(next(phase for phase in phases if CLOCK.share <= phase.get("until", 1.0))["tokens"])
+            yield [as_example(nearest_part(doc, choice, size)) for doc, choice in chosen]
+
+    return batches
+
+
+def nearest_part(doc: Doc, choice: Choice, size: int) -> Doc:
+    """The part of a document that has most of the words of a question and of all of its options.
+
+    doc (Doc): the document. choice (Choice): what is asked. size (int): length of the part, in tokens.
+    RETURNS (Doc): the part with the question.
+    """
+    wanted = set(words(" ".join([choice["question"], *choice["options"]])))
+    lowered = [token.lower_ for token in doc]
+    numbers = {word: lowered.count(word) for word in wanted}
+    # A word that is everywhere says little about the place.
+    weights = np.array([1 / numbers[word] if word in wanted else 0.0 for word in lowered])
+    sums = np.concatenate([[0.0], np.cumsum(weights)])
+    start = int((sums[size:] - sums[:-size]).argmax()) if len(doc) > size else 0
+    return part_of(doc, start, start + size, [choice])
+
+
+def part_of(doc: Doc, start: int, end: int, choices: Sequence[Choice]) -> Doc:
+    """RETURNS (Doc): some tokens of a document, with questions."""
+    span = doc[start : min(end, len(doc))]
+    part = Doc(doc.vocab, [token.text for token in span], [bool(token.whitespace_) for token in span])
+    part._.choices = list(choices)
+    return part
+
+
+def as_example(doc: Doc) -> Example:
+    """RETURNS (Example): with the questions on both sides and the right options on the reference."""
+    predicted = part_of(doc, 0, len(doc), doc._.choices)
+    _prepare(predicted, doc)
+    return Example(predicted, doc)
+
+
+def _prepare(plain: Doc, doc: Doc) -> None:
+    plain._.choices = [{key: value for key, value in one.items() if key != "answer"} for one in doc._.choices]
+
+
+def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
+    """Scores on the test documents, and what shared words and chance would give; see `tasks.Task`."""
+    references = read_docs(corpus / "test.spacy")
+    parts = beginnings(references, corpus / "spiece.model", first_pieces)
+    install_question_extensions()
+    for part, reference in zip(parts, references, strict=True):
+        part._.choices = reference._.choices
+    found, facts = stream(nlp, parts, prepare=_prepare)
+    overlap = WordOverlap(doc.text for doc in read_docs(corpus / "train.spacy"))
+    counts: dict[str, Counts] = {name: np.zeros((len(found), 2)) for name in ("model", "word overlap", "chance")}
+    quarters = np.zeros((len(found), QUARTERS, 2))
+    for number, (reference, doc) in enumerate(zip(references, found, strict=True)):
+        for choice, answer in zip(reference._.choices, doc._.choice_answers, strict=True):
+            right = float(answer["index"] == choice["answer"])
+            counts["model"][number] += (right, 1)
+            counts["word overlap"][number] += (overlap.points(reference.text, choice), 1)
+            counts["chance"][number] += (1 / len(choice["options"]), 1)
+            _, place = overlap.scores(reference.text, choice)[choice["answer"]]
+            quarters[number, min(QUARTERS - 1, int(place * QUARTERS))] += (right, 1)
+    of_documents = counts.pop("model")
+    return {
+        "documents": len(references),
+        "questions": int(of_documents[:, 1].sum()),
+        "scores": {"choice_accuracy": interval(of_documents, mean)},
+        "baselines": {name: {**interval(one, mean), "counts": one.tolist()} for name, one in counts.items()},
+        "by_length": by_length(of_documents, [len(doc) for doc in references], mean),
+        "by_position": by_position(quarters, mean),
+        "counts": of_documents.tolist(),
+        **facts,
+    }
+
+
+def changes(system: str, settings: Settings) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): windows of the same number of pieces of the document, beside question and option."""
+    if system == "strided" and settings.checkpoint is None:
+        shape = {**SIZES[settings.size], "max_position_embeddings": WINDOW + QUESTION}
+        return {f"components.{COMPONENT}.model.transformer_config": shape}
+    return {}
+
+
+TASKS = {
+    "multiple_choice": Task(
+        name="multiple_choice",
+        title="Multiple choice about sections of textbooks (OpenStax)",
+        metric="choice_accuracy",
+        metric_name="accuracy",
+        configs={"": "multiple_choice.cfg"},
+        preprocess=preprocess,
+        measure=measure,
+        encoder=COMPONENT,
+        changes=changes,
+        systems=("bigbird", "strided", "truncated"),
+        about="680 sections with 2,229 questions. What such questions ask cannot be learned from random weights: the "
+        "table shows that training runs (and the losses in `results/`, whether they fall) and claims nothing else. "
+        "By position: where the section shares most words with question and right option. spaCy's tok2vec has no "
+        "component for multiple choice.",
+    )
+}

@@ -1,0 +1,165 @@
+"""Sections of textbooks with their review questions, from either form of the corpus; the baseline of shared words."""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from .assets import Asset, read_archive, read_json_lines
+from .qa_data import split_of
+
+MODULES = "*/modules/*/index.cnxml"
+SHORTEST = 300
+# Pictures and tables have captions; exercises are what is asked.
+LEFT_OUT = {"exercise", "figure", "table", "metadata", "glossary"}
+LETTERS = "ABCDEFGH"
+WORD = re.compile(r"\w+")
+WINDOW = 25
+Choice = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a textbook.
+
+    name (str): book and number. subject (str): the book. split (str): "train", "dev" or "test". text (str): without the
+    exercises. choices (list[dict]): `question`, `options` and `answer`, the number of the right one.
+    """
+
+    name: str
+    subject: str
+    split: str
+    text: str
+    choices: list[Choice]
+
+
+def read_openstax(asset: Asset) -> Iterator[Section]:
+    """YIELDS (Section): those with questions, of either form.
+
+    asset (Asset): the converted sections, beside which lie the questions; or a folder with the archive of each book.
+    """
+    if asset.is_converted:
+        choices: dict[str, list[Choice]] = defaultdict(list)
+        for row in read_json_lines(asset.path.parent / "openstax_multiple_choice.jsonl.xz"):
+            choices[row["doc_id"]].append({key: row[key] for key in ("question", "options", "answer")})
+        for row in read_json_lines(asset.path):
+            if row["id"] in choices:
+                yield Section(row["id"], row["subject"], row["split"], row["text"], choices[row["id"]])
+        return
+    for path in sorted(asset.path.glob("*.tar.gz")):
+        book = path.name.removesuffix(".tar.gz")
+        modules = {f"{book}/{name.split('/')[-2]}": read_module(text) for name, text in read_archive(path, MODULES)}
+        modules = {name: module for name, module in modules.items() if len(module[0].split()) >= SHORTEST}
+        splits = split_of(modules, (0.8, 0.1))
+        for name, (text, asked) in sorted(modules.items()):
+            if asked:
+                yield Section(name, book, splits[name], text, asked)
+
+
+def read_module(content: str) -> tuple[str, list[Choice]]:
+    """Read one section of a book.
+
+    content (str): CNXML.
+    RETURNS (tuple[str, list[Choice]]): its titles and paragraphs with empty lines between, and its exercises with at
+        least three options and a letter as solution.
+    """
+    document = ElementTree.fromstring(content)
+    parts = [_text(child) for child in document if _name(child) == "title"]
+    for body in document:
+        if _name(body) == "content":
+            parts += _paragraphs(body)
+    found = (_choice(exercise) for exercise in document.iter() if _name(exercise) == "exercise")
+    return "\n\n".join(part for part in parts if part), [choice for choice in found if choice is not None]
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _text(element: ElementTree.Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def _paragraphs(element: ElementTree.Element) -> Iterator[str]:
+    for child in element:
+        if _name(child) in ("para", "title"):
+            yield _text(child)
+        elif _name(child) not in LEFT_OUT:
+            yield from _paragraphs(child)
+
+
+def _choice(exercise: ElementTree.Element) -> Choice | None:
+    parts = {_name(part): part for part in exercise}
+    if "problem" not in parts or "solution" not in parts:
+        return None
+    options = [_text(item) for item in parts["problem"].iter() if _name(item) == "item"]
+    question = " ".join(_text(para) for para in parts["problem"] if _name(para) == "para")
+    letter = _text(parts["solution"]).rstrip(".").upper()
+    if len(options) < 3 or not question or letter not in LETTERS[: len(options)] or not letter:
+        return None
+    return {"question": question, "options": options, "answer": LETTERS.index(letter)}
+
+
+class WordOverlap:
+    """Chooses the option of which a short stretch of the section says most, together with the question.
+
+    texts (Iterable[str]): documents that tell which words are rare.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._documents = 0
+        self._with: Counter[str] = Counter()
+        for text in texts:
+            self._documents += 1
+            self._with.update(set(words(text)))
+
+    def weight(self, word: str) -> float:
+        """RETURNS (float): how much a word counts: the rarer, the more."""
+        return math.log(1 + self._documents / max(1, self._with[word]))
+
+    def scores(self, text: str, choice: Choice, window: int = WINDOW) -> list[tuple[float, float]]:
+        """Look for the stretch that says most of each option.
+
+        text (str): the document. choice (Choice): question and options. window (int): length of a stretch in words.
+        RETURNS (list[tuple[float, float]]): of each option, what the words of the best stretch weigh that stand in
+            question or option, and where in the document it ends, from 0 to 1.
+        """
+        places: dict[str, list[int]] = defaultdict(list)
+        for place, word in enumerate(words(text)):
+            places[word].append(place)
+        asked = set(words(choice["question"]))
+        number = sum(map(len, places.values()))
+        length = number + window
+        question = self._covered(asked, places, length, window)
+        found = []
+        for option in choice["options"]:
+            both = question + self._covered(set(words(option)) - asked, places, length, window)
+            best = int(both.argmax())
+            found.append((float(both[best]), min(1.0, best / max(1, number))))
+        return found
+
+    def _covered(self, wanted: set[str], places: dict[str, list[int]], length: int, window: int) -> np.ndarray:
+        """What the wanted words weigh that stand among the last words before each place."""
+        total = np.zeros(length)
+        for word in sorted(wanted & places.keys()):
+            changes = np.zeros(length + 1)
+            np.add.at(changes, places[word], 1)
+            np.add.at(changes, np.asarray(places[word]) + window, -1)
+            total += self.weight(word) * (np.cumsum(changes)[:-1] > 0)
+        return total
+
+    def points(self, text: str, choice: Choice) -> float:
+        """RETURNS (float): 1 where the right option is chosen, less where it shares the highest score with others."""
+        scores = [score for score, _ in self.scores(text, choice)]
+        best = [number for number, score in enumerate(scores) if score == max(scores)]
+        return (choice["answer"] in best) / len(best)
+
+
+def words(text: str) -> list[str]:
+    """RETURNS (list[str]): the words of a text in lower case."""
+    return WORD.findall(text.lower())

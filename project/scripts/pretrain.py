@@ -1,0 +1,238 @@
+"""Masked language modelling on articles of an encyclopedia: an encoder of one's own, ready to start other tasks from.
+
+Nothing here is spaCy's training: `python -m spacy bigbird train-vocab` and `python -m spacy bigbird pretrain` do the
+work. The systems differ in the sequences they learn from and read: `bigbird` of 512 pieces for half of the time and
+then of whole articles, `strided` of 128, `truncated` of 512.
+"""
+
+import math
+import re
+import shutil
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import srsly
+import typer
+from spacy.util import load_config
+from wasabi import msg
+
+from spacy_bigbird.cli.pretrain import pretrain
+from spacy_bigbird.cli.train_vocab import report_on, train_vocab
+from spacy_bigbird.model import BigBirdModel
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
+
+from .assets import Asset, find, read_archive, read_json_lines
+from .options import Seed, System
+from .preprocess import PARTS, SPLIT_SEED, VOCABULARY_SENTENCES, split_ids
+from .pretrain_scores import measure
+from .systems import FIRST_PIECES, RATES, SIZES, WINDOW, Settings
+from .tasks import Paths, Task
+from .textcat import unwrapped
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+VOCABULARY = 8000
+CHECKPOINT_RATE = 1e-4
+# Share of the time in which whole articles are read, and steps that tell what a step costs.
+LONG_SHARE, TRIED = 0.5, (2, 6)
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "spiece.model")
+
+
+def read_texts(asset: Asset) -> Iterator[tuple[str, str, str | None]]:
+    """YIELDS (tuple[str, str, str | None]): name, text and part of each article, of either form."""
+    if asset.is_converted:
+        for row in read_json_lines(asset.path):
+            yield row["id"], row["text"], row["split"]
+        return
+    for name, content in read_archive(asset.path, "*/data/plaintext_articles/*.txt"):
+        yield urllib.parse.unquote(Path(name).stem), unwrapped(content), None
+
+
+def preprocess(root: Path, settings: Settings) -> None:
+    """Write the texts of each part as JSON Lines, and train a vocabulary on those to learn from.
+
+    root (Path): the project's folder. settings (Settings): has the checkpoint.
+    """
+    corpus = Paths(root, "pretrain").corpus
+    corpus.mkdir(parents=True, exist_ok=True)
+    articles = {name: (text, part) for name, text, part in read_texts(find("wikispeedia", root))}
+    dealt = split_ids(articles)
+    split = {name: part or dealt[name] for name, (_, part) in articles.items()}
+    facts = {}
+    for part in PARTS:
+        texts = [{"text": articles[name][0]} for name in sorted(articles) if split[name] == part]
+        srsly.write_jsonl(corpus / f"{part}.jsonl", texts)
+        facts[part] = {"documents": len(texts), "characters": sum(len(row["text"]) for row in texts)}
+    srsly.write_json(corpus / "split.json", {"seed": SPLIT_SEED, "facts": facts, "split": dict(sorted(split.items()))})
+    if settings.checkpoint is not None:
+        BigBirdTokenizer.from_pretrained(settings.checkpoint).save_vocabulary(corpus)
+        return
+    pieces = VOCABULARY
+    while True:
+        try:
+            sample = {"max_sentences": VOCABULARY_SENTENCES, "num_threads": 1}
+            train_vocab([corpus / "train.jsonl"], corpus, pieces, force=True, **sample)
+            break
+        except ValueError as error:
+            # Few texts have few different pieces.
+            allowed = re.search(r"a value <= (\d+)", str(error))
+            if allowed is None:
+                raise
+            pieces = int(allowed[1])
+
+
+def sequence_length(system: str, settings: Settings) -> int:
+    """RETURNS (int): pieces of the longest sequences that a system reads."""
+    return {"strided": WINDOW, "truncated": FIRST_PIECES}.get(system, settings.max_length)
+
+
+def overrides(corpus: Path, settings: Settings) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): settings of the config that all systems have."""
+    common = {
+        "paths.train": str(corpus / "train.jsonl"),
+        "paths.dev": str(corpus / "dev.jsonl"),
+        "training.seed": settings.seed,
+        "training.device": "cpu" if settings.gpu < 0 else "cuda",
+    }
+    if settings.checkpoint is not None:
+        return {**common, "model.name": settings.checkpoint, "training.optimizer.learning_rate": CHECKPOINT_RATE}
+    shape = {**SIZES[settings.size], "max_position_embeddings": settings.max_length}
+    start = {"paths.vocab": str(corpus / "spiece.model"), "model.transformer_config": shape}
+    return {**common, **start, "training.optimizer.learning_rate": RATES[settings.size]}
+
+
+def plan(length: int, costs: dict[int, float], seconds: float) -> dict[str, Any]:
+    """Spread a time over steps: all of them of one length, or short sequences first.
+
+    length (int): of the longest sequences. costs (dict[int, float]): seconds of a step for each length that is used.
+    seconds (float): the time.
+    RETURNS (dict[str, Any]): settings of the config.
+    """
+    if length <= FIRST_PIECES:
+        lengths, steps = [[0, length]], max(1, round(seconds / costs[length]))
+    else:
+        short = max(1, round(seconds * (1 - LONG_SHARE) / costs[FIRST_PIECES]))
+        lengths = [[0, FIRST_PIECES], [short, length]]
+        steps = short + max(1, round(seconds * LONG_SHARE / costs[length]))
+    warmup = max(1, steps // 20)
+    return {"training.lengths": lengths, "training.max_steps": steps, "training.schedule.warmup_steps": warmup}
+
+
+def cost_of_step(config: Path, folder: Path, length: int, changes: dict[str, Any], clock: Any) -> float:
+    """RETURNS (float): seconds of a step with sequences of this length, by the difference of two short runs."""
+    taken = []
+    for steps in TRIED:
+        short = {"training.lengths": [[0, length]], "training.max_steps": steps, "paths.dev": None}
+        start = clock()
+        pretrain(config, folder / f"{length}-{steps}", overrides={**changes, **short, "report.curves": False})
+        taken.append(clock() - start)
+    return max(1e-3, (taken[1] - taken[0]) / (TRIED[1] - TRIED[0]))
+
+
+def train(folder: Path, base: Path, system: str, settings: Settings, corpus: Path) -> None:
+    """Pre-train one system for about its time; see `tasks.Task.train`.
+
+    How many steps fit is measured before. The time that is written down is that of the whole run.
+    """
+    clock = time.process_time if settings.gpu < 0 else time.monotonic
+    length, changes = sequence_length(system, settings), overrides(corpus, settings)
+    used = sorted({length, FIRST_PIECES}) if length > FIRST_PIECES else [length]
+    costs = {one: cost_of_step(base, folder / "tried", one, changes, clock) for one in used}
+    planned = {**changes, **plan(length, costs, settings.seconds)}
+    config = folder / "config.cfg"
+    load_config(base, planned, interpolate=False).to_disk(config)
+    start, wall = clock(), time.monotonic()
+    pretrain(config, folder / "pipeline", show_progress=True)
+    seconds = clock() - start
+    lines = read_log(folder / "pipeline" / LOG_NAME)
+    curve, steps = curve_of(lines, seconds), int(planned["training.max_steps"])
+    pieces = load_config(config)["training"]["batch_pieces"]
+    facts = {
+        "clock": "cpu" if settings.gpu < 0 else "wall",
+        "budget_seconds": settings.seconds,
+        "used_seconds": round(seconds, 2),
+        "steps": steps,
+        "documents": steps * (pieces // length),
+        "tokens": steps * pieces,
+        "wall_seconds": round(time.monotonic() - wall, 1),
+        "dev_score": round(curve[-1]["score"], 4),
+        "lengths": planned["training.lengths"],
+    }
+    srsly.write_jsonl(_made(folder / "record") / "curve.jsonl", curve)
+    srsly.write_json(folder / "record" / "training.json", facts)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def curve_of(lines: Sequence[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
+    """The curve as of the other tasks, from the log of a pre-training.
+
+    lines (Sequence[dict]): the log. seconds (float): the time of the whole run.
+    RETURNS (list[dict[str, Any]]): of each evaluation the step, the time (by the share of steps), the share of masked
+        pieces that was guessed as `score`, and the last loss of the training before it.
+    """
+    steps, loss, curve = max(line["step"] for line in lines), math.nan, []
+    for line in lines:
+        if line["kind"] == "train":
+            loss = line["loss"]
+        elif line["kind"] == "dev":
+            row = {"step": line["step"], "seconds": round(seconds * line["step"] / steps, 1)}
+            curve.append({**row, "score": line["masked_accuracy"], "losses": {"masked": loss}})
+    return curve
+
+
+@app.command("check")
+def check(root: Annotated[Path, typer.Option(help="The project's folder")] = Path()) -> None:
+    """Look at the texts, and how the vocabulary spells those that are not learned from."""
+    corpus = Paths(root.resolve(), "pretrain").corpus
+    for part, facts in srsly.read_json(corpus / "split.json")["facts"].items():
+        msg.text(f"{part}: {facts['documents']:,} articles, {facts['characters']:,} characters")
+    texts = [row["text"] for row in srsly.read_jsonl(corpus / "dev.jsonl")]
+    report_on((corpus / "spiece.model").read_bytes(), texts, len(texts)).show(corpus)
+
+
+@app.command("export")
+def export(
+    output: Annotated[Path, typer.Argument(help="Folder to write")],
+    system: System = "bigbird",
+    seed: Seed = 0,
+    root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
+) -> None:
+    """Write the checkpoint alone: `name` of the encoder in a config, and a folder that transformers reads."""
+    folder = Paths(root.resolve(), "pretrain").training(system, seed) / "pipeline"
+    output.mkdir(parents=True, exist_ok=True)
+    for name in CHECKPOINT_FILES:
+        shutil.copyfile(folder / name, output / name)
+    model = BigBirdModel.from_pretrained(output)
+    weights = sum(weight.numel() for weight in model.parameters())
+    msg.good(f"{output}: an encoder of {weights:,} weights for {model.config.max_position_embeddings:,} pieces")
+
+
+TASKS = {
+    "pretrain": Task(
+        name="pretrain",
+        title="Masked language modelling on encyclopedia articles",
+        metric="masked_accuracy",
+        metric_name="masked accuracy",
+        configs={"": "pretrain.cfg"},
+        preprocess=preprocess,
+        measure=measure,
+        train=train,
+        load=Path,
+        systems=("bigbird", "strided", "truncated"),
+        about="3,678 articles to learn from, 200 to be tested on. All systems guess the same masked pieces of the same "
+        "articles (15 %), which are read in sequences of up to 4,096, 128 (`strided`, without overlap here) or 512 "
+        "pieces (`truncated`: all of the article, in such parts). The share that is guessed right is the score; bits "
+        "per character of the masked pieces stand beside it. Documents are sequences here and tokens are pieces.",
+    )
+}
+
+
+if __name__ == "__main__":
+    app()
