@@ -218,8 +218,10 @@ def make_logger(folder: str) -> Callable[..., tuple[Callable[[dict[str, Any] | N
 
 
 def load_tokenizer(path: str | Path) -> BigBirdTokenizer:
-    """RETURNS (BigBirdTokenizer): of a spiece.model file or of a checkpoint (folder or hub name)."""
-    return BigBirdTokenizer(str(path)) if Path(path).is_file() else BigBirdTokenizer.from_pretrained(path)
+    """RETURNS (BigBirdTokenizer): of a spiece.model file or a checkpoint, with white space as the encoder takes it."""
+    if Path(path).is_file():
+        return BigBirdTokenizer(str(path), map_whitespace=True)
+    return BigBirdTokenizer.from_pretrained(path, map_whitespace=True)
 
 
 def tokens_within(doc: Doc, tokenizer: BigBirdTokenizer, pieces: int) -> int:

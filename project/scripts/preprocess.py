@@ -1,6 +1,7 @@
 """Write the corpus of a task: train.spacy, dev.spacy, test.spacy, the vocabulary and how it was split."""
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from wasabi import msg
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.tokenizer.train import train_vocabulary
 
+from .budget import load_tokenizer
 from .options import Checkpoint, MaxLength, TaskName, make_settings
 from .systems import Settings
 from .tasks import get_task
@@ -65,21 +67,19 @@ def write_vocabulary(folder: Path, texts: Sequence[str], pieces: int, settings: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     if settings.checkpoint is not None:
-        tokenizer = BigBirdTokenizer.from_pretrained(settings.checkpoint)
-        tokenizer.save_vocabulary(folder)
-        return tokenizer
-    while True:
-        try:
-            model = train_vocabulary(texts, pieces, max_sentences=VOCABULARY_SENTENCES, num_threads=1)
-            break
-        except ValueError:
-            # Few texts have few different pieces.
-            if pieces <= 200:
-                raise
-            pieces = pieces * 3 // 4
+        load_tokenizer(settings.checkpoint).save_vocabulary(folder)
+        return load_tokenizer(folder / "spiece.model")
+    try:
+        model = train_vocabulary(texts, pieces, max_sentences=VOCABULARY_SENTENCES, num_threads=1)
+    except ValueError as error:
+        most = re.search(r"value <= (\d+)", str(error))
+        if most is None:
+            raise
+        # Few texts have few different pieces.
+        model = train_vocabulary(texts, int(most[1]), max_sentences=VOCABULARY_SENTENCES, num_threads=1)
     path = folder / "spiece.model"
     path.write_bytes(model)
-    return BigBirdTokenizer(str(path))
+    return load_tokenizer(path)
 
 
 def main(

@@ -5,6 +5,7 @@ one of the earlier ones of ten authors to choose by, so that no novel is in two 
 Wikipedia (West and Leskovec, WWW 2012) that have exactly one of 14 subjects.
 """
 
+import math
 import random
 import re
 import urllib.parse
@@ -32,6 +33,8 @@ VOCABULARY = 8000
 QUARTERS = 4
 # Authors: how many novels to choose by, and pieces of one novel in each part.
 DEV_NOVELS = 10
+# Parts are cut at the ends of paragraphs: so much of the encoder they fill on average.
+FILLED = 0.9
 PIECES_OF_NOVEL = {"train": 20, "dev": 10, "test": 10}
 # Not yet in the public domain everywhere, and published without a name.
 LAST_YEAR, WITHOUT_NAME = 1930, "Anon"
@@ -86,26 +89,29 @@ def cut(text: str, tokenizer: BigBirdTokenizer, capacity: int) -> list[str]:
     capacity (int): most pieces in a part.
     RETURNS (list[str]): the parts, with everything that is in the text.
     """
-    units: list[tuple[str, int]] = []
-    for paragraph in text.split("\n\n"):
-        (ids,) = tokenizer.text_ids([paragraph], num_threads=1)
-        words = paragraph.split()
-        number = -(-2 * len(ids) // capacity) if len(ids) > capacity // 2 else 1
-        size = max(1, -(-len(words) // number))
-        for start in range(0, len(words), size):
-            part = " ".join(words[start : start + size]) if number > 1 else paragraph
-            units.append((part, len(tokenizer.text_ids([part], num_threads=1)[0]) + 1))
+    units = [unit for paragraph in text.split("\n\n") for unit in _units(paragraph, tokenizer, capacity // 2)]
     total = sum(length for _, length in units)
-    wanted = total / max(1, -(-total // capacity))
+    wanted = total / max(1, math.ceil(total / (FILLED * capacity)))
     parts: list[list[str]] = [[]]
-    done = 0
+    in_all = in_part = 0
     for unit, length in units:
-        if parts[-1] and (done + length > capacity or done + length / 2 > wanted):
+        if parts[-1] and (in_part + length > capacity or in_all + length / 2 > wanted * len(parts)):
             parts.append([])
-            done = 0
+            in_part = 0
         parts[-1].append(unit)
-        done += length
+        in_part += length
+        in_all += length
     return ["\n\n".join(part) for part in parts]
+
+
+def _units(paragraph: str, tokenizer: BigBirdTokenizer, limit: int) -> Iterator[tuple[str, int]]:
+    """YIELDS (tuple[str, int]): a paragraph with its pieces, or its halves again and again until they are short."""
+    words, length = paragraph.split(" "), len(tokenizer.text_ids([paragraph], num_threads=1)[0]) + 1
+    if length <= limit or len(words) == 1:
+        yield paragraph, length
+        return
+    for half in (words[: len(words) // 2], words[len(words) // 2 :]):
+        yield from _units(" ".join(half), tokenizer, limit)
 
 
 def preprocess_authors(root: Path, settings: Settings) -> None:
