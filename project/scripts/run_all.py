@@ -74,16 +74,15 @@ def main(
         print(f"missing: {job.task} {job.system} seed {job.seed}")
     if dry:
         return
-    for task in dict.fromkeys(job.task for job in jobs):
-        if not (Paths(root, task).corpus / "split.json").exists():
-            command = [sys.executable, "-m", "scripts.preprocess", task, "--max-length", str(max_length)]
-            subprocess.run(command, cwd=root, check=True)
     options = ["--size", size, "--max-length", str(max_length), "--seconds", str(seconds)]
     running: dict[Job, subprocess.Popen] = {}
     failed = 0
     while jobs or running:
         while jobs and len(running) < side_by_side:
             job = jobs.pop(0)
+            if not (Paths(root, job.task).corpus / "split.json").exists():
+                command = [sys.executable, "-m", "scripts.preprocess", job.task, "--max-length", str(max_length)]
+                subprocess.run(command, cwd=root, check=True)
             running[job] = start(root, job, options, root / "training" / f"{job.task}-{job.system}-seed{job.seed}.log")
             msg.info(f"{time.strftime('%H:%M')} {job.task} {job.system} seed {job.seed} begins")
         for job, process in list(running.items()):
