@@ -14,9 +14,7 @@ EARLY_UNTIL = 280
 LATE_FROM = 560
 FAR_APART = 400
 CLAUSE_TOKENS = 50
-# Tokens of an extract that belong to no clause.
-EXTRACT_FILLERS = 30
-MONEY_FORMS = ["EUR {:,}", "{:,} euros", "${:,}", "USD {:,}.00", "GBP {:,}", "{:,} dollars"]
+MONEY_FORMS = ["EUR {:,}", "USD {:,}", "GBP {:,}", "CHF {:,}"]
 DAYS = [
     "5",
     "10",
@@ -84,14 +82,14 @@ def count_tokens(text: str) -> int:
     return len(TOKEN.findall(text))
 
 
-def write_extracts(seed: int | str, number: int, facts: int, has_categories: bool) -> Iterator[Contract]:
+def write_extracts(seed: int | str, number: int, facts: int, fillers: int, has_categories: bool) -> Iterator[Contract]:
     """Write the title, a few paragraphs and one signature of a contract.
 
-    seed, number: as above. facts (int): questions answered in each. has_categories (bool): whether clauses of the
-    categories are in it.
+    seed, number: as above. facts (int): questions answered in each. fillers (int): what belongs to no clause. Unit:
+    tokens. has_categories (bool): whether clauses of the categories are in it.
     """
     for i in range(number):
-        yield ContractWriter(random.Random(f"{seed}-{i}")).write_extract(facts, has_categories)
+        yield ContractWriter(random.Random(f"{seed}-{i}")).write_extract(facts, fillers, has_categories)
 
 
 class ContractWriter:
@@ -128,10 +126,10 @@ class ContractWriter:
         categories = {category: state == "both" for category, state in states.items()}
         return self._assemble([*beginning, *body, *end], categories)
 
-    def write_extract(self, facts: int, has_categories: bool) -> Contract:
+    def write_extract(self, facts: int, fillers: int, has_categories: bool) -> Contract:
         """RETURNS (Contract): clauses that answer questions, perhaps those of the categories, and something else."""
         states = self._states() if has_categories else {}
-        body = [passage for passage in self._fillers(EXTRACT_FILLERS) if not passage.is_heading]
+        body = [passage for passage in self._fillers(fillers) if not passage.is_heading]
         body += self.rng.sample(self._facts(), facts)
         for category, state in states.items():
             body += [self._clause(category, name) for name in ("first", "second") if state in (name, "both")]
@@ -209,9 +207,7 @@ class ContractWriter:
     def _date(self, earliest: int = -5, latest: int = 9) -> str:
         day, month = self.rng.randint(1, 28), self.rng.randint(1, 12)
         year, name = self.year + self.rng.randint(earliest, latest), prose.MONTHS[month - 1]
-        return self._one(
-            [f"{day} {name} {year}", f"{name} {day}, {year}", f"{day}/{month}/{year}", f"{year}-{month}-{day}"]
-        )
+        return self._one([f"{day} {name} {year}", f"{day}/{month}/{year}"])
 
     def _fresh(self, slot: str) -> str:
         if slot == "MONEY":

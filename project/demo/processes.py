@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import threading
 import time
 import traceback
 import warnings
@@ -69,6 +70,7 @@ def train_quietly(config: Path, folder: Path, log: Path, threads: int) -> None:
     """
     log.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with (
         open(log / "log.txt", "w", encoding="utf8", buffering=1) as file,
         contextlib.redirect_stdout(file),
@@ -80,6 +82,13 @@ def train_quietly(config: Path, folder: Path, log: Path, threads: int) -> None:
         except BaseException:
             traceback.print_exc()
             raise
+
+
+def _end_with_parent() -> None:
+    """A demonstration that is killed takes its trainings with it."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def train_side_by_side(first: Training, second: Training) -> None:

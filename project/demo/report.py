@@ -33,7 +33,7 @@ h3 { margin: 1.4rem 0 .3rem; font-size: 1.05rem }
 table { border-collapse: collapse; background: #fff; width: 100% } td, th { padding: .35rem .7rem; text-align: right }
 td:first-child, th:first-child { text-align: left } tr + tr td { border-top: 1px solid #e4e4e4 } th { background: #eee }
 .best { font-weight: bold } .no { color: #a33 } .yes { color: #27702a } .small { color: #666; font-size: .88rem }
-figure { margin: 0 } .entities { font-family: Georgia, serif; line-height: 1.9 !important; white-space: pre-wrap }
+figure { margin: 0 } .entities { font-family: Georgia, serif; line-height: 1.9 !important }
 svg { background: #fff; border: 1px solid #ddd; border-radius: 6px; max-width: 100% } .row { display: flex; gap: 1rem;
 flex-wrap: wrap }
 """

@@ -1,5 +1,7 @@
 """Held-out contracts through the trained pipelines, and how well they did."""
 
+import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from tqdm import tqdm
 
+from benchmarks.machine import machine
 from spacy_bigbird.training.questions import install_question_extensions, without_gold
 
 from .corpus import first_part
@@ -94,3 +97,37 @@ def answers_by_question(examples: Iterable[Example]) -> dict[str, float]:
 def folder_size(path: Path) -> float:
     """RETURNS (float): size of all files in a folder. Unit: megabytes."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
+
+
+def processor_seconds() -> float:
+    """RETURNS (float): what this process and those that it has waited for took of all cores. Unit: seconds."""
+    return sum(os.times()[:4])
+
+
+def record(path: Path, size: str, results: dict[str, Any]) -> None:
+    """Add the scores of one seed to a file, in place of earlier ones of this seed. Other sizes and machines than that
+    file's are not mixed with it: the file begins anew.
+
+    path (Path): the JSON file. size (str): of the demonstration. results (dict[str, Any]): from `run`.
+    """
+    head = {
+        "command": f"make demo DEMO='--size {size} --seed SEED --record {path.as_posix()}'",
+        "targets": TARGETS,
+        "machine": machine(),
+    }
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+    runs = {run["seed"]: run for run in kept.get("runs", ()) if head == {key: kept.get(key) for key in head}}
+    scores = results["scores"]
+    reached = {**scores["span_qa"], **scores["shared"]}
+    runs[results["seed"]] = {
+        "seed": results["seed"],
+        "seconds": round(results["seconds"]),
+        "processor_seconds": round(results["processor_seconds"]),
+        "bigbird": {key: round(reached[key], 4) for key in TARGETS},
+        "tok2vec": {key: round(scores["tok2vec"][key], 4) for key in TARGETS if key in scores["tok2vec"]},
+        "first_part": {key: round(scores["first_part"][key], 4) for key in TARGETS if key in scores["first_part"]},
+        "documents": {name: found["documents"] for name, found in scores.items()},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {**head, "runs": [runs[seed] for seed in sorted(runs)]}
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")

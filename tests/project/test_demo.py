@@ -1,5 +1,6 @@
 """The demonstration, from contracts to the report, with the smallest numbers there are."""
 
+import json
 import random
 import re
 
@@ -11,7 +12,7 @@ from spacy.training import Example
 from project.demo.charts import curve_chart, histogram
 from project.demo.processes import CONFIGS, Training
 from project.demo.run import SIZES, Size, print_summary, run
-from project.demo.scores import answers_by_question, evidence_score
+from project.demo.scores import TARGETS, answers_by_question, evidence_score, record
 from project.demo.training import make_curve_logger, make_phases, read_curve, steps_done
 from spacy_bigbird.training.questions import Answer, install_question_extensions
 
@@ -140,3 +141,24 @@ def test_the_whole_demonstration(tmp_path, capsys):
     print_summary(tmp_path, results)
     shown = capsys.readouterr().out
     assert "made up by a generator" in shown and str(tmp_path / "report.html") in shown
+
+
+def make_results(seed, value):
+    system = {"ents_f": value, "cats_macro_auc": value, "cats_macro_f": value, "documents": 2}
+    scores = {"shared": system, "tok2vec": system, "span_qa": {"qa_f1": value, "documents": 1}}
+    scores["first_part"] = {key: system[key] for key in ("cats_macro_auc", "cats_macro_f", "documents")}
+    return {"seed": seed, "seconds": 3.4, "processor_seconds": 5.6, "scores": scores}
+
+
+def test_a_record_holds_each_seed_once_and_one_size(tmp_path):
+    file = tmp_path / "folder" / "seeds.json"
+    for seed, value in ((2, 0.1), (1, 0.2), (2, 0.98765)):
+        record(file, "tiny", make_results(seed, value))
+    kept = json.loads(file.read_text(encoding="utf8"))
+    assert "--size tiny" in kept["command"] and file.as_posix() in kept["command"]
+    assert [run["seed"] for run in kept["runs"]] == [1, 2]
+    assert kept["runs"][1]["bigbird"] == dict.fromkeys(TARGETS, 0.9877)
+    assert "qa_f1" not in kept["runs"][1]["tok2vec"] and "ents_f" not in kept["runs"][1]["first_part"]
+    assert kept["runs"][0]["seconds"] == 3 and kept["machine"]["cores"] >= 1
+    record(file, "small", make_results(1, 0.5))
+    assert [run["bigbird"]["qa_f1"] for run in json.loads(file.read_text(encoding="utf8"))["runs"]] == [0.5]

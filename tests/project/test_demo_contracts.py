@@ -10,7 +10,15 @@ import spacy
 import srsly
 
 from project.demo import prose
-from project.demo.contracts import FIRST_PART, TOKEN, Contract, ContractWriter, count_tokens, write_contracts
+from project.demo.contracts import (
+    FIRST_PART,
+    TOKEN,
+    Contract,
+    ContractWriter,
+    count_tokens,
+    write_contracts,
+    write_extracts,
+)
 from project.demo.corpus import as_doc, first_part, read_docs, save_docs
 from project.demo.fillers import FILLERS
 
@@ -67,6 +75,22 @@ def test_lengths_are_those_that_were_asked_for():
         lengths = [count_tokens(c.text) for c in write_contracts(3, 20, shortest, longest)]
         assert shortest <= min(lengths) + 100 and max(lengths) <= longest + 200
         assert max(lengths) > (shortest + longest) / 2 > min(lengths)
+
+
+def test_extracts_hold_what_was_asked_for():
+    for fillers, has_categories in ((30, True), (120, False)):
+        extracts = list(write_extracts(5, 20, facts=3, fillers=fillers, has_categories=has_categories))
+        lengths = []
+        for extract in extracts:
+            assert len({question["question"] for question in extract.questions}) == 3
+            assert set(extract.categories) == (set(prose.CATEGORIES) if has_categories else set())
+            for category, is_true in extract.categories.items():
+                assert is_true == (len(state(extract, category)) == 2)
+            clauses = sum(count_tokens(extract.text[start:end]) for start, end, _ in extract.clauses)
+            answers = [question["answers"][0] for question in extract.questions]
+            assert all(extract.text[a["answer_start"] :].startswith(a["text"]) for a in answers)
+            lengths.append(count_tokens(extract.text) - clauses)
+        assert fillers + 40 < np.mean(lengths) < fillers + 130
 
 
 def test_a_category_is_two_clauses_and_each_alone_is_balanced(contracts):
