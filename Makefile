@@ -37,10 +37,15 @@ bench: install  ## measure speed and memory on this machine, into benchmarks/res
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json --plot benchmarks/results/$$name.png || exit 1; \
 	done
 
+docs: install  ## draw pictures and write project/README.md anew; check links, tables, names and examples of the pages
+	$(BIN)/python docs/draw_attention_pattern.py
+	if [ -f project/project.yml ]; then $(BIN)/python -m weasel document project --output project/README.md; fi
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/test_readme.py tests/test_coming_from_transformers.py
+
 demo: install  ## train tiny pipelines on made-up long contracts and write a report (under 8 minutes on 2 cores)
 	$(BIN)/python -m project.demo.run $(DEMO)
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-.PHONY: help install test test-all lint bench demo clean
+.PHONY: help install test test-all lint bench docs demo clean

@@ -195,6 +195,9 @@ class Errors(metaclass=_WithCodes):
     )
     BB316 = 'No question was given. Ask with -q "...", once per question, or with --questions FILE.'
     BB317 = "{path!s} cannot be read as text: {reason}. Expected text files in UTF-8, or folders with .txt files."
+    BB318 = (
+        "{path!s}: not all can be used, and strict = true. Correct it, or set strict = false to leave it out.\n{report}"
+    )
 
     BB340 = (
         "{checkpoint!s} has no head for the task {task!r}: the weight {weight!r} is missing. Import it with another "
@@ -261,8 +264,8 @@ class Warnings(metaclass=_WithCodes):
 
     # Training, readers and the command line: BW300-BW379
     BW310 = (
-        "{mismatched} of {total} answers in {path!s} are not at their answer_start: they count in the scores by "
-        "their text and do not train. Correct the offsets (counted in characters) to train on them."
+        "{path!s}: not all can be used. What cannot is left out (answers count in the scores by their text and do not "
+        "train). `strict = true` in the block of the corpus makes this an error.\n{report}"
     )
 
     BW340 = (
@@ -294,5 +297,9 @@ class Warnings(metaclass=_WithCodes):
     BW200 = (
         "Component {name!r}: {lost} of {total} annotated entities do not match the tokens of the predicted documents "
         "and are not learned. `python -m spacy bigbird check --misaligned FILE` lists them; correct their offsets."
+    )
+    BW202 = (
+        "Component {name!r}: {lost} of {total} annotations of a batch have labels that it does not know and are not "
+        "learned: {labels}. `nlp.initialize` fixes the labels, by examples or [initialize.components.NAME.labels]."
     )
     BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}: nothing is learned from it."

@@ -27,6 +27,7 @@ from ..thinc_layers.types import BigBirdBatch
 from ..thinc_layers.windows import group_by_pieces
 from .extensions import install_extensions
 from .pending import PendingBatch
+from .settings import naming
 from .upstreams import check_upstreams
 
 DEFAULT_CONFIG_STR = """
@@ -288,11 +289,15 @@ class BigBird(Transformer):
         """
         readers: dict[str, Callable] = {
             "vocab": lambda folder: self.vocab.from_disk(folder),
-            "cfg": lambda file: self.cfg.update(deserialize_config(file)),
+            "cfg": self._read_cfg,
             "model": self._read_model,
         }
         util.from_disk(util.ensure_path(path), readers, exclude)
         return self
+
+    def _read_cfg(self, file: Path) -> None:
+        with naming(file):
+            self.cfg.update(deserialize_config(file))
 
     def _read_model(self, file: Path) -> None:
         self.shim.from_folder(file.parent)

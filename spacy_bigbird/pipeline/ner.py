@@ -228,6 +228,7 @@ class EntityTagger(SavedSettings, TrainablePipe):
         if not examples:
             return losses
         self._report_misaligned(examples)
+        self._report_unknown(ent.label_ for example in examples for ent in example.reference.ents)
         set_dropout_rate(self.model, drop)
         emissions, backprop = self.model.begin_update([example.predicted for example in examples])
         loss, d_emissions, d_transitions = self._loss(examples, emissions)

@@ -17,7 +17,7 @@ from ..errors import Errors
 from ..thinc_layers.encoder_wrapper import get_shim
 from ..thinc_layers.head_wrapper import HeadShim
 from .extensions import install_extensions
-from .settings import SavedSettings
+from .settings import SavedSettings, naming
 
 
 class OwnEncoderPipe(SavedSettings, TrainablePipe):
@@ -150,7 +150,8 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
             "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
         }
-        util.from_disk(path, readers, exclude)
+        with naming(Path(path) / "cfg"):
+            util.from_disk(path, readers, exclude)
         if "model" not in exclude:
             self.shim.from_folder(Path(path))
         return self._with_settings(settings)

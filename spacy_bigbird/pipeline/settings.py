@@ -1,13 +1,18 @@
 """What the components behind a shared encoder have in common: saved settings, and held-out documents to fit on."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from math import isclose
 from pathlib import Path
 from typing import Any
 
+import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+
+from ..errors import Errors, Warnings
 
 
 class SavedSettings:
@@ -18,11 +23,16 @@ class SavedSettings:
     """
 
     cfg: dict[str, Any]
+    _has_reported_unknown = False
 
     def from_disk(self, path: Path | str, *, exclude: Any = ()) -> Any:
         """Read what `to_disk` wrote. Arguments as in spaCy's `TrainablePipe.from_disk`."""
         settings = dict(self.cfg["configured"])
-        super().from_disk(path, exclude=exclude)  # type: ignore[misc]
+        if "cfg" not in exclude:
+            with naming(Path(path) / "cfg"):
+                srsly.read_json(Path(path) / "cfg")
+        with naming(Path(path) / "model"):
+            super().from_disk(path, exclude=exclude)  # type: ignore[misc]
         return self._with_settings(settings)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Any = ()) -> Any:
@@ -31,11 +41,38 @@ class SavedSettings:
         super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
         return self._with_settings(settings)
 
+    def _report_unknown(self, given: Iterable[str]) -> None:
+        """Warn once of annotation with labels that the component does not have, and cannot learn."""
+        known, given = set(self.labels), list(given)  # type: ignore[attr-defined]
+        unknown = [label for label in given if label not in known]
+        if unknown and not self._has_reported_unknown:
+            self._has_reported_unknown = True
+            name, labels = self.name, ", ".join(sorted(set(unknown)))  # type: ignore[attr-defined]
+            message = Warnings.BW202.format(name=name, lost=len(unknown), total=len(given), labels=labels)
+            warnings.warn(message, stacklevel=4)
+
     def _with_settings(self, settings: dict[str, Any]) -> Any:
         saved = self.cfg["configured"]
         self.cfg.update({key: value for key, value in settings.items() if not is_same(saved.get(key), value)})
         self.cfg["configured"] = settings
         return self
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what goes wrong while a file is read name the file.
+
+    path (Path): the file.
+    RAISES ValueError: it cannot be read.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes the libraries below raise nearly anything
+        if str(path.parent) in str(error):
+            raise
+        raise ValueError(Errors.BB055.format(path=path, reason=error)) from error
 
 
 def is_same(saved: Any, value: Any) -> bool:

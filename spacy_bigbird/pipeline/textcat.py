@@ -280,6 +280,7 @@ class TextLabeler(SavedSettings, TrainablePipe):
         validate_examples(examples, f"{type(self).__name__}.update")
         if not examples:
             return losses
+        self._report_unknown(label for example in examples for label in example.reference.cats)
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update([example.predicted for example in examples])
         loss, gradient = self.get_loss(examples, scores)

@@ -14,10 +14,11 @@ from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, get_torch_defau
 from thinc.shims.shim import Shim
 from torch import Tensor
 
+from ..checkpoint.files import SAFETENSORS_NAME
 from ..errors import Errors
 from ..model.config import BigBirdConfig
 from ..model.encoder import BigBirdModel
-from ..tokenizer.sentencepiece import BigBirdTokenizer
+from ..tokenizer.sentencepiece import VOCAB_FILE, BigBirdTokenizer
 from .checkpoints import Checkpoint
 from .settings import EncoderSettings
 from .types import Array, PackedPieces
@@ -209,8 +210,12 @@ class EncoderShim(PyTorchShim):
         """Read what `to_folder` wrote, where it wrote anything.
 
         path (Path): the folder.
+        RAISES ValueError: a file is missing or damaged.
         """
-        if (Path(path) / "config.json").is_file():
+        config = Path(path) / "config.json"
+        if not config.is_file() and any((Path(path) / name).is_file() for name in (SAFETENSORS_NAME, VOCAB_FILE)):
+            raise ValueError(Errors.BB051.format(path=config))
+        if config.is_file():
             self.use(self.checkpoint_class.from_folder(Path(path), self.settings))
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,23 +1,22 @@
 """Corpus readers for questions: SQuAD's JSON and .spacy files. Gold stands on the reference alone."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import srsly
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
-from ..errors import Errors, Warnings
-from .questions import gold_spans, install_question_extensions, read_questions, without_gold
+from ..errors import Errors
+from .problems import Problems
+from .questions import as_question, gold_spans, install_question_extensions, read_questions, without_gold
 
 PARAGRAPH_BREAK = "\n\n"
 
 
 def make_squad_corpus(
-    path: Path | None, join_paragraphs: bool = False, max_questions: int = 0, limit: int = 0
+    path: Path | None, join_paragraphs: bool = False, max_questions: int = 0, limit: int = 0, strict: bool = False
 ) -> "SquadCorpus":
     """Registered as `spacy-bigbird.SquadCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
 
@@ -25,33 +24,43 @@ def make_squad_corpus(
     join_paragraphs (bool): whether the paragraphs of an article make one document.
     max_questions (int): most questions per example; a document with more is repeated. 0 for no limit.
     limit (int): most examples. 0 for no limit.
+    strict (bool): whether what cannot be used is an error instead of being reported and left out.
     RETURNS (SquadCorpus): the reader.
     """
-    return SquadCorpus(path, join_paragraphs, max_questions, limit)
+    return SquadCorpus(path, join_paragraphs, max_questions, limit, strict)
 
 
-def make_question_corpus(path: Path | None, max_questions: int = 0, limit: int = 0) -> "QuestionCorpus":
+def make_question_corpus(
+    path: Path | None, max_questions: int = 0, limit: int = 0, strict: bool = False
+) -> "QuestionCorpus":
     """Registered as `spacy-bigbird.QuestionCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
 
     path (Path | None): a .spacy file or a folder of them, stored with `DocBin(store_user_data=True)`. Its documents
         hold `doc._.questions` with answers, `doc._.choices` with the index of the right answer, or `doc._.masks`.
     max_questions (int): most questions per example; a document with more is repeated. 0 for no limit.
     limit (int): most examples. 0 for no limit.
+    strict (bool): whether answers that are not at their offset are an error instead of being reported.
     RETURNS (QuestionCorpus): the reader.
     """
-    return QuestionCorpus(path, max_questions, limit)
+    return QuestionCorpus(path, max_questions, limit, strict)
 
 
 class SquadCorpus:
     """Yields an example per context of SQuAD files, with its questions."""
 
     def __init__(
-        self, path: Path | str | None, join_paragraphs: bool = False, max_questions: int = 0, limit: int = 0
+        self,
+        path: Path | str | None,
+        join_paragraphs: bool = False,
+        max_questions: int = 0,
+        limit: int = 0,
+        strict: bool = False,
     ) -> None:
-        self.path = _given(path, "SquadCorpus")
+        self.path = given_path(path, "SquadCorpus")
         self.join_paragraphs = join_paragraphs
         self.max_questions = max_questions
         self.limit = limit
+        self.strict = strict
         self._has_reported = False
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -59,28 +68,41 @@ class SquadCorpus:
 
         nlp (Language): tokenizes the contexts.
         YIELDS (Example): the reference has the questions with gold, the prediction has them without.
+        RAISES ValueError: a file is of another format; or something in it cannot be used, and `strict` is set.
         """
-        mismatched = total = 0
-        for number, (context, questions) in enumerate(self._contexts()):
+        problems = Problems(self.path, self.strict)
+        number = 0
+        for where, context, questions in self._contexts(problems):
             if self.limit and number >= self.limit:
                 break
-            total += sum(len(question.get("answers") or ()) for question in questions)
-            mismatched += sum(gold_spans(question, context)[1] for question in questions)
-            yield _example(nlp.make_doc(context), questions)
-        if mismatched and not self._has_reported:
+            if len(context) > nlp.max_length:
+                problems.add(
+                    "contexts", f"have more than nlp.max_length = {nlp.max_length:,} characters", where, context
+                )
+                continue
+            number += 1
+            doc = nlp.make_doc(context)
+            example = Example(doc.copy(), doc)
+            set_questions(example, check_answers(questions, context, where, problems))
+            yield example
+        if not self._has_reported:
             self._has_reported = True
-            warnings.warn(Warnings.BW310.format(mismatched=mismatched, total=total, path=self.path), stacklevel=2)
+            problems.report()
 
-    def _contexts(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        for file in _files(self.path, ".json", "SquadCorpus"):
+    def _contexts(self, problems: Problems) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+        for file in find_files(self.path, ".json", "SquadCorpus"):
             try:
-                articles = srsly.read_json(file)["data"]
-                for article in articles:
-                    parts = [(part["context"], _checked(part["qas"])) for part in article["paragraphs"]]
+                for number, article in enumerate(srsly.read_json(file)["data"]):
+                    where = f"{file.name}, article {number}"
+                    parts = [
+                        (part["context"], usable_questions(part["qas"], where, problems))
+                        for part in article["paragraphs"]
+                    ]
                     for context, questions in [_joined(parts)] if self.join_paragraphs else parts:
+                        problems.seen("contexts")
                         size = self.max_questions or len(questions) or 1
                         for start in range(0, len(questions) or 1, size):
-                            yield context, questions[start : start + size]
+                            yield where, context, questions[start : start + size]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise ValueError(Errors.BB311.format(path=file, error=f"{type(error).__name__}: {error}")) from error
 
@@ -88,26 +110,32 @@ class SquadCorpus:
 class QuestionCorpus:
     """Yields an example per document of .spacy files, with what was asked on both sides and gold on the reference."""
 
-    def __init__(self, path: Path | str | None, max_questions: int = 0, limit: int = 0) -> None:
-        self.path = _given(path, "QuestionCorpus")
+    def __init__(self, path: Path | str | None, max_questions: int = 0, limit: int = 0, strict: bool = False) -> None:
+        self.path = given_path(path, "QuestionCorpus")
         self.max_questions = max_questions
         self.limit = limit
+        self.strict = strict
+        self._has_reported = False
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Read the files once.
 
         nlp (Language): tokenizes the texts again, for the prediction.
         YIELDS (Example): the reference is the stored document, the prediction has its questions without gold.
+        RAISES ValueError: an answer is not at its offset, and `strict` is set.
         """
         install_question_extensions()
-        _files(self.path, ".spacy", "QuestionCorpus")
-        number = 0
-        for example in Corpus(self.path)(nlp):
-            for part in self._split(example):
-                if self.limit and number >= self.limit:
-                    return
-                number += 1
-                yield part
+        find_files(self.path, ".spacy", "QuestionCorpus")
+        problems = Problems(self.path, self.strict)
+        parts = (part for example in Corpus(self.path)(nlp) for part in self._split(example))
+        for number, part in enumerate(parts):
+            if self.limit and number >= self.limit:
+                break
+            check_answers(read_questions(part.reference), part.reference.text, f"example {number}", problems)
+            yield part
+        if not self._has_reported:
+            self._has_reported = True
+            problems.report()
 
     def _split(self, example: Example) -> Iterator[Example]:
         questions = read_questions(example.reference)
@@ -129,32 +157,67 @@ class QuestionCorpus:
             yield Example(predicted, reference)
 
 
-def _given(path: Path | str | None, reader: str) -> Path:
+def given_path(path: Path | str | None, reader: str) -> Path:
+    """RETURNS (Path): a reader's path. RAISES ValueError: it is not given."""
     if path is None:
         raise ValueError(Errors.BB310.format(reader=reader, path=path))
     return Path(path)
 
 
-def _files(path: Path, ending: str, reader: str) -> list[Path]:
+def find_files(path: Path, ending: str, reader: str) -> list[Path]:
+    """RETURNS (list[Path]): a file, or the files of a folder by name. RAISES ValueError: there are none."""
     found = sorted(path.rglob(f"*{ending}")) if path.is_dir() else [path] if path.is_file() else []
     if not found:
         raise ValueError(Errors.BB310.format(reader=reader, path=str(path)))
     return found
 
 
-def _example(reference: Doc, questions: Iterable[dict[str, Any]]) -> Example:
+def set_questions(example: Example, questions: list[dict[str, Any]]) -> None:
+    """Put questions on the reference, and without gold on the prediction.
+
+    example (Example): gets them.
+    questions (list[dict]): shaped like SQuAD's.
+    """
     install_question_extensions()
-    questions = list(questions)
-    predicted = reference.copy()
-    reference._.questions = questions
-    predicted._.questions = without_gold(questions)
-    return Example(predicted, reference)
+    example.reference._.questions = questions
+    example.predicted._.questions = without_gold(questions)
 
 
-def _checked(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def check_answers(questions: list[dict[str, Any]], text: str, where: str, problems: Problems) -> list[dict[str, Any]]:
+    """Look whether answers stand where they say. Those that do not count in the scores by their text all the same.
+
+    questions (list[dict]): the questions of a document. text (str): the document.
+    where (str): its place in the corpus. problems (Problems): what is wrong is added to it.
+    RETURNS (list[dict]): the questions.
+    """
     for question in questions:
-        question["question"], [answer["text"] for answer in question.get("answers") or ()]
+        for answer in question.get("answers") or ():
+            problems.seen("answers")
+            if gold_spans({**question, "answers": [answer]}, text)[1]:
+                problems.add("answers", "are not at their answer_start", where, answer)
     return questions
+
+
+def usable_questions(questions: Iterable[Any], where: str, problems: Problems) -> list[dict[str, Any]]:
+    """Leave out questions without a text, and such as have an answer without one.
+
+    questions (Iterable[Any]): what stands in a corpus. where (str): its place there.
+    problems (Problems): what is wrong is added to it.
+    RETURNS (list[dict]): the others.
+    """
+    found = []
+    for question in questions:
+        problems.seen("questions")
+        try:
+            usable = as_question(question)
+            is_usable = all(isinstance(answer["text"], str) for answer in usable.get("answers") or ())
+        except (ValueError, KeyError, TypeError):
+            is_usable = False
+        if is_usable:
+            found.append(usable)
+        else:
+            problems.add("questions", "have no text, or an answer without text", where, question)
+    return found
 
 
 def _joined(parts: list[tuple[str, list[dict[str, Any]]]]) -> tuple[str, list[dict[str, Any]]]:

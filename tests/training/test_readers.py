@@ -59,7 +59,7 @@ def test_gold_stands_on_the_reference_only(tmp_path, nlp):
 def test_wrong_offsets_are_counted_and_reported_once(tmp_path, nlp):
     wrong = ask("1", "Which city?", ("Paris", 25), ("Paris", 24), ("Paris", -1), ("", 0))
     reader = make_squad_corpus(write(tmp_path / "squad.json", squad(wrong)))
-    with pytest.warns(UserWarning, match=r"BW310.*3 of 5 answers"):
+    with pytest.warns(UserWarning, match=r"(?s)BW310.*3 of 5 answers"):
         examples = list(reader(nlp))
     assert gold_spans(wrong, FIRST) == ([(24, 29)], 3)
     assert examples[0].reference._.questions == [wrong], "the texts still count in the scores"
@@ -92,9 +92,7 @@ def test_a_folder_is_read_in_order_and_empty_contexts_stay(tmp_path, nlp):
     assert [example.predicted._.questions for example in examples] == [[{"id": "e", "question": "Anything?"}], []]
 
 
-@pytest.mark.parametrize(
-    "value", [{"paragraphs": []}, [], {"data": [{"paragraphs": [{"context": "x", "qas": [{"id": "1"}]}]}]}]
-)
+@pytest.mark.parametrize("value", [{"paragraphs": []}, [], {"data": [{"paragraphs": [{"context": "x"}]}]}])
 def test_another_format_is_named(tmp_path, nlp, value):
     with pytest.raises(ValueError, match=r"BB311.*wrong.json"):
         list(make_squad_corpus(write(tmp_path / "wrong.json", value))(nlp))

@@ -1,0 +1,154 @@
+"""Corpus reader for JSON lines with texts, entities, labels and questions, which survives broken records."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import filter_spans
+
+from .problems import Problems
+from .readers import check_answers, find_files, given_path, set_questions, usable_questions
+
+ENDING = ".jsonl"
+
+
+def make_jsonl_corpus(path: Path | None, strict: bool = False, limit: int = 0) -> "JsonlCorpus":
+    """Registered as `spacy-bigbird.JsonlCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
+
+    path (Path | None): a file with a JSON object in each line, or a folder of .jsonl files. `text` (str) is required;
+        `entities` is a list of [first character, last (exclusive), label], `cats` an object of labels and numbers,
+        `questions` a list as in `doc._.questions`.
+    strict (bool): whether a record that cannot be used is an error instead of being reported and left out.
+    limit (int): most examples. 0 for no limit.
+    RETURNS (JsonlCorpus): the reader.
+    """
+    return JsonlCorpus(path, strict, limit)
+
+
+class JsonlCorpus:
+    """Yields an example per line; what cannot be used is left out, counted and reported."""
+
+    def __init__(self, path: Path | str | None, strict: bool = False, limit: int = 0) -> None:
+        self.path = given_path(path, "JsonlCorpus")
+        self.strict = strict
+        self.limit = limit
+        self._reported: str | None = None
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """Read the files once.
+
+        nlp (Language): tokenizes the texts; labels that its components do not have are reported.
+        YIELDS (Example): the reference has the annotation.
+        RAISES ValueError: something cannot be used, and `strict` is set.
+        """
+        problems = Problems(self.path, self.strict)
+        labels = {attribute: known_labels(nlp, attribute) for attribute in ("doc.ents", "doc.cats")}
+        number = 0
+        for file in find_files(self.path, ENDING, "JsonlCorpus"):
+            # Not as text: a line in another encoding must not end the reading.
+            with file.open("rb") as lines:
+                for position, line in enumerate(lines, start=1):
+                    if self.limit and number >= self.limit:
+                        break
+                    if not line.strip():
+                        continue
+                    problems.seen("records")
+                    example = _example(nlp, line, f"{file.name}, line {position}", labels, problems)
+                    if example is not None:
+                        number += 1
+                        yield example
+        # Once, not in every epoch.
+        if str(problems) != self._reported:
+            self._reported = str(problems)
+            problems.report()
+
+
+def known_labels(nlp: Language, attribute: str) -> set[str] | None:
+    """RETURNS (set[str] | None): labels of the components that write an attribute; None where they have none yet."""
+    found: set[str] = set()
+    for name, component in nlp.components:
+        if attribute in nlp.get_pipe_meta(name).assigns:
+            found |= set(getattr(component, "labels", ()))
+    return found or None
+
+
+def _example(
+    nlp: Language, line: bytes, where: str, labels: dict[str, set[str] | None], problems: Problems
+) -> Example | None:
+    try:
+        record = json.loads(line)
+        text = record["text"]
+    except (ValueError, KeyError, TypeError):
+        record, text = {}, None
+    if not isinstance(text, str):
+        problems.add("records", "are no JSON object with a string `text`", where, line.decode("utf8", "replace"))
+        return None
+    if len(text) > nlp.max_length:
+        problems.add("records", f"have more than nlp.max_length = {nlp.max_length:,} characters", where, text)
+        return None
+    doc = nlp.make_doc(text)
+    example = Example(doc.copy(), doc)
+    if "entities" in record:
+        _set_entities(doc, record["entities"], where, labels["doc.ents"], problems)
+    if "cats" in record:
+        doc.cats = _cats(record["cats"], where, labels["doc.cats"], problems)
+    if "questions" in record:
+        listed = record["questions"] if isinstance(record["questions"], list) else [record["questions"]]
+        questions = usable_questions(listed, where, problems)
+        set_questions(example, check_answers(questions, text, where, problems))
+    return example
+
+
+def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
+    spans: list[Span] = []
+    missing: list[Span] = []
+    entities = entities if isinstance(entities, list) else [entities]
+    problems.seen("entities", len(entities))
+    for entity in entities:
+        try:
+            start, end, label = entity
+            is_inside = 0 <= start < end <= len(doc.text) and isinstance(label, str) and bool(label)
+        except (TypeError, ValueError):
+            is_inside = False
+        if not is_inside:
+            problems.add("entities", "are no [start, end, label] inside of the text", where, entity)
+            continue
+        shown = [*entity, doc.text[start:end]]
+        span = doc.char_span(start, end, label=label)
+        if span is None:
+            problems.add("entities", "are at no token boundaries", where, shown)
+            missing += filter(None, [doc.char_span(start, end, alignment_mode="expand")])
+            continue
+        if labels is not None and label not in labels:
+            problems.add("entities", "have a label that the pipeline does not know", where, shown)
+        spans.append(span)
+    kept = filter_spans(spans)
+    for span in spans:
+        if span not in kept:
+            shown = [span.start_char, span.end_char, span.label_, span.text]
+            problems.add("entities", "overlap longer ones", where, shown)
+    # What cannot be learned is not annotated, rather than outside of entities.
+    taken = {token.i for span in kept for token in span}
+    unknown = [doc[token.i : token.i + 1] for span in missing for token in span if token.i not in taken]
+    doc.set_ents(kept, missing=filter_spans(unknown), default="outside")
+
+
+def _cats(cats: Any, where: str, labels: set[str] | None, problems: Problems) -> dict[str, float]:
+    if not isinstance(cats, dict):
+        problems.seen("cats")
+        problems.add("cats", "are no object of labels and numbers", where, cats)
+        return {}
+    problems.seen("cats", len(cats))
+    found = {}
+    for label, value in cats.items():
+        if not isinstance(value, int | float):
+            problems.add("cats", "are no numbers", where, {label: value})
+            continue
+        if labels is not None and label not in labels:
+            problems.add("cats", "have a label that the pipeline does not know", where, label)
+        found[label] = float(value)
+    return found

@@ -1,0 +1,119 @@
+"""The reader of JSON lines: what is whole becomes examples, what is broken is counted, shown and left out."""
+
+import json
+import warnings
+
+import pytest
+import spacy
+
+from spacy_bigbird.training.problems import Problems
+from spacy_bigbird.training.records import make_jsonl_corpus
+
+TEXT = "Anna met Boris in London."
+GOOD = {"text": TEXT, "entities": [[0, 4, "PER"], [18, 24, "PLACE"]], "cats": {"TRAVEL": 1, "OTHER": 0.0}}
+QUESTION = {"question": "Where?", "answers": [{"text": "London", "answer_start": 18}]}
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("en")
+
+
+def write(path, *lines):
+    content = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    path.write_bytes(content + b"\n")
+    return path
+
+
+def entities(doc):
+    return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+def test_whole_records(tmp_path, nlp):
+    path = write(tmp_path / "a.jsonl", GOOD, b"", {"text": TEXT, "questions": [QUESTION, "Who?"]}, {"text": ""})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first, second, third = make_jsonl_corpus(path, strict=True)(nlp)
+    assert entities(first.reference) == [(0, 4, "PER"), (18, 24, "PLACE")] and not first.predicted.ents
+    assert first.reference.cats == {"TRAVEL": 1.0, "OTHER": 0.0} and first.predicted.cats == {}
+    assert second.reference._.questions == [QUESTION, {"question": "Who?"}]
+    assert second.predicted._.questions == [{"question": "Where?"}, {"question": "Who?"}]
+    # Without `entities` nothing is said about them, and nothing is learned.
+    assert not second.reference.has_annotation("ENT_IOB") and first.reference.has_annotation("ENT_IOB")
+    assert len(third.reference) == 0
+    write(tmp_path / "b.jsonl", {"text": "b"}, {"text": "c"})
+    assert [example.text for example in make_jsonl_corpus(tmp_path, limit=4)(nlp)] == [TEXT, TEXT, "", "b"]
+
+
+BROKEN = [
+    (b'{"text": "cut', "1 of 2 records are no JSON object with a string `text`"),
+    (b'{"text": "\xff\xfe"}', "1 of 2 records are no JSON object"),
+    ({"txt": "x"}, "1 of 2 records are no JSON object"),
+    ([1], "1 of 2 records are no JSON object"),
+    ({"text": "x" * 3_000_000}, "1 of 2 records have more than nlp.max_length = 1,000,000 characters"),
+    ({"text": TEXT, "entities": [[0, 4]]}, "1 of 3 entities are no [start, end, label] inside of the text"),
+    ({"text": TEXT, "entities": "PER"}, "1 of 3 entities are no [start, end, label] inside of the text"),
+    ({"text": TEXT, "entities": [[20, 99, "PLACE"]]}, "inside of the text"),
+    ({"text": TEXT, "entities": [[0, 3, "PER"]]}, "1 of 3 entities are at no token boundaries"),
+    ({"text": TEXT, "entities": [[0, 4, "A"], [0, 14, "B"]]}, "1 of 4 entities overlap longer ones"),
+    ({"text": TEXT, "cats": {"A": "yes"}}, "1 of 3 cats are no numbers"),
+    ({"text": TEXT, "cats": ["A"]}, "1 of 3 cats are no object of labels and numbers"),
+    ({"text": TEXT, "questions": [{"id": 3}]}, "1 of 1 questions have no text, or an answer without text"),
+    ({"text": TEXT, "questions": [{"question": "x", "answers": [{}]}]}, "1 of 1 questions have no text"),
+    (
+        {"text": TEXT, "questions": [{"question": "x", "answers": [{"text": "London", "answer_start": 3}]}]},
+        "1 of 1 answers are not at their answer_start",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "expected"), BROKEN, ids=lambda value: value if isinstance(value, str) else "")
+def test_each_kind_of_broken_record(tmp_path, nlp, record, expected):
+    path = write(tmp_path / "train.jsonl", GOOD, record)
+    reader = make_jsonl_corpus(path)
+    with pytest.warns(UserWarning) as caught:
+        examples = list(reader(nlp))
+    (message,) = [str(one.message) for one in caught]
+    assert "[BW310]" in message and expected in message and "train.jsonl, line 2: " in message
+    assert examples[0].reference.cats["TRAVEL"] == 1.0
+    with warnings.catch_warnings():
+        # It is said once, not in every epoch.
+        warnings.simplefilter("error")
+        assert len(list(reader(nlp))) == len(examples)
+    with pytest.raises(ValueError, match=r"BB318.*strict = true") as error:
+        list(make_jsonl_corpus(path, strict=True)(nlp))
+    assert expected in str(error.value)
+
+
+def test_what_is_left_of_a_broken_record(tmp_path, nlp):
+    overlapping = [[0, 4, "PER"], [0, 14, "GROUP"], [9, 14, "PER"], [18, 24, "PLACE"], [20, 25, "ODD"]]
+    path = write(tmp_path / "train.jsonl", {"text": TEXT, "entities": overlapping, "cats": {"A": 1, "B": None}})
+    with pytest.warns(UserWarning, match="BW310"):
+        (example,) = make_jsonl_corpus(path)(nlp)
+    assert entities(example.reference) == [(0, 14, "GROUP"), (18, 24, "PLACE")]
+    assert example.reference.cats == {"A": 1.0}
+    # The full stop belongs to the entity that matches no tokens: it is not known to be outside of all entities.
+    assert example.get_aligned_ner() == ["B-GROUP", "I-GROUP", "L-GROUP", "O", "U-PLACE", None]
+
+
+def test_labels_that_the_pipeline_does_not_know(tmp_path, nlp):
+    nlp.add_pipe("bigbird_ner").add_label("PER")
+    nlp.add_pipe("bigbird_textcat").add_label("TRAVEL")
+    with pytest.warns(UserWarning, match="BW310") as caught:
+        (example,) = make_jsonl_corpus(write(tmp_path / "train.jsonl", GOOD))(nlp)
+    message = str(caught[0].message)
+    assert "1 of 2 entities have a label that the pipeline does not know" in message and "'PLACE', 'London'" in message
+    assert "1 of 2 cats have a label that the pipeline does not know" in message and "line 1: OTHER" in message
+    assert len(example.reference.ents) == 2
+
+
+def test_counts_and_examples(tmp_path):
+    problems = Problems(tmp_path)
+    problems.seen("records", 9)
+    problems.report()
+    for number in range(5):
+        problems.add("records", "are bad", f"line {number}", "x" * 100)
+    assert str(problems).splitlines() == [
+        "5 of 9 records are bad",
+        *(f"  line {number}: {'x' * 60}..." for number in range(3)),
+    ]
