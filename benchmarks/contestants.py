@@ -29,16 +29,16 @@ def work_of(name: str, lengths: list[int], layers: int, training: bool) -> Calla
     lengths (list[int]): pieces of each document.
     layers (int): layers of base size: 12 heads, 768 wide, feed-forward 3,072, blocks of 64, 3 random blocks.
     training (bool): whether the backward pass is wanted too.
-    RETURNS (Callable): does the work once.
+    RETURNS (Callable): does the work once. A forward pass gives the vectors; the weights depend on the library alone.
     """
     torch.manual_seed(0)
     documents = [torch.randint(3, VOCAB_SIZE, (length,)) for length in lengths]
     forward = _reference(name, documents, layers) if name.startswith("transformers") else _ours(name, documents, layers)
     precision = torch.autocast("cpu", torch.bfloat16, enabled=name in (REFERENCE_AUTOCAST, OURS_AUTOCAST, OURS_BF16))
 
-    def infer() -> None:
+    def infer() -> Tensor:
         with torch.no_grad(), precision:
-            forward(False)
+            return forward(False)
 
     def train() -> None:
         with precision:

@@ -9,12 +9,13 @@ from statistics import median
 
 import torch
 from common import MEGABYTE, in_fresh_process, interleaved, parser, report, watched_memory
-from contestants import INFERENCE, OURS_BF16, REFERENCE, REFERENCE_BF16, TRAINING, layer_flop, work_of
+from contestants import INFERENCE, OURS, OURS_BF16, REFERENCE, REFERENCE_BF16, TRAINING, layer_flop, work_of
 from machine import MatrixProduct
 from torch.profiler import ProfilerActivity, profile
 from tqdm import tqdm
 
 RAGGED = [2048, 1250, 750, 576]
+ERROR_LENGTHS, ERROR_LAYERS = [2048], 12
 
 
 def main() -> None:
@@ -33,6 +34,7 @@ def main() -> None:
     rows = []
     for mode, lengths in tqdm(workloads, desc="Workloads", unit="workload"):
         rows += measure(mode, lengths, given, products, limits)
+    errors = {name: rounding_error(exact, name) for exact, name in ((REFERENCE, REFERENCE_BF16), (OURS, OURS_BF16))}
     report(
         f"Encoder, {given.layers} layer(s) of base size",
         given,
@@ -43,6 +45,8 @@ def main() -> None:
             "Limit of matrix products: "
             + ", ".join(f"{median(limit) / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, limit in limits.items()),
             f"x reference: times faster than transformers in fp32. {REFERENCE_BF16} is the fair rival of {OURS_BF16}.",
+            f"Error of bf16 after {ERROR_LAYERS} layers with random weights, where entries of vectors have size 1: "
+            + ", ".join(f"{error:.4f} ({name})" for name, error in errors.items()),
             "tensors MB: the most that tensors held, beyond the model. process MB: how much the process grew.",
         ],
     )
@@ -77,6 +81,12 @@ def measure(mode, lengths, given, products, limits):
             tensors, process = in_fresh_process(peak_memory, name, lengths, given.layers, training, given.threads)
             row["tensors MB"], row["process MB"] = tensors / MEGABYTE, process / MEGABYTE
         yield row
+
+
+def rounding_error(exact, rounded):
+    """Root mean square of the difference between a contestant in fp32 and in bf16, over all entries of all vectors."""
+    exact, rounded = (work_of(name, ERROR_LENGTHS, ERROR_LAYERS, training=False)().float() for name in (exact, rounded))
+    return (exact - rounded).square().mean().sqrt().item()
 
 
 def peak_memory(name, lengths, layers, training, threads):
