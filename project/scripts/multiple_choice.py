@@ -170,11 +170,12 @@ def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, 
 
 
 def changes(system: str, settings: Settings) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): windows of the same number of pieces of the document, beside question and option."""
-    if system == "strided" and settings.checkpoint is None:
-        shape = {**SIZES[settings.size], "max_position_embeddings": WINDOW + QUESTION}
-        return {f"components.{COMPONENT}.model.transformer_config": shape}
-    return {}
+    """RETURNS (dict[str, Any]): the shape of an encoder from random weights, whose windows have room for a question."""
+    if settings.checkpoint is not None:
+        return {}
+    positions = WINDOW + QUESTION if system == "strided" else settings.max_length
+    shape = {**SIZES[settings.size], "max_position_embeddings": positions}
+    return {f"components.{COMPONENT}.model.transformer_config": shape}
 
 
 TASKS = {

@@ -31,6 +31,8 @@ QUARTERS = 4
 COMPONENT = "bigbird_span_qa"
 # Pieces of a window beside those of the document: a question and what stands around it.
 QUESTION = 32
+# No extract is seen twice, so there is little to overfit to.
+DROPOUT = 0.1
 
 
 def as_doc(nlp: Language, article: Article) -> Doc:
@@ -71,7 +73,7 @@ def preprocess_covid_qa(root: Path, settings: Settings) -> None:
 class Asked(NamedTuple):
     """A question with what was answered.
 
-    document (int): number of the document. category (str): what is behind "__" in the question's id.
+    document (int): number of the document. category (str): what is behind "__" in the question's id, if that is there.
     quarter (int): in which part of the document the first right answer begins; -1 for none.
     row (AnsweredQuestion): gold and prediction; `prediction` is the best answer whatever the threshold.
     """
@@ -100,7 +102,8 @@ def ask(nlp: Language, references: Sequence[Doc], parts: Sequence[Doc]) -> tuple
             first = min((start for start, _ in answer_places(question)), default=None)
             quarter = -1 if first is None else first * QUARTERS // max(1, len(reference.text))
             row = AnsweredQuestion(gold_texts(question), answer.best_text, answer.best_text, answer.null_odds)
-            rows.append(Asked(number, question["id"].rpartition("__")[2], quarter, row))
+            category = question["id"].rpartition("__")[2] if "__" in question["id"] else ""
+            rows.append(Asked(number, category, quarter, row))
     return rows, facts
 
 
@@ -129,13 +132,18 @@ def count(documents: int, asked: Iterable[tuple[Asked, float]]) -> Counts:
     return counts
 
 
+def finish(nlp: Language, corpus: Path, first_pieces: int | None) -> None:
+    """Choose the threshold for "no answer" on all documents there are to choose by; see `tasks.Task`."""
+    dev = read_docs(corpus / "dev.spacy")
+    asked, _ = ask(nlp, dev, beginnings(dev, corpus / "spiece.model", first_pieces))
+    nlp.get_pipe(COMPONENT).cfg["null_threshold"] = choose_threshold(asked)
+
+
 def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """Scores on the test documents; see `tasks.Task`. The threshold for "no answer" is chosen on all documents there
-    are to choose by."""
-    dev, references = read_docs(corpus / "dev.spacy"), read_docs(corpus / "test.spacy")
-    vocabulary = corpus / "spiece.model"
-    threshold = choose_threshold(ask(nlp, dev, beginnings(dev, vocabulary, first_pieces))[0])
-    asked, facts = ask(nlp, references, beginnings(references, vocabulary, first_pieces))
+    """Scores on the test documents; see `tasks.Task`."""
+    references = read_docs(corpus / "test.spacy")
+    asked, facts = ask(nlp, references, beginnings(references, corpus / "spiece.model", first_pieces))
+    threshold = float(nlp.get_pipe(COMPONENT).cfg["null_threshold"])
     return {**describe(asked, [len(doc) for doc in references], threshold), **facts}
 
 
@@ -163,6 +171,13 @@ def describe(asked: Sequence[Asked], lengths: Sequence[int], threshold: float) -
     }
     quarters = [count(number, (pair for pair in has_answer if pair[0].quarter == part)) for part in range(QUARTERS)]
     categories = sorted({one.category for one, _ in f1 if one.category})
+    by_type = {
+        category: {
+            **interval(count(number, (pair for pair in f1 if pair[0].category == category)), mean),
+            "mentions": sum(one.category == category for one, _ in f1),
+        }
+        for category in categories
+    }
     return {
         "documents": number,
         "questions": len(asked),
@@ -170,23 +185,18 @@ def describe(asked: Sequence[Asked], lengths: Sequence[int], threshold: float) -
         "scores": {name: interval(counts, mean) for name, counts in kinds.items() if counts[:, 1].any()},
         "by_length": by_length(of_documents, lengths, mean),
         "by_position": by_position(np.stack(quarters, axis=1), mean),
-        "by_type": {
-            category: {
-                **interval(count(number, (pair for pair in f1 if pair[0].category == category)), mean),
-                "mentions": sum(one.category == category for one, _ in f1),
-            }
-            for category in (categories if len(categories) < len(asked) else ())
-        },
+        **({"by_type": by_type} if by_type else {}),
         "counts": of_documents.tolist(),
     }
 
 
 def changes(system: str, settings: Settings) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): windows of the same number of pieces of the document, beside the question."""
-    if system == "strided" and settings.checkpoint is None:
-        shape = {**SIZES[settings.size], "max_position_embeddings": WINDOW + QUESTION}
-        return {f"components.{COMPONENT}.model.transformer_config": shape}
-    return {}
+    """RETURNS (dict[str, Any]): the shape of an encoder from random weights, whose windows have room for a question."""
+    if settings.checkpoint is not None:
+        return {}
+    positions = WINDOW + QUESTION if system == "strided" else settings.max_length
+    shape = {**SIZES[settings.size], "hidden_dropout_prob": DROPOUT, "max_position_embeddings": positions}
+    return {f"components.{COMPONENT}.model.transformer_config": shape}
 
 
 SHARED: dict[str, Any] = {
@@ -195,6 +205,7 @@ SHARED: dict[str, Any] = {
     "measure": measure,
     "encoder": COMPONENT,
     "changes": changes,
+    "finish": finish,
     # spaCy's tok2vec has no component that answers questions.
     "systems": ("bigbird", "strided", "truncated"),
 }

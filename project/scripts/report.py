@@ -144,14 +144,21 @@ def _by_type(results: dict[str, list[Result]]) -> tuple[list[str], list[list[str
 
 
 def _training(results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
-    header = ["System", "seconds", "steps", "documents", "tokens", "dev score"]
+    header = ["System", "seconds", "steps", "documents", "tokens", "loss, first to last", "dev score"]
     rows = []
     for system, of_system in results.items():
         facts = [result["training"] for result in of_system]
         numbers = [f"{np.mean([fact[key] for fact in facts]):,.0f}" for key in ("steps", "documents", "tokens")]
         seconds = ", ".join(f"{fact['used_seconds']:.0f}" for fact in facts)
-        rows.append([NAMES[system], seconds, *numbers, ", ".join(f"{fact['dev_score']:.3f}" for fact in facts)])
+        losses = ", ".join(_losses(result["curve"]) for result in of_system)
+        rows.append([NAMES[system], seconds, *numbers, losses, ", ".join(f"{fact['dev_score']:.3f}" for fact in facts)])
     return header, rows
+
+
+def _losses(curve: Sequence[dict[str, Any]]) -> str:
+    """The loss of the first step, and its mean over the steps before the last evaluation."""
+    sums = [sum(row["losses"].values()) for row in curve if row.get("losses")]
+    return f"{sums[0]:.3g} to {sums[-1]:.3g}" if sums else "–"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

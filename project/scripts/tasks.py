@@ -62,6 +62,8 @@ class Task:
     train (Callable[[Path, Path, str, Settings, Path], None] | None): for what is not trained by spaCy: gets the folder
         of the training, the config, the system, the settings and the corpus, and writes `pipeline` and `record`.
     load (Callable[[Path], Any]): reads `pipeline` for `measure`.
+    finish (Callable[[Language, Path, int | None], None] | None): settles in a trained pipeline what is chosen on the
+        development documents; arguments as of `measure`.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Task:
     about: str = ""
     train: Callable[[Path, Path, str, Settings, Path], None] | None = None
     load: Callable[[Path], Any] = spacy.load
+    finish: Callable[[Language, Path, int | None], None] | None = None
 
     def config(self, root: Path, system: str) -> Path:
         """RETURNS (Path): the config that a system's is written from. RAISES ValueError: it is none of the task's."""

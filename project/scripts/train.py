@@ -19,7 +19,7 @@ from thinc.api import Config
 from . import budget
 from .configure import configure
 from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
-from .systems import Settings
+from .systems import FIRST_PIECES, Settings
 from .tasks import Paths, get_task
 
 assert budget.CLOCK  # Importing it registers what the configs name.
@@ -43,6 +43,10 @@ def train(task_name: str, system: str, settings: Settings, root: Path) -> Path:
     config = configure(folder / "config.cfg", task_name, system, settings, root)
     spacy_train(config, folder, use_gpu=settings.gpu)
     kept = _keep_better(folder, load_config(config))
+    if task.finish is not None:
+        nlp = spacy.load(folder / "pipeline")
+        task.finish(nlp, Paths(root, task_name).corpus, FIRST_PIECES if system == "truncated" else None)
+        nlp.to_disk(folder / "pipeline")
     record = {**srsly.read_json(folder / "record" / "training.json"), **kept}
     srsly.write_json(folder / "record" / "training.json", record)
     return folder

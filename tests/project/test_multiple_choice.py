@@ -18,6 +18,7 @@ from project.scripts.evaluate import evaluate
 from project.scripts.multiple_choice import as_doc, as_example, make_choice_batcher, make_choices, nearest_part
 from project.scripts.multiple_choice_data import Section, WordOverlap, read_module, read_openstax
 from project.scripts.qa_data import split_of
+from project.scripts.report import write_report
 from project.scripts.systems import Settings
 from project.scripts.train import train
 
@@ -197,3 +198,5 @@ def test_the_workflow_from_assets_to_results(tmp_path, monkeypatch):
     assert results["baselines"]["chance"]["score"] == pytest.approx(1 / 3, abs=1e-4)
     # The one that is blue is the only one of whose words the section speaks.
     assert results["baselines"]["word overlap"]["score"] == 1.0
+    report = next(path for path in write_report(root, "multiple_choice") if path.suffix == ".md").read_text("utf8")
+    assert "| word overlap | 1.000 [1.000, 1.000] | – | – | – |" in report and "| chance | 0.333" in report

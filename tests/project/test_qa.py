@@ -15,6 +15,7 @@ from project.scripts.assets import Asset
 from project.scripts.evaluate import evaluate
 from project.scripts.qa_batches import as_example, doc_part, extracts, make_extract_batcher, make_questions
 from project.scripts.qa_data import CATEGORIES, Article, read_covid_qa, read_cuad, split_of
+from project.scripts.report import write_report
 from project.scripts.systems import Settings
 from project.scripts.train import train
 from spacy_bigbird.training.squad_metrics import AnsweredQuestion
@@ -262,7 +263,8 @@ def test_scores_follow_the_threshold():
     assert [part["score"] for part in found["by_position"]] == [1.0, 0.0, 0.0, pytest.approx(partial, abs=1e-4)]
     assert found["by_type"]["A"]["mentions"] == 2 and found["by_type"]["B"]["score"] == 1.0
     assert found["counts"] == [[2.0, 2.0], [pytest.approx(1 + partial), 2.0]]
-    assert qa.describe([asked(0, ["x"], "", 0.0)], [3], 0.0)["scores"]["qa_f1"]["score"] == 0.0
+    alone = qa.describe([asked(0, ["x"], "", 0.0)], [3], 0.0)
+    assert alone["scores"]["qa_f1"]["score"] == 0.0 and "by_type" not in alone and "qa_noans_f1" not in alone["scores"]
 
 
 def test_the_reader_gives_the_beginnings(tmp_path, vocab_file):
@@ -293,7 +295,12 @@ def test_the_workflow_from_assets_to_results(tmp_path, monkeypatch):
         assert results["documents"] == 2 and results["questions"] == 14
         assert 0.0 <= results["scores"]["qa_f1"]["score"] <= 1.0 and len(results["by_type"]) == 7
         assert results["training"]["steps"] >= 1 and results["speed"]["tokens"] > 0
-    assert (root / "results" / "cuad-truncated-seed0.json").exists()
+        # The threshold is chosen once and goes with the pipeline.
+        saved = spacy.load(root / "training" / f"cuad-{system}-seed0" / "pipeline").get_pipe("bigbird_span_qa")
+        assert saved.cfg["null_threshold"] == results["null_threshold"]
+        assert saved.shim.config.max_position_embeddings == (160 if system == "strided" else 256)
+    report = next(path for path in write_report(root, "cuad") if path.suffix == ".md").read_text("utf8")
+    assert "## Other scores" in report and "qa_hasans_f1" in report and "Governing Law (2)" in report
 
 
 def make_root(folder):
