@@ -20,8 +20,9 @@ def configure(path: Path, task_name: str, system: str, settings: Settings, root:
     RAISES ValueError: the task has no such system.
     """
     task = get_task(task_name)
-    corpus, changes = Paths(root, task_name).corpus, task.changes(system, settings)
-    return write_config(path, task.config(root, system), system, settings, corpus, task.encoder, changes)
+    changes = task.changes(system, settings)
+    base, corpus = task.config(root, system), Paths(root, task_name).corpus
+    return write_config(path, base, system, settings, corpus, task.encoder, changes, task.knows_neighbours)
 
 
 def main(

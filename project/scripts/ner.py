@@ -152,6 +152,7 @@ TASKS = {
         configs={"": "ner.cfg", "tok2vec": "ner_tok2vec.cfg"},
         preprocess=preprocess,
         measure=measure,
+        knows_neighbours=True,
         about="100 excerpts of novels, 80 to learn from, 10 to choose by, 10 to be tested on. The innermost mentions "
         "of six types, common nouns as well as names.",
     )

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from spacy.cli.init_config import fill_config
 from spacy.util import load_config
 
-from spacy_bigbird.model import BigBirdModel
+from spacy_bigbird.model import BigBirdConfig, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+from .positions import add_neighbours
 
 SYSTEMS = ("bigbird", "tok2vec", "strided", "truncated")
 NAMES = {
@@ -34,7 +37,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "tiny": {
         "hidden_size": 128,
         "num_hidden_layers": 2,
-        "num_attention_heads": 4,
+        "num_attention_heads": 2,
         "intermediate_size": 256,
         "attention_probs_dropout_prob": 0.0,
         "hidden_dropout_prob": 0.2,
@@ -77,12 +80,14 @@ def write_config(
     corpus: Path,
     encoder: str = "bigbird",
     changes: dict[str, Any] | None = None,
+    knows_neighbours: bool = False,
 ) -> Path:
     """Write the complete config of one system.
 
     path (Path): the file. base (Path): the task's config for this kind of system. system (str): one of SYSTEMS.
     settings (Settings): what was chosen. corpus (Path): folder of train.spacy, dev.spacy and spiece.model.
     encoder (str): the component with the encoder. changes (dict[str, Any] | None): more settings, by dotted names.
+    knows_neighbours (bool): whether random weights are those of `positions`.
     RETURNS (Path): the file.
     """
     overrides: dict[str, Any] = {
@@ -96,7 +101,12 @@ def write_config(
     if settings.gpu >= 0:
         overrides["system.gpu_allocator"] = "pytorch"
     if system != "tok2vec":
-        overrides |= encoder_changes(path.parent, system, settings, corpus, f"components.{encoder}.model")
+        block = f"components.{encoder}.model"
+        overrides |= encoder_changes(path.parent, system, settings, corpus, block)
+        if knows_neighbours and settings.checkpoint is None:
+            longest = overrides.pop(f"{block}.transformer_config")["max_position_embeddings"]
+            vocabulary = overrides.pop(f"{block}.vocab_file")
+            overrides[f"{block}.name"] = str(write_start(path.parent / "start", settings, vocabulary, longest))
     path.parent.mkdir(parents=True, exist_ok=True)
     load_config(base, {**overrides, **(changes or {})}, interpolate=False).to_disk(path)
     fill_config(path, path, silent=True)
@@ -128,13 +138,33 @@ def encoder_changes(folder: Path, system: str, settings: Settings, corpus: Path,
     return changes
 
 
+def write_start(folder: Path, settings: Settings, vocabulary: str, positions: int) -> Path:
+    """Write random weights that know neighbours as a checkpoint; the same, but for the number of positions, of a seed.
+
+    folder (Path): emptied first. settings (Settings): size, length and seed. vocabulary (str): spiece.model.
+    positions (int): how many to keep.
+    RETURNS (Path): the folder.
+    """
+    tokenizer = BigBirdTokenizer(vocabulary)
+    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "sep")}
+    shape = {**SIZES[settings.size], "max_position_embeddings": settings.max_length}
+    torch.manual_seed(settings.seed)
+    model = BigBirdModel(BigBirdConfig(**shape, **ids, vocab_size=tokenizer.vocab_size))
+    add_neighbours(model)
+    return _write_first_positions(folder, model, tokenizer, positions)
+
+
 def shorten(checkpoint: str, folder: Path, positions: int) -> Path:
     """Write a checkpoint that keeps the first positions only, so that its windows are short.
 
     checkpoint (str): folder or hub name. folder (Path): emptied first. positions (int): how many to keep.
     RETURNS (Path): the folder.
     """
-    whole = BigBirdModel.from_pretrained(checkpoint)
+    model, tokenizer = BigBirdModel.from_pretrained(checkpoint), BigBirdTokenizer.from_pretrained(checkpoint)
+    return _write_first_positions(folder, model, tokenizer, positions)
+
+
+def _write_first_positions(folder: Path, whole: BigBirdModel, tokenizer: BigBirdTokenizer, positions: int) -> Path:
     short = BigBirdModel(whole.config.replace(max_position_embeddings=positions))
     weights = whole.state_dict()
     name = "embeddings.position_embeddings.weight"
@@ -142,5 +172,5 @@ def shorten(checkpoint: str, folder: Path, positions: int) -> Path:
     short.load_state_dict(weights)
     shutil.rmtree(folder, ignore_errors=True)
     short.save_pretrained(folder)
-    BigBirdTokenizer.from_pretrained(checkpoint).save_vocabulary(folder)
+    tokenizer.save_vocabulary(folder)
     return folder

@@ -55,6 +55,7 @@ class Task:
     measure (Callable[[Language, Path, int | None], dict[str, Any]]): sends the test documents of a corpus folder
         through a pipeline, which is given only the first so many pieces unless None, and gives what stands in the
         results: `documents`, `scores`, `by_length`, `by_position`, `speed`, and what the task has besides.
+    knows_neighbours (bool): whether random weights are those of `positions`.
     encoder (str): name of the component with the encoder's settings.
     changes (Callable[[str, Settings], dict[str, Any]]): more settings of a system's config, by dotted names.
     systems (tuple[str, ...]): what is compared.
@@ -73,6 +74,7 @@ class Task:
     configs: dict[str, str]
     preprocess: Callable[[Path, Settings], None]
     measure: Callable[[Language, Path, int | None], dict[str, Any]]
+    knows_neighbours: bool = False
     encoder: str = "bigbird"
     changes: Callable[[str, Settings], dict[str, Any]] = lambda system, settings: {}
     systems: tuple[str, ...] = ("bigbird", "tok2vec", "strided", "truncated")

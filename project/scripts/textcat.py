@@ -268,6 +268,7 @@ TASKS = {
         configs=CONFIGS,
         preprocess=preprocess_authors,
         measure=measure_authors,
+        knows_neighbours=True,
         about="33 authors. Pieces of the latest novel of each are the test (chance is 0.03); intervals are over these "
         "novels. By length: what is known from the beginnings of the same pieces. By position: what is known from a "
         "quarter of them alone.",
@@ -280,6 +281,7 @@ TASKS = {
         configs=CONFIGS,
         preprocess=preprocess_topics,
         measure=measure,
+        knows_neighbours=True,
         about="14 subjects, one per article; the most frequent one would give 0.25. By position: what is known from a "
         "quarter of the article alone.",
     ),

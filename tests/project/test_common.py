@@ -3,6 +3,7 @@
 import itertools
 import json
 import lzma
+import shutil
 import time
 
 import numpy as np
@@ -280,6 +281,31 @@ def test_systems_differ_in_what_they_see_and_in_nothing_else(tmp_path):
     assert all(configs["truncated"]["corpora"][part]["first_pieces"] == 512 for part in ("train", "dev"))
     for block in ("optimizer", "batcher", "dropout"):
         assert configs["bigbird"]["training"][block] == configs["strided"]["training"][block]
+
+
+def test_random_weights_that_know_neighbours_are_those_of_the_seed(tmp_path, vocab_file):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    shutil.copy(vocab_file, corpus / "spiece.model")
+
+    def encoder(system, seed):
+        settings, base = make_settings(seed=seed, max_length=512), PROJECT / "configs" / "ner.cfg"
+        path = tmp_path / f"{system}{seed}" / "config.cfg"
+        systems.write_config(path, base, system, settings, corpus, knows_neighbours=True)
+        assert encoder_of(path)["transformer_config"] == {} and encoder_of(path)["vocab_file"] is None
+        return BigBirdModel.from_pretrained(encoder_of(path)["name"])
+
+    one, other, strided = encoder("bigbird", 0), encoder("bigbird", 1), encoder("strided", 0)
+    assert (one.config.max_position_embeddings, strided.config.max_position_embeddings) == (512, 130)
+    assert torch.equal(one.embeddings.word_embeddings.weight, strided.embeddings.word_embeddings.weight)
+    assert not torch.equal(one.embeddings.word_embeddings.weight, other.embeddings.word_embeddings.weight)
+    # A head looks at the piece before or behind, most of all.
+    rows = torch.nn.functional.layer_norm(one.embeddings.position_embeddings.weight, (128,))[:64]
+    queries, keys, _ = (rows @ one.encoder.layers[0].attention.query_key_value.weight.T).split(128, dim=1)
+    for head, offset in enumerate((-1, 1)):
+        part = slice(64 * head, 64 * head + 64)
+        best = (queries[:, part] @ keys[:, part].T).argmax(1)
+        assert best[2:-2].tolist() == [i + offset for i in range(2, 62)]
 
 
 def test_windows_of_the_strided_system_are_128_pieces_every_96(tmp_path, vocab_file):

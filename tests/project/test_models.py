@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.util import load_config
 
-from project.models.scripts import card, corpora, effects, export, prepare, random_start
+from project.models.scripts import card, corpora, effects, export, prepare
 from project.models.scripts import evaluate as evaluation
+from project.scripts import positions
 from project.scripts.textcat import split_novels
 from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
@@ -219,12 +220,12 @@ def test_results_of_an_evaluation_are_paired(masked):
 
 def test_heads_look_at_the_places_they_are_made_for():
     torch.manual_seed(0)
-    angles = random_start.rates(192)
-    rows = random_start.position_rows(256, angles, 1.0)
+    angles = positions.rates(192)
+    rows = positions.position_rows(256, angles, 1.0)
     assert rows.std().item() == pytest.approx(1.0, abs=0.02)
     weight = torch.zeros(3 * 192, 192)
     for head, offset in enumerate((-1, 1, -2)):
-        random_start.look_at(weight, head, 64, angles, offset)
+        positions.look_at(weight, head, 64, angles, offset)
         chosen = slice(64 * head, 64 * head + 64)
         scores = (rows @ weight[chosen].T) @ (rows @ weight[192:384][chosen].T).T
         assert (scores[8:-8].argmax(1) - torch.arange(8, 248)).tolist() == [offset] * 240
