@@ -22,7 +22,9 @@ def configure(path: Path, task_name: str, system: str, settings: Settings, root:
     task = get_task(task_name)
     changes = task.changes(system, settings)
     base, corpus = task.config(root, system), Paths(root, task_name).corpus
-    return write_config(path, base, system, settings, corpus, task.encoder, changes, task.knows_neighbours)
+    return write_config(
+        path, base, system, settings, corpus, task.encoder, changes, task.knows_neighbours, task.question
+    )
 
 
 def main(

@@ -23,7 +23,7 @@ from .preprocess import PARTS, read_docs, write_corpus, write_vocabulary
 from .qa_batches import answer_places
 from .qa_data import Article, read_covid_qa, read_cuad
 from .statistics import Counts, by_length, by_position, interval, mean
-from .systems import SIZES, WINDOW, Settings
+from .systems import Settings
 from .tasks import Paths, Task
 
 VOCABULARY = 8000
@@ -191,12 +191,10 @@ def describe(asked: Sequence[Asked], lengths: Sequence[int], threshold: float) -
 
 
 def changes(system: str, settings: Settings) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): the shape of an encoder from random weights, whose windows have room for a question."""
+    """RETURNS (dict[str, Any]): less dropout where the encoder starts from random weights."""
     if settings.checkpoint is not None:
         return {}
-    positions = WINDOW + QUESTION if system == "strided" else settings.max_length
-    shape = {**SIZES[settings.size], "hidden_dropout_prob": DROPOUT, "max_position_embeddings": positions}
-    return {f"components.{COMPONENT}.model.transformer_config": shape}
+    return {f"components.{COMPONENT}.model.transformer_config": {"hidden_dropout_prob": DROPOUT}}
 
 
 SHARED: dict[str, Any] = {
@@ -205,6 +203,8 @@ SHARED: dict[str, Any] = {
     "measure": measure,
     "encoder": COMPONENT,
     "changes": changes,
+    "knows_neighbours": True,
+    "question": QUESTION,
     "finish": finish,
     # spaCy's tok2vec has no component that answers questions.
     "systems": ("bigbird", "strided", "truncated"),

@@ -81,6 +81,7 @@ def write_config(
     encoder: str = "bigbird",
     changes: dict[str, Any] | None = None,
     knows_neighbours: bool = False,
+    question: int = 0,
 ) -> Path:
     """Write the complete config of one system.
 
@@ -88,6 +89,7 @@ def write_config(
     settings (Settings): what was chosen. corpus (Path): folder of train.spacy, dev.spacy and spiece.model.
     encoder (str): the component with the encoder. changes (dict[str, Any] | None): more settings, by dotted names.
     knows_neighbours (bool): whether random weights are those of `positions`.
+    question (int): room for a question in every window. Unit: pieces.
     RETURNS (Path): the file.
     """
     overrides: dict[str, Any] = {
@@ -102,7 +104,7 @@ def write_config(
         overrides["system.gpu_allocator"] = "pytorch"
     if system != "tok2vec":
         block = f"components.{encoder}.model"
-        overrides |= encoder_changes(path.parent, system, settings, corpus, block)
+        overrides |= encoder_changes(path.parent, system, settings, corpus, block, question)
         if knows_neighbours and settings.checkpoint is None:
             longest = overrides.pop(f"{block}.transformer_config")["max_position_embeddings"]
             vocabulary = overrides.pop(f"{block}.vocab_file")
@@ -113,24 +115,27 @@ def write_config(
     return path
 
 
-def encoder_changes(folder: Path, system: str, settings: Settings, corpus: Path, block: str) -> dict[str, Any]:
+def encoder_changes(
+    folder: Path, system: str, settings: Settings, corpus: Path, block: str, question: int = 0
+) -> dict[str, Any]:
     """Settings that make the encoder of a system.
 
     folder (Path): for a checkpoint with shorter positions. system (str): one of SYSTEMS. settings (Settings): what
     was chosen. corpus (Path): where spiece.model is. block (str): dotted name of the encoder's settings.
+    question (int): room for a question in every window. Unit: pieces.
     RETURNS (dict[str, Any]): by dotted names.
     """
-    vocabulary = corpus / "spiece.model"
+    vocabulary, window = corpus / "spiece.model", WINDOW + 2 + question
     changes: dict[str, Any] = {"training.optimizer.learn_rate.rate": CHECKPOINT_RATE}
     if settings.checkpoint is None:
-        longest = WINDOW + 2 if system == "strided" else settings.max_length
+        longest = window if system == "strided" else settings.max_length
         changes[f"{block}.vocab_file"] = changes["paths.tokenizer"] = str(vocabulary)
         changes[f"{block}.transformer_config"] = {**SIZES[settings.size], "max_position_embeddings": longest}
         changes["training.optimizer.learn_rate.rate"] = RATES[settings.size]
     else:
         changes[f"{block}.name"] = changes["paths.tokenizer"] = settings.checkpoint
         if system == "strided":
-            changes[f"{block}.name"] = str(shorten(settings.checkpoint, folder / "checkpoint", WINDOW + 2))
+            changes[f"{block}.name"] = str(shorten(settings.checkpoint, folder / "checkpoint", window))
     if system == "strided":
         changes[f"{block}.overlap"] = OVERLAP
     if system == "truncated":

@@ -59,6 +59,7 @@ class Task:
     encoder (str): name of the component with the encoder's settings.
     changes (Callable[[str, Settings], dict[str, Any]]): more settings of a system's config, by dotted names.
     systems (tuple[str, ...]): what is compared.
+    question (int): room for a question in every window. Unit: pieces.
     about (str): what a reader of the results must know.
     train (Callable[[Path, Path, str, Settings, Path], None] | None): for what is not trained by spaCy: gets the folder
         of the training, the config, the system, the settings and the corpus, and writes `pipeline` and `record`.
@@ -75,6 +76,7 @@ class Task:
     preprocess: Callable[[Path, Settings], None]
     measure: Callable[[Language, Path, int | None], dict[str, Any]]
     knows_neighbours: bool = False
+    question: int = 0
     encoder: str = "bigbird"
     changes: Callable[[str, Settings], dict[str, Any]] = lambda system, settings: {}
     systems: tuple[str, ...] = ("bigbird", "tok2vec", "strided", "truncated")

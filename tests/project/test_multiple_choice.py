@@ -156,6 +156,7 @@ def test_the_nearest_part_has_the_words_of_the_question():
 
 def test_batches_hold_a_question_each(monkeypatch):
     class Share:
+        seconds = 600.0
         share = 0.1
 
     monkeypatch.setattr(multiple_choice, "CLOCK", Share)
