@@ -15,18 +15,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import srsly
+import torch
 import typer
 from spacy.util import load_config
 from wasabi import msg
 
 from spacy_bigbird.cli.pretrain import pretrain
 from spacy_bigbird.cli.train_vocab import report_on, train_vocab
-from spacy_bigbird.model import BigBirdModel
+from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
 
 from .assets import Asset, find, read_archive, read_json_lines
 from .options import Seed, System
+from .positions import add_neighbours
 from .preprocess import PARTS, SPLIT_SEED, VOCABULARY_SENTENCES, split_ids
 from .pretrain_scores import measure
 from .systems import FIRST_PIECES, RATES, SIZES, WINDOW, Settings
@@ -89,8 +91,13 @@ def sequence_length(system: str, settings: Settings) -> int:
     return {"strided": WINDOW, "truncated": FIRST_PIECES}.get(system, settings.max_length)
 
 
-def overrides(corpus: Path, settings: Settings) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): settings of the config that all systems have."""
+def overrides(corpus: Path, settings: Settings, folder: Path) -> dict[str, Any]:
+    """Settings of the config that all systems have.
+
+    corpus (Path): texts and vocabulary. settings (Settings): what was chosen. folder (Path): for the weights at the
+    start where there is no checkpoint: random ones that know neighbours.
+    RETURNS (dict[str, Any]): by dotted names.
+    """
     common = {
         "paths.train": str(corpus / "train.jsonl"),
         "paths.dev": str(corpus / "dev.jsonl"),
@@ -99,10 +106,16 @@ def overrides(corpus: Path, settings: Settings) -> dict[str, Any]:
     }
     if settings.checkpoint is not None:
         return {**common, "model.name": settings.checkpoint, "training.optimizer.learning_rate": CHECKPOINT_RATE}
-    # Nothing is seen twice.
+    tokenizer = BigBirdTokenizer(str(corpus / "spiece.model"))
+    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "sep")}
+    # Nothing is seen twice, so there is nothing to learn by heart.
     shape = {**SIZES[settings.size], "hidden_dropout_prob": 0.0, "max_position_embeddings": settings.max_length}
-    start = {"paths.vocab": str(corpus / "spiece.model"), "model.transformer_config": shape}
-    return {**common, **start, "training.optimizer.learning_rate": RATES[settings.size]}
+    torch.manual_seed(settings.seed)
+    model = BigBirdForMaskedLM(BigBirdConfig(**shape, **ids, vocab_size=tokenizer.vocab_size))
+    add_neighbours(model.bigbird)
+    model.save_pretrained(folder)
+    tokenizer.save_vocabulary(folder)
+    return {**common, "model.name": str(folder), "training.optimizer.learning_rate": RATES[settings.size]}
 
 
 def plan(length: int, costs: dict[int, float], seconds: float) -> dict[str, Any]:
@@ -139,7 +152,7 @@ def train(folder: Path, base: Path, system: str, settings: Settings, corpus: Pat
     How many steps fit is measured before. The time that is written down is that of the whole run.
     """
     clock = time.process_time if settings.gpu < 0 else time.monotonic
-    length, changes = sequence_length(system, settings), overrides(corpus, settings)
+    length, changes = sequence_length(system, settings), overrides(corpus, settings, folder / "start")
     used = sorted({length, FIRST_PIECES}) if length > FIRST_PIECES else [length]
     costs = {one: cost_of_step(base, folder / "tried", one, changes, clock) for one in used}
     planned = {**changes, **plan(length, costs, settings.seconds)}
