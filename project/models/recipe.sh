@@ -29,7 +29,12 @@ tiny)
         $bigbird train-vocab "$texts/train/encyclopedia.jsonl" "$WORK/tiny-vocab" --vocab-size 8000
     test -d "$WORK/tiny-start" ||
         python -m $models.random_start "$WORK/tiny-vocab/spiece.model" "$WORK/tiny-start"
-    $bigbird pretrain project/models/tiny.cfg "$WORK/tiny" --resume --model.name "$WORK/tiny-start" \
+    $bigbird pretrain project/models/tiny.cfg "$WORK/tiny-short" --resume --model.name "$WORK/tiny-start" \
+        --paths.vocab "$WORK/tiny-vocab/spiece.model" \
+        --paths.train "$texts/train/encyclopedia.jsonl" --paths.dev "$texts/dev/encyclopedia.jsonl"
+    test -d "$WORK/tiny-stretched" ||
+        python -m $models.stretch "$WORK/tiny-start" "$WORK/tiny-short" "$WORK/tiny-stretched" --seen 128
+    $bigbird pretrain project/models/tiny_long.cfg "$WORK/tiny" --resume --model.name "$WORK/tiny-stretched" \
         --paths.vocab "$WORK/tiny-vocab/spiece.model" \
         --paths.train "$texts/train/encyclopedia.jsonl" --paths.dev "$texts/dev/encyclopedia.jsonl"
     ;;
@@ -44,13 +49,13 @@ small)
         --paths.train "$texts/train/mix.jsonl" --paths.dev "$texts/dev/mix.jsonl"
     ;;
 tiny-share)
-    python -m $models.export "$WORK/tiny" project/models/tiny
+    python -m $models.export "$WORK/tiny-short" "$WORK/tiny" --output project/models/tiny
     python -m $models.evaluate project/models/tiny "$texts/test/encyclopedia.jsonl" \
         --output project/models/tiny/evaluation.json
     python -m $models.card project/models/tiny
     ;;
 small-share)
-    python -m $models.export "$WORK/small" project/models/small
+    python -m $models.export "$WORK/small" --output project/models/small
     cp "$WORK/small-start/warm_start.json" project/models/small
     python -m $models.evaluate project/models/small "$texts/test/encyclopedia.jsonl" "$texts/test/trials.jsonl" \
         "$texts/test/contracts.jsonl" "$texts/test/textbooks.jsonl" "$texts/test/novels.jsonl" \

@@ -5,6 +5,7 @@ spiece.model, the log and how many steps were done. It can stand as `name` in a 
 import argparse
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from spacy_bigbird.model import BigBirdForMaskedLM
@@ -16,24 +17,34 @@ from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
 DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.0}
 
 
-def export(run: Path, output: Path) -> dict[str, object]:
+def export(runs: Sequence[Path], output: Path) -> dict[str, object]:
     """Write the checkpoint.
 
-    run (Path): output of `pretrain`. output (Path): folder of the model.
+    runs (Sequence[Path]): outputs of `pretrain`, each of which went on from the one before; the last has the weights.
+    output (Path): folder of the model.
     RETURNS (dict[str, object]): facts about the run, also written as run.json.
     """
-    model = BigBirdForMaskedLM.from_pretrained(run)
+    model = BigBirdForMaskedLM.from_pretrained(runs[-1])
     model.config = model.bigbird.config = model.config.replace(**DROPOUT)
     parameters = sum(weight.numel() for weight in model.parameters())
     model.half().save_pretrained(output)
-    BigBirdTokenizer.from_pretrained(run).save_vocabulary(output)
-    lines = read_log(run / LOG_NAME)
+    BigBirdTokenizer.from_pretrained(runs[-1]).save_vocabulary(output)
+    lines = joined([read_log(run / LOG_NAME) for run in runs])
     # With a fixed time, so that the same log gives the same file.
     with gzip.GzipFile(output / f"{LOG_NAME}.gz", "wb", mtime=0) as file:
         file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
     facts = {"parameters": parameters, **facts_of(lines)}
     (output / "run.json").write_text(json.dumps(facts, indent=2) + "\n")
     return facts
+
+
+def joined(logs: Sequence[list[dict]]) -> list[dict]:
+    """RETURNS (list[dict]): one log of several runs, with steps counted through."""
+    lines, first = [], 0
+    for log in logs:
+        lines += [line | {"step": first + line["step"]} for line in log]
+        first = lines[-1]["step"]
+    return lines
 
 
 def facts_of(lines: list[dict]) -> dict[str, object]:
@@ -60,10 +71,10 @@ def facts_of(lines: list[dict]) -> dict[str, object]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("run", type=Path, help="output of `python -m spacy bigbird pretrain`")
-    options.add_argument("output", type=Path)
+    options.add_argument("runs", type=Path, nargs="+", help="outputs of `pretrain`, each going on from the one before")
+    options.add_argument("--output", type=Path, required=True)
     given = options.parse_args()
-    print(json.dumps(export(given.run, given.output), indent=2))
+    print(json.dumps(export(given.runs, given.output), indent=2))
     sizes = {file.name: file.stat().st_size for file in sorted(given.output.iterdir()) if file.is_file()}
     print(f"{sum(sizes.values()) / 1e6:.2f} MB:", sizes)
 
