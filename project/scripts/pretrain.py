@@ -164,16 +164,18 @@ def train(folder: Path, base: Path, system: str, settings: Settings, corpus: Pat
     lines = read_log(folder / "pipeline" / LOG_NAME)
     curve, steps = curve_of(lines, seconds), int(planned["training.max_steps"])
     pieces = load_config(config)["training"]["batch_pieces"]
+    lengths = planned["training.lengths"]
+    ends = [first for first, _ in lengths[1:]] + [steps]
     facts = {
         "clock": "cpu" if settings.gpu < 0 else "wall",
         "budget_seconds": settings.seconds,
         "used_seconds": round(seconds, 2),
         "steps": steps,
-        "documents": steps * (pieces // length),
+        "documents": sum((end - first) * (pieces // each) for (first, each), end in zip(lengths, ends, strict=True)),
         "tokens": steps * pieces,
         "wall_seconds": round(time.monotonic() - wall, 1),
         "dev_score": round(curve[-1]["score"], 4),
-        "lengths": planned["training.lengths"],
+        "lengths": lengths,
     }
     srsly.write_jsonl(_made(folder / "record") / "curve.jsonl", curve)
     srsly.write_json(folder / "record" / "training.json", facts)

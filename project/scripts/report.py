@@ -90,6 +90,9 @@ def _other_scores(task: Task, results: dict[str, list[Result]]) -> tuple[list[st
     for system, of_system in results.items():
         means = [np.mean([result["scores"][name]["score"] for result in of_system]) for name in names]
         rows.append([NAMES[system], *(f"{score:.3f}" for score in means)])
+    for name, found in next(iter(results.values()))[0].get("baselines", {}).items():
+        if any(one in found for one in names):
+            rows.append([name, *(f"{found[one]['score']:.3f}" if one in found else "–" for one in names)])
     return ["System", *names], rows
 
 

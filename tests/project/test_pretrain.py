@@ -168,6 +168,7 @@ def test_the_workflow_from_assets_to_the_exported_checkpoint(tmp_path, monkeypat
     assert results["scores"]["bits_per_character"]["score"] > 0 and len(results["curve"]) >= 1
     assert results["baselines"]["frequency of the pieces"]["bits_per_character"]["score"] > 0
     assert results["training"]["steps"] == 1 and results["training"]["lengths"] == [[0, 128]]
+    assert results["training"]["documents"] == 8192 // 128
     pretrain.export(root / "packages" / "encoder", "strided", 0, root)
     names = sorted(path.name for path in (root / "packages" / "encoder").iterdir())
     assert names == ["config.json", "model.safetensors", "spiece.model"]
