@@ -170,12 +170,12 @@ def test_the_recorded_seeds_reach_the_targets():
     recorded = json.loads(RECORDED.read_text(encoding="utf8"))
     assert "--size small" in recorded["command"] and RECORDED.name in recorded["command"]
     assert recorded["targets"] == TARGETS
-    assert len({run["seed"] for run in recorded["runs"]}) >= 3
-    for run in recorded["runs"]:
+    assert len({one["seed"] for one in recorded["runs"]}) >= 3
+    for one in recorded["runs"]:
         for key, target in TARGETS.items():
-            assert run["bigbird"][key] >= target, (run["seed"], key)
+            assert one["bigbird"][key] >= target, (one["seed"], key)
         # Chance is 0.5. What is left of it is chance too: an area over few contracts.
-        assert run["first_part"]["cats_macro_auc"] <= 0.65
-        assert run["documents"]["shared"] == SIZES["small"].test
+        assert one["first_part"]["cats_macro_auc"] <= 0.65
+        assert one["documents"]["shared"] == SIZES["small"].test
     # On two idle cores; a busy machine takes longer.
-    assert min(run["seconds"] for run in recorded["runs"]) < 480
+    assert min(one["seconds"] for one in recorded["runs"]) < 480
