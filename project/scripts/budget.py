@@ -17,12 +17,13 @@ from typing import Any
 import spacy
 import srsly
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.training.corpus import Corpus
 
 from spacy_bigbird.thinc_layers.piece_encoder import encode_documents
 from spacy_bigbird.tokenizer import BigBirdTokenizer
+from spacy_bigbird.training.questions import install_question_extensions
 
 CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.monotonic}
 BREAKS = ("\n", ".", "!", "?", ";", '"', "”")
@@ -165,7 +166,34 @@ def make_corpus(
             if stretch is not None:
                 docs += [doc_part(doc, *part) for part in stretches(docs[0], stretch)]
             for one in docs:
-                yield Example(Doc(nlp.vocab, [t.text for t in one], [bool(t.whitespace_) for t in one]), one)
+                yield Example(plain(one), one)
+
+    return read
+
+
+def read_beginnings(
+    path: str,
+    tokenizer: str | None,
+    first_pieces: int | None,
+    limit: int,
+    is_dev: bool,
+    make_example: Callable[[Doc, int], Example],
+) -> Callable[[Language], Iterator[Example]]:
+    """A corpus of documents with questions, for the readers that are registered.
+
+    path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
+    first_pieces (int | None): give only the beginning of each document. limit (int): most documents; 0 for all.
+    is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
+    make_example (Callable): makes an example of a document and the number of its tokens to keep.
+    """
+    pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        if is_dev:
+            CLOCK.pause()
+        install_question_extensions()
+        for doc in itertools.islice(DocBin().from_disk(path).get_docs(nlp.vocab), limit or None):
+            yield make_example(doc, len(doc) if pieces is None else tokens_within(doc, *pieces))
 
     return read
 
@@ -239,14 +267,19 @@ def tokens_within(doc: Doc, tokenizer: BigBirdTokenizer, pieces: int) -> int:
     return len(doc)
 
 
+def plain(tokens: Doc | Span) -> Doc:
+    """RETURNS (Doc): the same tokens without annotations."""
+    return Doc(tokens.vocab, [token.text for token in tokens], [bool(token.whitespace_) for token in tokens])
+
+
 def doc_part(doc: Doc, start: int, end: int) -> Doc:
     """RETURNS (Doc): some tokens of a document with the entities inside, and its categories."""
     if (start, end) == (0, len(doc)):
         return doc
-    part = Doc(doc.vocab, [t.text for t in doc[start:end]], [bool(t.whitespace_) for t in doc[start:end]])
+    part = plain(doc[start:end])
     inside = [ent for ent in doc.ents if start <= ent.start and ent.end <= end]
     if doc.has_annotation("ENT_IOB"):
-        part.set_ents([spacy.tokens.Span(part, e.start - start, e.end - start, e.label_) for e in inside])
+        part.set_ents([Span(part, e.start - start, e.end - start, e.label_) for e in inside])
     part.cats = dict(doc.cats)
     return part
 
@@ -257,7 +290,7 @@ def with_noise(example: Example, share: float, words: Sequence[str]) -> Example:
     texts = [random.choice(words) if random.random() < share and not t.is_space else t.text for t in doc]
     changed, predicted = (Doc(doc.vocab, texts, [bool(t.whitespace_) for t in doc]) for _ in range(2))
     if doc.has_annotation("ENT_IOB"):
-        changed.set_ents([spacy.tokens.Span(changed, ent.start, ent.end, ent.label_) for ent in doc.ents])
+        changed.set_ents([Span(changed, ent.start, ent.end, ent.label_) for ent in doc.ents])
     changed.cats = dict(doc.cats)
     return Example(predicted, changed)
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_bigbird.training.questions import install_question_extensions
 
 from .assets import find
-from .budget import CLOCK, load_tokenizer, tokens_within
+from .budget import CLOCK, plain, read_beginnings
 from .measuring import beginnings, stream
 from .multiple_choice_data import Choice, Section, WordOverlap, read_openstax, words
 from .preprocess import PARTS, read_docs, write_corpus, write_vocabulary
@@ -67,17 +67,9 @@ def make_choices(
     first_pieces (int | None): give only the beginning of each document. limit (int): most documents; 0 for all.
     is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
     """
-    pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
-
-    def read(nlp: Language) -> Iterator[Example]:
-        if is_dev:
-            CLOCK.pause()
-        install_question_extensions()
-        for doc in islice(DocBin().from_disk(path).get_docs(nlp.vocab), limit or None):
-            end = len(doc) if pieces is None else tokens_within(doc, *pieces)
-            yield as_example(part_of(doc, 0, end, doc._.choices))
-
-    return read
+    return read_beginnings(
+        path, tokenizer, first_pieces, limit, is_dev, lambda doc, end: as_example(part_of(doc, 0, end, doc._.choices))
+    )
 
 
 @spacy.registry.batchers("project.choice_extracts.v1")
@@ -125,7 +117,7 @@ def nearest_part(doc: Doc, choice: Choice, size: int) -> Doc:
 def part_of(doc: Doc, start: int, end: int, choices: Sequence[Choice]) -> Doc:
     """RETURNS (Doc): some tokens of a document, with questions."""
     span = doc[start : min(end, len(doc))]
-    part = Doc(doc.vocab, [token.text for token in span], [bool(token.whitespace_) for token in span])
+    part = plain(span)
     part._.choices = list(choices)
     return part
 

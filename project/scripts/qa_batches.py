@@ -2,17 +2,16 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_bigbird.training.questions import install_question_extensions, read_questions, without_gold
 
-from .budget import CLOCK, load_tokenizer, tokens_within
+from .budget import CLOCK, plain, read_beginnings
 
 
 @spacy.registry.readers("project.questions.v1")
@@ -29,16 +28,14 @@ def make_questions(
     first_pieces (int | None): give only the beginning of each document. limit (int): most documents; 0 for all.
     is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
     """
-    pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
-
-    def read(nlp: Language) -> Iterator[Example]:
-        if is_dev:
-            CLOCK.pause()
-        install_question_extensions()
-        for doc in islice(DocBin().from_disk(path).get_docs(nlp.vocab), limit or None):
-            yield as_example(doc if pieces is None else doc_part(doc, 0, tokens_within(doc, *pieces)))
-
-    return read
+    return read_beginnings(
+        path,
+        tokenizer,
+        first_pieces,
+        limit,
+        is_dev,
+        lambda doc, end: as_example(doc if end == len(doc) else doc_part(doc, 0, end)),
+    )
 
 
 @spacy.registry.batchers("project.extracts.v1")
@@ -114,7 +111,7 @@ def doc_part(doc: Doc, start: int, end: int, questions: Sequence[dict[str, Any]]
     """
     install_question_extensions()
     span = doc[start : min(end, len(doc))]
-    part = Doc(doc.vocab, [token.text for token in span], [bool(token.whitespace_) for token in span])
+    part = plain(span)
     first, last = span.start_char, span.end_char
     part._.questions = []
     for question in read_questions(doc) if questions is None else questions:
@@ -134,6 +131,6 @@ def answer_places(question: dict[str, Any]) -> list[tuple[int, int]]:
 
 def as_example(doc: Doc) -> Example:
     """RETURNS (Example): with the questions on both sides and the answers on the reference."""
-    predicted = Doc(doc.vocab, [token.text for token in doc], [bool(token.whitespace_) for token in doc])
+    predicted = plain(doc)
     predicted._.questions = without_gold(doc._.questions)
     return Example(predicted, doc)
