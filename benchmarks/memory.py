@@ -165,16 +165,20 @@ def main() -> None:
 
 
 def _draw(axes: Any, rows: list[dict[str, Any]]) -> None:
+    if not any("curve" in row for row in rows):
+        names = [row["case"] for row in rows]
+        loaded = axes.bar(names, [row["loaded MB"] for row in rows], label="loaded pipeline", color="gray")
+        axes.bar(names, [row["above loaded MB"] for row in rows], bottom=loaded.datavalues, label="above it, at most")
     for number, row in enumerate(rows, start=1):
         if "curve" in row:
             numbers, values = zip(*row["curve"], strict=True)
             axes.plot(numbers, values, label=row["case"])
             axes.axhline(row["loaded MB"], color="gray", linestyle=":", label="loaded pipeline")
-        else:
+            axes.set_xlabel("documents done")
+        elif any("curve" in other for other in rows):
             peak = row["loaded MB"] + row["above loaded MB"]
             axes.axhline(peak, color=f"C{number}", linestyle="--", label=f"highest for {row['case']}")
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("documents done")
     axes.set_ylabel("memory of the process (MB)")
     axes.legend()
 

@@ -1,5 +1,6 @@
 """Options that the scripts share, with the names of the variables in `project.yml`."""
 
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
@@ -7,8 +8,20 @@ import typer
 from .systems import SIZES, SYSTEMS, Settings
 from .tasks import FILES
 
-TaskName = Annotated[str, typer.Argument(help=f"One of {', '.join(FILES)}")]
-System = Annotated[str, typer.Option(help=f"One of {', '.join(SYSTEMS)}")]
+
+def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
+    """RETURNS (Callable): lets a value through that is allowed, and says what is allowed of any other."""
+
+    def check(value: str) -> str:
+        if value not in allowed:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}")
+        return value
+
+    return check
+
+
+TaskName = Annotated[str, typer.Argument(help=f"One of {', '.join(FILES)}", callback=one_of(FILES))]
+System = Annotated[str, typer.Option(help=f"One of {', '.join(SYSTEMS)}", callback=one_of(SYSTEMS))]
 Size = Annotated[str, typer.Option(help=f"Size of an encoder with random weights: {', '.join(SIZES)}")]
 Checkpoint = Annotated[str, typer.Option(help="BigBird checkpoint to start from (folder or hub name), or none")]
 Gpu = Annotated[int, typer.Option(help="Number of the GPU, or -1 for the CPU")]
