@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from .pattern import MISSING, KeyBlocks
 from .precision import fast_float32_products
+from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
 # Query blocks at once: on a CPU what the caches of its cores hold, on other devices as much as keeps them busy.
@@ -144,14 +145,14 @@ class _Head:
                 grad = grad_blocks[chunk.first : chunk.end]
                 grad_scores = workspace.get("gradient of scores", probabilities.shape, probabilities)
                 torch.bmm(grad, chunk.value.transpose(1, 2), out=grad_scores)
-                grad_scores = _softmax_backward(probabilities, grad_scores)
+                grad_scores = softmax_backward(probabilities, grad_scores)
                 grad_query[chunk.first : chunk.end] = torch.bmm(grad_scores, chunk.key).mul_(scale)
                 chunk.add_product_to(key_sums, grad_scores, chunk.query)
                 chunk.add_product_to(value_sums, probabilities, grad)
             global_rows = self.sequence.global_rows
             probabilities = self._global_probabilities()
             grad = grad_output[global_rows]
-            grad_scores = _softmax_backward(probabilities, grad @ self.value.T)
+            grad_scores = softmax_backward(probabilities, grad @ self.value.T)
             gradient[global_rows, 0] = (grad_scores @ self.key).mul_(scale)
             sums[0] += grad_scores.T @ self.query[global_rows]
             sums[1] += probabilities.T @ grad
@@ -175,7 +176,7 @@ class _Head:
         scores = workspace.get("global scores", (len(query), len(self.key)), self.key)
         torch.mm(query, self.key.T, out=scores)
         scores[:, self.sequence.length :] = -torch.inf
-        return _softmax(scores)
+        return softmax(scores)
 
 
 @dataclass
@@ -221,7 +222,7 @@ class _Chunk:
         if any(sequence.needs_penalty[number][self.index]):
             wanted = sequence.penalised[number, self.index]
             scores += sequence.penalty.index_select(0, wanted.flatten()).view(len(wanted), 1, -1)
-        return _softmax(scores)
+        return softmax(scores)
 
     def add_product_to(self, total: Tensor, by_key: Tensor, by_row: Tensor) -> None:
         """Add what comes back for the gathered blocks to the blocks that they were gathered from.
@@ -237,14 +238,3 @@ class _Chunk:
             summed = workspace.get("gathered gradient", self.key.shape, total).copy_(gathered)
         wanted = self.head.sequence.gathered[self.head.number, self.index].flatten()
         total.index_add_(0, wanted, summed.view(-1, *total.shape[1:]))
-
-
-def _softmax(scores: Tensor) -> Tensor:
-    """Softmax over the last dimension, computed in at least fp32, in the memory of the scores."""
-    # Half floats go through fp32 inside of the operator; only its result is rounded.
-    return torch.softmax(scores, dim=-1, out=scores)
-
-
-def _softmax_backward(probabilities: Tensor, grad: Tensor) -> Tensor:
-    """Gradient of the scores from the gradient of their softmax, written over the latter."""
-    return torch.ops.aten._softmax_backward_data.out(grad, probabilities, -1, probabilities.dtype, grad_input=grad)

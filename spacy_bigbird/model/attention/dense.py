@@ -1,13 +1,19 @@
 """Dense attention of one sequence: for short ones, and for `attention_type = "original_full"`."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .precision import fast_float32_products
+from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
-# On a CPU and without gradients, up to so many pieces plain products beat PyTorch's operator: twice as fast in bf16.
+# On a CPU, up to so many pieces plain products beat PyTorch's operator: twice as fast in bf16.
 LONGEST_FOR_PRODUCTS = 1024
 # Scores at one time, of as many heads as that allows: what the caches of a CPU hold.
 SCORES_AT_ONCE = 2**20
@@ -23,12 +29,10 @@ def dense_attention(query_key_value: Tensor, num_heads: int, dropout: float = 0.
     RETURNS (Tensor): the heads' outputs side by side. Shape: (length, num_heads * head_size).
     """
     length, width = query_key_value.shape
-    # Shape: (query, key and value, heads, length, head_size)
-    by_head = query_key_value.view(length, 3, num_heads, width // (3 * num_heads)).permute(1, 2, 0, 3)
     on_cpu = query_key_value.device.type == "cpu"
-    if on_cpu and length <= LONGEST_FOR_PRODUCTS and not (dropout or query_key_value.requires_grad):
-        return _attend_by_products(by_head)
-    query, key, value = by_head[:, None]
+    if on_cpu and length <= LONGEST_FOR_PRODUCTS:
+        return _AttentionByProducts.apply(query_key_value, num_heads, dropout)
+    query, key, value = _by_head(query_key_value, num_heads)[:, None]
     dtype = query_key_value.dtype
     if query_key_value.requires_grad and on_cpu:
         # The backward pass in half precision keeps code for every new length, and lengths are many.
@@ -37,22 +41,105 @@ def dense_attention(query_key_value: Tensor, num_heads: int, dropout: float = 0.
     return output.transpose(1, 2).reshape(length, width // 3).to(dtype)
 
 
-def _attend_by_products(by_head: Tensor) -> Tensor:
-    """Product, softmax, product. Shape: (query, key and value, heads, length, head_size) in, (length, width) out."""
-    _, num_heads, length, head_size = by_head.shape
+def _by_head(rows: Tensor, num_heads: int) -> Tensor:
+    """A view with the heads first. Shape: (query, key and value, heads, length, head_size)."""
+    return rows.view(len(rows), 3, num_heads, -1).permute(1, 2, 0, 3)
+
+
+class _AttentionByProducts(torch.autograd.Function):
+    """Product, softmax, product. The backward pass computes the probabilities again: only the input is kept, and which
+    probabilities dropout left."""
+
+    @staticmethod
+    def forward(ctx: Any, query_key_value: Tensor, num_heads: int, dropout: float) -> Tensor:
+        length, width = query_key_value.shape
+        kept = None
+        if dropout:
+            kept = torch.empty(num_heads, length, length, dtype=torch.bool).bernoulli_(1 - dropout)
+        ctx.save_for_backward(query_key_value, kept)
+        ctx.arguments = num_heads, dropout
+        output = query_key_value.new_empty(length, num_heads, width // (3 * num_heads))
+        with fast_float32_products(output):
+            for heads in _some_heads(query_key_value, num_heads, kept):
+                probabilities = heads.drop(heads.probabilities())
+                output[:, heads.which] = torch.bmm(probabilities, heads.value)[:, :length].transpose(0, 1)
+        if dropout:
+            output *= 1 / (1 - dropout)
+        return output.flatten(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None]:
+        query_key_value, kept = ctx.saved_tensors
+        num_heads, dropout = ctx.arguments
+        length = len(query_key_value)
+        gradient = torch.empty_like(query_key_value)
+        grad_query, grad_key, grad_value = _by_head(gradient, num_heads)
+        grad_by_head = grad_output.view(length, num_heads, -1).transpose(0, 1)
+        with fast_float32_products(gradient):
+            for heads in _some_heads(query_key_value, num_heads, kept):
+                grad = workspace.get("dense gradient", heads.value.shape, heads.value)
+                torch.mul(grad_by_head[heads.which], 1 / (1 - dropout), out=grad[:, :length])
+                grad[:, length:] = 0
+                probabilities = heads.probabilities()
+                grad_scores = workspace.get("dense gradient of scores", probabilities.shape, probabilities)
+                heads.drop(torch.bmm(grad, heads.value.transpose(1, 2), out=grad_scores))
+                softmax_backward(probabilities, grad_scores)
+                grad_query[heads.which] = torch.bmm(grad_scores, heads.key)[:, :length].mul_(heads.scale)
+                # The queries of the workspace are scaled already.
+                grad_key[heads.which] = torch.bmm(grad_scores.transpose(1, 2), heads.query)[:, :length]
+                probabilities = heads.drop(probabilities)
+                grad_value[heads.which] = torch.bmm(probabilities.transpose(1, 2), grad)[:, :length]
+        return gradient, None, None
+
+
+@dataclass
+class _Heads:
+    """Some heads of one sequence, in workspaces that are good until the next sequence.
+
+    which (slice): the heads.
+    length (int): pieces; rows behind them are zeros.
+    query, key, value (Tensor): the queries are scaled. Shape: (heads, rows, head_size).
+    kept (Tensor | None): what dropout leaves. Shape: (heads, length, length).
+    """
+
+    which: slice
+    length: int
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    kept: Tensor | None
+
+    @property
+    def scale(self) -> float:
+        return self.query.shape[-1] ** -0.5
+
+    def probabilities(self) -> Tensor:
+        """What each piece reads of each. Shape: (heads, rows, rows)."""
+        num_heads, rows, _ = self.query.shape
+        scores = workspace.get("dense scores", (num_heads, rows, rows), self.query)
+        torch.bmm(self.query, self.key.transpose(1, 2), out=scores)
+        scores[:, :, self.length :] = -torch.inf
+        return softmax(scores)
+
+    def drop(self, scores: Tensor) -> Tensor:
+        """Set to zero, in place, what dropout does not leave."""
+        if self.kept is not None:
+            scores[:, : self.length, : self.length] *= self.kept
+        return scores
+
+
+def _some_heads(query_key_value: Tensor, num_heads: int, kept: Tensor | None) -> Iterator[_Heads]:
+    """As many heads at a time as the caches hold."""
+    by_head = _by_head(query_key_value, num_heads)
+    length, head_size = by_head.shape[2:]
     rows = few_sizes(length)
     copied = workspace.get("dense query, key and value", (3, num_heads, rows, head_size), by_head)
     copied[:, :, :length] = by_head
     copied[:, :, length:] = 0
     copied[0] *= head_size**-0.5
-    output = by_head.new_empty(length, num_heads, head_size)
-    heads_at_once = max(1, SCORES_AT_ONCE // rows**2)
-    with fast_float32_products(by_head):
-        for first in range(0, num_heads, heads_at_once):
-            query, key, value = copied[:, first : first + heads_at_once]
-            scores = workspace.get("dense scores", (len(query), rows, rows), by_head)
-            torch.bmm(query, key.transpose(1, 2), out=scores)
-            scores[:, :, length:] = -torch.inf
-            torch.softmax(scores, -1, out=scores)
-            output[:, first : first + heads_at_once] = torch.bmm(scores, value)[:, :length].transpose(0, 1)
-    return output.flatten(1)
+    step = max(1, SCORES_AT_ONCE // rows**2)
+    for first in range(0, num_heads, step):
+        which = slice(first, first + step)
+        query, key, value = copied[:, which]
+        yield _Heads(which, length, query, key, value, None if kept is None else kept[which])

@@ -39,3 +39,46 @@ def test_large_scores_of_a_short_sequence_after_a_long_one():
     dense_attention(long, 1)
     short = torch.randn(37, 3 * 8, generator=torch.Generator().manual_seed(0)) * 30
     torch.testing.assert_close(dense_attention(short, 1), by_definition(short, 1).float(), atol=1e-4, rtol=1e-4)
+
+
+@given(st.integers(1, 200), st.sampled_from([1, 3]), st.sampled_from([4, 7]))
+def test_gradients_equal_those_of_its_definition_at_any_length(length, num_heads, head_size):
+    generator = torch.Generator().manual_seed(length)
+    rows = torch.randn(length, 3 * num_heads * head_size, generator=generator, requires_grad=True)
+    weights = torch.randn(length, num_heads * head_size, generator=generator)
+    (gradient,) = torch.autograd.grad((dense_attention(rows, num_heads) * weights).sum(), rows)
+    (expected,) = torch.autograd.grad((by_definition(rows, num_heads) * weights).sum(), rows)
+    torch.testing.assert_close(gradient, expected.float(), atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_gradients_are_those_of_finite_differences(dropout):
+    rows = torch.randn(9, 3 * 2 * 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def attend(rows):
+        torch.manual_seed(1)
+        return dense_attention(rows, 2, dropout)
+
+    with torch.random.fork_rng(devices=[]):
+        assert torch.autograd.gradcheck(attend, rows.requires_grad_())
+
+
+def test_gradients_in_half_precision_stay_near_those_in_double():
+    rows = torch.randn(130, 3 * 2 * 32, generator=torch.Generator().manual_seed(0)).bfloat16().requires_grad_()
+    (gradient,) = torch.autograd.grad(dense_attention(rows, 2).square().sum(), rows)
+    (expected,) = torch.autograd.grad(by_definition(rows, 2).square().sum(), rows)
+    assert (gradient.double() - expected).norm() < 0.02 * expected.norm()
+
+
+def test_dropout_leaves_its_share_and_the_mean():
+    # All probabilities are equal and the value of piece j is the j-th unit vector: the output is what dropout left.
+    length, dropout = 256, 0.25
+    rows = torch.zeros(length, 3 * length)
+    rows[:, 2 * length :] = torch.eye(length)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        read = dense_attention(rows, 1, dropout) * length
+    values = read.unique()
+    torch.testing.assert_close(values, torch.tensor([0.0, 1 / (1 - dropout)]))
+    # Five standard errors of a share of length squared draws.
+    assert abs((read == 0).float().mean().item() - dropout) < 5 * (dropout * (1 - dropout)) ** 0.5 / length
