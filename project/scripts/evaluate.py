@@ -21,9 +21,12 @@ def evaluate(task_name: str, system: str, settings: Settings, root: Path) -> dic
     task_name (str): of the task. system (str): one of its systems. settings (Settings): those it was trained with.
     root (Path): the project's folder.
     RETURNS (dict[str, Any]): the results, also written.
+    RAISES FileNotFoundError: it was not trained.
     """
     task, paths = get_task(task_name), Paths(root, task_name)
     folder = paths.training(system, settings.seed)
+    if not (folder / "pipeline").exists():
+        raise FileNotFoundError(f"{folder} holds no finished training: run scripts.train with the same options first")
     if settings.gpu >= 0:
         spacy.require_gpu(settings.gpu)
     else:

@@ -17,7 +17,7 @@ from spacy.training import Example
 from spacy.util import load_config, registry
 from spacy.vocab import Vocab
 
-from project.scripts import assets, budget, report, run_all, statistics, systems, tasks
+from project.scripts import assets, budget, evaluate, report, run_all, statistics, systems, tasks
 from project.scripts.options import make_settings
 from project.scripts.preprocess import split_ids
 from spacy_bigbird.model import BigBirdConfig, BigBirdModel
@@ -427,6 +427,11 @@ def make_result(system, seed, right):
         "speed": {"tokens_per_cpu_second": 1000},
         "memory": {"peak_mb": 500.0},
     }
+
+
+def test_evaluating_what_was_not_trained_says_what_comes_first(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"ner-bigbird-seed0.*scripts\.train"):
+        evaluate.evaluate("ner", "bigbird", systems.Settings(), tmp_path)
 
 
 def test_a_report_has_every_number(tmp_path):
