@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.autograd.graph import get_gradient_edge
 
 from ..activations import ACTIVATIONS
 from ..config import BigBirdConfig
@@ -85,9 +86,12 @@ class _FeedForward(torch.autograd.Function):
                 with torch.enable_grad():
                     before = before.detach().requires_grad_()
                     activated = ACTIVATIONS[ctx.activation](before)
-                (grad_before,) = torch.autograd.grad(activated, before, grad @ cast_out)
-                multiply(grad_before, cast_in, None, product)
                 grad_out = add_product(grad_out, grad.T, activated.detach(), precise)
+                # Most activations need no more than their input from here on: the output's memory is free for the rest.
+                edge = get_gradient_edge(activated)
+                del activated
+                (grad_before,) = torch.autograd.grad(edge, before, grad @ cast_out)
+                multiply(grad_before, cast_in, None, product)
                 grad_in = add_product(grad_in, grad_before.T, part, precise)
                 grad_bias_out += grad.sum(0)
                 grad_bias_in += grad_before.sum(0)
