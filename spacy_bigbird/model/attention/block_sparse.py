@@ -21,7 +21,7 @@ from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
 # Query blocks at once: on a CPU what the caches of its cores hold, on other devices as much as keeps them busy.
-CHUNK_PER_CORE = 8
+CHUNK_PER_CORE = 16
 CHUNK_ELSEWHERE = 1024
 
 
@@ -85,8 +85,15 @@ class _Sequence:
             .view(self.num_blocks, self.block_size)[list(keys.global_queries)]
             .flatten()
         )
-        has_tail = length < rows
-        self.needs_penalty = (self.penalised >= self.num_blocks - has_tail).any(dim=2).tolist()
+        on_cpu = query_key_value.device.type == "cpu"
+        self.chunk = CHUNK_PER_CORE * torch.get_num_threads() if on_cpu else CHUNK_ELSEWHERE
+        # By head and chunk: those of the key blocks side by side of which some query block must not read all.
+        needs_penalty = self.penalised >= self.num_blocks - (length < rows)
+        by_chunk = [chunk.any(1) for chunk in needs_penalty.split(self.chunk, dim=1)]
+        self.to_penalise = [
+            [[place for place, needs in enumerate(chunk) if needs] for chunk in head]
+            for head in torch.stack(by_chunk, 1).tolist()
+        ]
 
     def heads(self) -> Iterator[_Head]:
         for number in range(self.by_head.shape[2]):
@@ -164,7 +171,7 @@ class _Head:
         return rows[: num_blocks * block_size].unflatten(0, (num_blocks, block_size))
 
     def _chunks(self) -> Iterator[_Chunk]:
-        step = CHUNK_PER_CORE * torch.get_num_threads() if self.query.device.type == "cpu" else CHUNK_ELSEWHERE
+        step = self.sequence.chunk
         query, key, value = (self._by_block(rows) for rows in (self.query, self.key, self.value))
         num_sparse = self.sequence.keys.blocks.shape[1]
         for start in range(0, num_sparse, step):
@@ -219,9 +226,10 @@ class _Chunk:
         shape = (len(self.query), self.query.shape[1], self.key.shape[1])
         scores = workspace.get("scores", shape, self.query)
         torch.baddbmm(scores, self.query, self.key.transpose(1, 2), beta=0, alpha=sequence.scale, out=scores)
-        if any(sequence.needs_penalty[number][self.index]):
-            wanted = sequence.penalised[number, self.index]
-            scores += sequence.penalty.index_select(0, wanted.flatten()).view(len(wanted), 1, -1)
+        by_place = scores.unflatten(2, (-1, sequence.block_size))
+        for place in sequence.to_penalise[number][self.index.start // sequence.chunk]:
+            wanted = sequence.penalised[number, self.index, place]
+            by_place[:, :, place] += sequence.penalty.index_select(0, wanted)[:, None]
         return softmax(scores)
 
     def add_product_to(self, total: Tensor, by_key: Tensor, by_row: Tensor) -> None:

@@ -12,7 +12,7 @@ from torch.autograd.graph import get_gradient_edge
 from ..activations import ACTIVATIONS
 from ..config import BigBirdConfig
 from .linear import Linear, add_product, compute_dtype, full_speed, multiply
-from .rows import USUAL_PART, filled_up, join_rows, split_rows
+from .rows import USUAL_PART, filled_up, split_rows
 
 
 class FeedForward(nn.Module):
@@ -37,8 +37,10 @@ class FeedForward(nn.Module):
             weights = (*self.intermediate.parameters(), *self.output.parameters())
             output = _FeedForward.apply(rows, *weights, self.activation, compute_dtype(rows))
         else:
-            parts = split_rows(rows, USUAL_PART)
-            output = join_rows([self.output(self.intermediate(part, self.activation)) for part in parts], len(rows))
+            output = rows.new_empty(filled_up(len(rows)), rows.shape[1], dtype=compute_dtype(rows))
+            for part, after in zip(*(split_rows(t, USUAL_PART) for t in (rows, output)), strict=True):
+                after.copy_(self.output(self.intermediate(part, self.activation)))
+            output = output[: len(rows)]
         return self.dropout(output.view(hidden.shape))
 
 
