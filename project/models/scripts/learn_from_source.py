@@ -1,0 +1,264 @@
+"""Get the warm-started model "small" used to its new vocabulary and to whole documents: it guesses masked pieces, and
+gives to each word that is not masked the vector that the source gives it.
+
+The source reads the text in windows of its own 512 pieces, the model in sequences of up to 4,096: what it learns first
+is to do with a whole document what the source does with a paragraph. The output is a checkpoint with the log of a
+pre-training, so that `pretrain` goes on from it. A run that was stopped goes on from its last saved state.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import srsly
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import AutoModel, AutoTokenizer
+
+from spacy_bigbird.model import BigBirdForMaskedLM
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+from spacy_bigbird.training.masking import PieceTable, generator_of, mask_pieces
+from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
+from spacy_bigbird.training.pretraining_settings import MaskingSettings
+
+BATCH_PIECES = 4096
+# What the source reads at once of a short text; of a longer one, the pieces that are taken from a window and what it
+# reads to both sides of them.
+WHOLE, CONTEXT, TAKEN = 510, 63, 384
+LOG_EVERY, SAVE_EVERY = 20, 100
+STATE = "state.pt"
+
+
+class Source:
+    """The encoder to learn from.
+
+    folder (Path): its checkpoint, as transformers reads it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
+
+    @torch.no_grad()
+    def __call__(self, text: str) -> tuple[Tensor, np.ndarray]:
+        """text (str): a text of any length.
+        RETURNS (tuple[Tensor, ndarray]): state of each of its pieces, shape (pieces, width), and where each ends in
+            the text, shape (pieces,).
+        """
+        pieces = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        ids = pieces["input_ids"]
+        taken_at_once = WHOLE if len(ids) <= WHOLE else TAKEN
+        starts = range(0, len(ids), taken_at_once)
+        windows = [
+            [self.tokenizer.cls_token_id, *ids[max(0, start - CONTEXT) : start + taken_at_once + CONTEXT]]
+            for start in starts
+        ]
+        windows = [torch.tensor([*window, self.tokenizer.sep_token_id]) for window in windows]
+        padded = nn.utils.rnn.pad_sequence(windows, batch_first=True)
+        mask = nn.utils.rnn.pad_sequence([torch.ones(len(window)) for window in windows], batch_first=True)
+        states = self.model(input_ids=padded, attention_mask=mask).last_hidden_state.float()
+        taken = []
+        for row, start in zip(states, starts, strict=True):
+            first = 1 + min(start, CONTEXT)
+            taken.append(row[first : first + min(taken_at_once, len(ids) - start)])
+        return torch.cat(taken), np.array(pieces["offset_mapping"])[:, 1]
+
+
+def words_of(ends: np.ndarray, text: str) -> np.ndarray:
+    """The number of the word that each piece ends in; words are what white space separates.
+
+    ends (ndarray): where pieces end in the text. Shape: (pieces,).
+    text (str): the text.
+    RETURNS (ndarray): Shape: (pieces,).
+    """
+    number = np.cumsum([character.isspace() for character in text])
+    return number[ends - 1]
+
+
+def means_of(states: Tensor, words: np.ndarray, count: int) -> tuple[Tensor, Tensor]:
+    """states (Tensor): of pieces. Shape: (pieces, width).
+    words (ndarray): the word of each piece, -1 for pieces to leave out. Shape: (pieces,).
+    count (int): how many words there are.
+    RETURNS (tuple[Tensor, Tensor]): mean state of each word, shape (words, width), and how many pieces it is of,
+        shape (words,).
+    """
+    kept = torch.from_numpy(np.flatnonzero(words >= 0))
+    index = torch.from_numpy(words)[kept]
+    sums = states.new_zeros(count, states.shape[1]).index_add(0, index, states[kept])
+    pieces = torch.bincount(index, minlength=count)
+    return sums / pieces.clamp(min=1)[:, None], pieces
+
+
+def share_unexplained(states: Tensor, wanted: Tensor) -> Tensor:
+    """The squared distance of states, as a share of the variance of the wanted ones. Shape of both: (words, width).
+    RETURNS (Tensor): 0 where they are equal. Shape: ().
+    """
+    return (states - wanted).square().sum() / (wanted - wanted.mean(0)).square().sum()
+
+
+class Lesson:
+    """Sequences of one step.
+
+    samples (Sequence[tuple[str, TextPieces]]): stretches of text with their pieces, whose offsets count from the start
+        of the stretch.
+    table (PieceTable): the vocabulary.
+    key (int): of the step, which decides what is masked.
+    """
+
+    def __init__(self, samples: Sequence[tuple[str, Any]], table: PieceTable, key: int) -> None:
+        self.texts = [text for text, _ in samples]
+        self.lengths = [len(pieces) + 2 for _, pieces in samples]
+        ids, places, labels, self.words = [], [], [], []
+        first = 0
+        for number, (text, pieces) in enumerate(samples):
+            masked = mask_pieces(
+                np.array([table.cls_id, *pieces.ids, table.sep_id]), table, MaskingSettings(), generator_of(key, number)
+            )
+            ids.append(masked.ids)
+            places.append(first + masked.places)
+            labels.append(masked.labels)
+            words = np.full(len(masked.ids), -1)
+            words[1:-1] = words_of(pieces.offsets[:, 1], text)
+            # A word of which a piece is hidden cannot be known.
+            words[np.isin(words, words[masked.places])] = -1
+            self.words.append(words)
+            first += len(masked.ids)
+        self.ids, self.places, self.labels = (torch.from_numpy(np.concatenate(part)) for part in (ids, places, labels))
+
+    def losses(self, model: BigBirdForMaskedLM, source: Source) -> tuple[Tensor, Tensor, Tensor]:
+        """RETURNS (tuple[Tensor, Tensor, Tensor]): the loss of the masked pieces (nats), the share of the source's
+        variance that the model misses, and the share of masked pieces that were guessed."""
+        states = model.bigbird.forward_packed(self.ids, self.lengths)
+        logits = model.lm_head(states[self.places]).float()
+        ours, theirs = [], []
+        for text, words, own in zip(self.texts, self.words, states.float().split(self.lengths), strict=True):
+            wanted, ends = source(text)
+            count = len(text)
+            own_means, own_pieces = means_of(own, words, count)
+            wanted_means, wanted_pieces = means_of(wanted, words_of(ends, text), count)
+            both = (own_pieces > 0) & (wanted_pieces > 0)
+            ours.append(own_means[both])
+            theirs.append(wanted_means[both])
+        guessed = (logits.argmax(-1) == self.labels).float().mean()
+        return F.cross_entropy(logits, self.labels), share_unexplained(torch.cat(ours), torch.cat(theirs)), guessed
+
+
+def read_samples(path: Path, tokenizer: BigBirdTokenizer, length: int, skip: int) -> Iterator[tuple[int, str, Any]]:
+    """path (Path): .jsonl with `text`. tokenizer (BigBirdTokenizer): the new vocabulary.
+    length (int): of the longest sequence. skip (int): how many texts were read before.
+    YIELDS (tuple[int, str, TextPieces]): how many texts are begun, and stretches as of `Lesson`. After the last text
+        the first one comes again.
+    """
+    texts = [record["text"] for record in srsly.read_jsonl(path)]
+    number = skip
+    while True:
+        text = texts[number % len(texts)]
+        number += 1
+        (pieces,) = tokenizer.text_pieces([text])
+        for start in range(0, len(pieces), length - 2):
+            part = pieces[start : start + length - 2]
+            first, end = int(part.offsets[0, 0]), int(part.offsets[-1, 1])
+            yield number, text[first:end], type(part)(part.ids, part.offsets - first)
+
+
+def rate_at(step: int, steps: int, warmup: int) -> float:
+    """RETURNS (float): the share of the highest learning rate that a step has: up for `warmup` steps, then down."""
+    return min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("source", type=Path, help="folder of the source encoder")
+    options.add_argument("start", type=Path, help="the warm-started checkpoint")
+    options.add_argument("texts", type=Path, help="a .jsonl file with `text`")
+    options.add_argument("output", type=Path)
+    options.add_argument("--steps", type=int, default=2000, help="of 4,096 pieces each (default: 2000)")
+    options.add_argument("--lengths", type=int, nargs=2, default=[512, 4096], help="first half, second half")
+    options.add_argument("--rate", type=float, default=2e-4, help="highest learning rate of the layers")
+    options.add_argument("--new-rate", type=float, default=1e-3, help="of the vectors of pieces and of the new head")
+    options.add_argument("--weight", type=float, default=5.0, help="of the source's vectors in the loss")
+    given = options.parse_args(arguments)
+    model = BigBirdForMaskedLM.from_pretrained(given.start).train()
+    tokenizer = BigBirdTokenizer.from_pretrained(given.start, map_whitespace=True)
+    new = {id(weight) for weight in (*model.lm_head.parameters(), model.bigbird.embeddings.word_embeddings.weight)}
+    groups = [
+        {"params": [weight for weight in model.parameters() if (id(weight) in new) == is_new], "highest": rate}
+        for is_new, rate in ((False, given.rate), (True, given.new_rate))
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    step, read = 0, 0
+    if (given.output / STATE).exists():
+        state = torch.load(given.output / STATE, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, read = state["step"], state["read"]
+    given.output.mkdir(parents=True, exist_ok=True)
+    log = given.output / LOG_NAME
+    # What was logged after the last saved state is done again.
+    srsly.write_jsonl(log, [line for line in read_log(log) if line["step"] <= step])
+    learn(model, tokenizer, Source(given.source), optimizer, given, step, read)
+    model.eval().save_pretrained(given.output)
+    tokenizer.save_vocabulary(given.output)
+    (given.output / STATE).unlink(missing_ok=True)
+
+
+def learn(
+    model: BigBirdForMaskedLM,
+    tokenizer: BigBirdTokenizer,
+    source: Source,
+    optimizer: torch.optim.AdamW,
+    given: argparse.Namespace,
+    step: int,
+    read: int,
+) -> None:
+    """The loop: from `step` to the last one, where `read` texts were begun before."""
+    table = PieceTable.of(tokenizer)
+    progress = tqdm(total=given.steps, initial=step, desc="Learning from the source", unit="step", mininterval=5)
+    window: list[tuple[float, ...]] = []
+    samples, length = None, 0
+    started = time.perf_counter()
+    while step < given.steps:
+        wanted = given.lengths[2 * step >= given.steps]
+        if samples is None or wanted != length:
+            length = wanted
+            samples = read_samples(given.texts, tokenizer, length, read)
+        batch, pieces = [], 0
+        while pieces <= BATCH_PIECES - length // 2:
+            read, text, part = next(samples)
+            batch.append((text, part))
+            pieces += len(part) + 2
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss, unexplained, guessed = Lesson(batch, table, step).losses(model, source)
+        (loss + given.weight * unexplained).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = group["highest"] * rate_at(step, given.steps, given.steps // 20)
+        optimizer.step()
+        optimizer.zero_grad()
+        step += 1
+        window.append((loss.item(), unexplained.item(), guessed.item(), pieces))
+        progress.update()
+        if step % LOG_EVERY == 0 or step == given.steps:
+            seconds = time.perf_counter() - started
+            started = time.perf_counter()
+            means = np.mean(window, axis=0).tolist()
+            line = {"kind": "train", "step": step, "loss": means[0], "source_missed": means[1], "length": length}
+            line |= {"masked_accuracy": means[2], "seconds_per_step": seconds / len(window)}
+            line |= {"pieces_per_second": means[3] * len(window) / seconds}
+            window.clear()
+            rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in line.items()}
+            srsly.write_jsonl(given.output / LOG_NAME, [rounded], append=True, append_new_line=False)
+        if step % SAVE_EVERY == 0:
+            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "read": read}
+            torch.save(content, given.output / f"{STATE}.part")
+            (given.output / f"{STATE}.part").replace(given.output / STATE)
+    progress.close()
+
+
+if __name__ == "__main__":
+    main()
