@@ -8,7 +8,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .budget import doc_part, load_tokenizer, tokens_within
+from .parts import doc_part, load_tokenizer, tokens_within
 from .train import peak_memory
 
 

@@ -15,9 +15,10 @@ from spacy.training import Example
 from spacy_bigbird.training.questions import install_question_extensions
 
 from .assets import find
-from .budget import CLOCK, plain, read_beginnings
+from .budget import CLOCK, read_beginnings
 from .measuring import beginnings, stream
 from .multiple_choice_data import Choice, Section, WordOverlap, read_openstax, words
+from .parts import plain
 from .preprocess import PARTS, read_docs, write_corpus, write_vocabulary
 from .statistics import Counts, by_length, by_position, interval, mean
 from .systems import Settings

@@ -15,8 +15,8 @@ from wasabi import msg
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.tokenizer.train import train_vocabulary
 
-from .budget import load_tokenizer
 from .options import Checkpoint, MaxLength, TaskName, make_settings
+from .parts import load_tokenizer
 from .systems import Settings
 from .tasks import get_task
 

@@ -11,7 +11,8 @@ from spacy.training import Example
 
 from spacy_bigbird.training.questions import install_question_extensions, read_questions, without_gold
 
-from .budget import CLOCK, plain, read_beginnings
+from .budget import CLOCK, read_beginnings
+from .parts import plain
 
 
 @spacy.registry.readers("project.questions.v1")

@@ -22,8 +22,8 @@ from spacy.tokens import Doc
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from .assets import Asset, find, read_archive, read_json_lines
-from .budget import doc_part
 from .measuring import beginnings, stream
+from .parts import doc_part
 from .preprocess import PARTS, SPLIT_SEED, read_docs, split_ids, write_corpus, write_vocabulary
 from .statistics import by_length, by_position, interval, macro_f, mean
 from .systems import Settings

@@ -17,7 +17,7 @@ from spacy.training import Example
 from spacy.util import load_config, registry
 from spacy.vocab import Vocab
 
-from project.scripts import assets, budget, evaluate, report, run_all, statistics, systems, tasks
+from project.scripts import assets, budget, evaluate, parts, report, run_all, statistics, systems, tasks
 from project.scripts.options import make_settings
 from project.scripts.preprocess import split_ids
 from spacy_bigbird.model import BigBirdConfig, BigBirdModel
@@ -206,10 +206,10 @@ def test_parts_keep_entities_inside_and_categories(nlp):
     doc = nlp.make_doc("Anna Smith met Boris . They left Berlin soon .")
     doc.ents = [doc.char_span(0, 10, "PER"), doc.char_span(15, 20, "PER"), doc.char_span(33, 39, "GPE")]
     doc.cats = {"A": 1.0, "B": 0.0}
-    part = budget.doc_part(doc, 1, 8)
+    part = parts.doc_part(doc, 1, 8)
     assert part.text == "Smith met Boris . They left Berlin "
     assert [(ent.text, ent.label_) for ent in part.ents] == [("Boris", "PER"), ("Berlin", "GPE")]
-    assert part.cats == doc.cats and budget.doc_part(doc, 0, len(doc)) is doc
+    assert part.cats == doc.cats and parts.doc_part(doc, 0, len(doc)) is doc
 
 
 @given(st.lists(st.sampled_from(["word", "."]), min_size=1, max_size=60), st.integers(2, 12), st.data())
@@ -218,23 +218,23 @@ def test_stretches_cover_everything_and_cut_no_entity(words, size, data):
     start = data.draw(st.integers(0, len(words) - 1))
     end = data.draw(st.integers(start + 1, min(len(words), start + size // 2 + 1)))
     doc.ents = [spacy.tokens.Span(doc, start, end, "PER")]
-    parts = budget.stretches(doc, size)
+    cut = parts.stretches(doc, size)
     if len(words) <= size:
-        assert parts == []
+        assert cut == []
         return
-    assert parts[0][0] == 0 and parts[-1][1] == len(words)
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(parts))
-    assert all(0 < stop - begin <= size for begin, stop in parts)
-    assert all(stop <= start or stop >= end for _, stop in parts)
+    assert cut[0][0] == 0 and cut[-1][1] == len(words)
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(cut))
+    assert all(0 < stop - begin <= size for begin, stop in cut)
+    assert all(stop <= start or stop >= end for _, stop in cut)
 
 
 def test_the_first_pieces_end_with_a_whole_token(nlp, vocab_file):
-    tokenizer = budget.load_tokenizer(vocab_file)
+    tokenizer = parts.load_tokenizer(vocab_file)
     doc = nlp.make_doc("The captain reads a letter.\n\nIstanbul is an unpronounceable city in summer.")
     total = len(tokenizer.text_ids([doc.text])[0])
     previous = 0
     for pieces in range(total + 1):
-        kept = budget.tokens_within(doc, tokenizer, pieces)
+        kept = parts.tokens_within(doc, tokenizer, pieces)
         fits = len(tokenizer.text_ids([doc[:kept].text])[0]) if kept else 0
         assert fits <= pieces and kept >= previous
         if kept < len(doc):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from project.scripts import assets, evaluate, textcat, train
-from project.scripts.budget import load_tokenizer
 from project.scripts.options import make_settings
+from project.scripts.parts import load_tokenizer
 from project.scripts.preprocess import read_docs
 
 from ..toy_text import toy_texts
