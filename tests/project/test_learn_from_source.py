@@ -162,6 +162,7 @@ def test_the_model_comes_nearer_and_goes_on_where_it_was_stopped(
     missed = [line["source_missed"] for line in log]
     assert np.mean(missed[-5:]) < 0.8 * np.mean(missed[:5])
     assert np.mean([line["loss"] for line in log[-5:]]) < np.mean([line["loss"] for line in log[:5]])
-    assert not (tmp_path / "state.pt").exists()
+    learn_from_source.main([*paths, *options, "--steps", "42"])
+    assert [line["step"] for line in srsly.read_jsonl(tmp_path / "log.jsonl")] == list(range(1, 43))
     model = BigBirdForMaskedLM.from_pretrained(tmp_path)
     assert model.config.vocab_size == BigBirdTokenizer.from_pretrained(tmp_path).vocab_size

@@ -2,8 +2,8 @@
 gives to each word that is not masked the vector that the source gives it.
 
 The source reads the text in windows of its own 512 pieces, the model in sequences of up to 4,096: what it learns first
-is to do with a whole document what the source does with a paragraph. The output is a checkpoint with the log of a
-pre-training, so that `pretrain` goes on from it. A run that was stopped goes on from its last saved state.
+is to do with a whole document what the source does with a paragraph. The output is a checkpoint with a log like that
+of `pretrain`. A run that was stopped, or is given more steps, goes on from its last saved state.
 """
 
 import argparse
@@ -38,11 +38,12 @@ class Source:
     """The encoder to learn from.
 
     folder (Path): its checkpoint, as transformers reads it.
+    device (str): where it computes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
+        self.model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval().to(device)
 
     @torch.no_grad()
     def __call__(self, text: str) -> tuple[Tensor, np.ndarray]:
@@ -59,8 +60,8 @@ class Source:
             for start in starts
         ]
         windows = [torch.tensor([*window, self.tokenizer.sep_token_id]) for window in windows]
-        padded = nn.utils.rnn.pad_sequence(windows, batch_first=True)
-        mask = nn.utils.rnn.pad_sequence([torch.ones(len(window)) for window in windows], batch_first=True)
+        padded = nn.utils.rnn.pad_sequence(windows, batch_first=True).to(self.model.device)
+        mask = nn.utils.rnn.pad_sequence([torch.ones(len(window)) for window in windows], batch_first=True).to(padded)
         states = self.model(input_ids=padded, attention_mask=mask).last_hidden_state.float()
         taken = []
         for row, start in zip(states, starts, strict=True):
@@ -87,8 +88,8 @@ def means_of(states: Tensor, words: np.ndarray, count: int) -> tuple[Tensor, Ten
     RETURNS (tuple[Tensor, Tensor]): mean state of each word, shape (words, width), and how many pieces it is of,
         shape (words,).
     """
-    kept = torch.from_numpy(np.flatnonzero(words >= 0))
-    index = torch.from_numpy(words)[kept]
+    kept = torch.from_numpy(np.flatnonzero(words >= 0)).to(states.device)
+    index = torch.from_numpy(words).to(states.device)[kept]
     sums = states.new_zeros(count, states.shape[1]).index_add(0, index, states[kept])
     pieces = torch.bincount(index, minlength=count)
     return sums / pieces.clamp(min=1)[:, None], pieces
@@ -133,8 +134,9 @@ class Lesson:
     def losses(self, model: BigBirdForMaskedLM, source: Source) -> tuple[Tensor, Tensor, Tensor]:
         """RETURNS (tuple[Tensor, Tensor, Tensor]): the loss of the masked pieces (nats), the share of the source's
         variance that the model misses, and the share of masked pieces that were guessed."""
-        states = model.bigbird.forward_packed(self.ids, self.lengths)
-        logits = model.lm_head(states[self.places]).float()
+        ids, places, labels = (part.to(source.model.device) for part in (self.ids, self.places, self.labels))
+        states = model.bigbird.forward_packed(ids, self.lengths)
+        logits = model.lm_head(states[places]).float()
         ours, theirs = [], []
         for text, words, own in zip(self.texts, self.words, states.float().split(self.lengths), strict=True):
             wanted, ends = source(text)
@@ -144,8 +146,8 @@ class Lesson:
             both = (own_pieces > 0) & (wanted_pieces > 0)
             ours.append(own_means[both])
             theirs.append(wanted_means[both])
-        guessed = (logits.argmax(-1) == self.labels).float().mean()
-        return F.cross_entropy(logits, self.labels), share_unexplained(torch.cat(ours), torch.cat(theirs)), guessed
+        guessed = (logits.argmax(-1) == labels).float().mean()
+        return F.cross_entropy(logits, labels), share_unexplained(torch.cat(ours), torch.cat(theirs)), guessed
 
 
 def read_samples(path: Path, tokenizer: BigBirdTokenizer, length: int, skip: int) -> Iterator[tuple[int, str, Any]]:
@@ -183,7 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--new-rate", type=float, default=1e-3, help="of the vectors of pieces and of the new head")
     options.add_argument("--weight", type=float, default=5.0, help="of the source's vectors in the loss")
     given = options.parse_args(arguments)
-    model = BigBirdForMaskedLM.from_pretrained(given.start).train()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = BigBirdForMaskedLM.from_pretrained(given.start).train().to(device)
     tokenizer = BigBirdTokenizer.from_pretrained(given.start, map_whitespace=True)
     new = {id(weight) for weight in (*model.lm_head.parameters(), model.bigbird.embeddings.word_embeddings.weight)}
     groups = [
@@ -193,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     step, read = 0, 0
     if (given.output / STATE).exists():
-        state = torch.load(given.output / STATE, weights_only=True)
+        state = torch.load(given.output / STATE, weights_only=True, map_location=device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, read = state["step"], state["read"]
@@ -201,10 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     log = given.output / LOG_NAME
     # What was logged after the last saved state is done again.
     srsly.write_jsonl(log, [line for line in read_log(log) if line["step"] <= step])
-    learn(model, tokenizer, Source(given.source), optimizer, given, step, read)
+    learn(model, tokenizer, Source(given.source, device), optimizer, given, step, read)
     model.eval().save_pretrained(given.output)
     tokenizer.save_vocabulary(given.output)
-    (given.output / STATE).unlink(missing_ok=True)
 
 
 def learn(
@@ -232,7 +234,7 @@ def learn(
             read, text, part = next(samples)
             batch.append((text, part))
             pieces += len(part) + 2
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(source.model.device.type, dtype=torch.bfloat16):
             loss, unexplained, guessed = Lesson(batch, table, step).losses(model, source)
         (loss + given.weight * unexplained).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -253,7 +255,7 @@ def learn(
             window.clear()
             rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in line.items()}
             srsly.write_jsonl(given.output / LOG_NAME, [rounded], append=True, append_new_line=False)
-        if step % SAVE_EVERY == 0:
+        if step % SAVE_EVERY == 0 or step == given.steps:
             content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "read": read}
             torch.save(content, given.output / f"{STATE}.part")
             (given.output / f"{STATE}.part").replace(given.output / STATE)
