@@ -5,7 +5,7 @@ The masked dense one is what "simulating" sparse attention costs; plain dense is
 
 import torch
 import torch.nn.functional as F
-from common import interleaved, parser, report
+from common import interleaved, mark_lengths, parser, report
 from tqdm import tqdm
 
 from spacy_bigbird.model import BigBirdConfig
@@ -87,8 +87,7 @@ def draw(axes, rows):
         ]
         axes.plot(*zip(*points, strict=True), marker="o", label=f"{name}, fp32, forward")
     axes.set(xscale="log", yscale="log", xlabel="pieces in a document", ylabel="milliseconds")
-    axes.set_xticks(sorted({row["pieces"] for row in rows}))
-    axes.xaxis.set_major_formatter("{x:.0f}")
+    mark_lengths(axes, {row["pieces"] for row in rows})
     axes.legend()
 
 

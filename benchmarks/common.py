@@ -261,6 +261,16 @@ def report(
         print(f"Wrote {options.plot}")
 
 
+def mark_lengths(axes: Any, lengths: Iterable[int]) -> None:
+    """Put marks where there are measurements, and nowhere else, on a logarithmic axis of lengths.
+
+    axes (Axes): Matplotlib's. lengths (Iterable[int]): what was measured.
+    """
+    axes.set_xticks(sorted(lengths))
+    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter("{x:.0f}")
+
+
 def figure_file(path: Path, title: str, draw: Callable[[Any], None]) -> None:
     """Write one figure.
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 from statistics import median
 
 import torch
-from common import MEGABYTE, in_fresh_process, interleaved, parser, report, watched_memory
+from common import MEGABYTE, in_fresh_process, interleaved, mark_lengths, parser, report, watched_memory
 from contestants import INFERENCE, OURS, OURS_BF16, REFERENCE, REFERENCE_BF16, TRAINING, layer_flop, work_of
 from machine import MatrixProduct
 from torch.profiler import ProfilerActivity, profile
@@ -110,8 +110,7 @@ def draw(axes, rows):
         points = [(int(row["pieces"]), row["ms"]) for row in points if row["pieces"].isdigit()]
         axes.plot(*zip(*points, strict=True), marker="o", label=name)
     axes.set(xscale="log", yscale="log", xlabel="pieces in a document", ylabel="milliseconds")
-    axes.set_xticks([int(row["pieces"]) for row in rows if row["contestant"] == REFERENCE and row["pieces"].isdigit()])
-    axes.xaxis.set_major_formatter("{x:.0f}")
+    mark_lengths(axes, {int(row["pieces"]) for row in rows if row["mode"] == "inference" and row["pieces"].isdigit()})
     axes.legend()
 
 

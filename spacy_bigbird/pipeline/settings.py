@@ -17,6 +17,7 @@ from ..errors import Errors, Warnings
 
 class SavedSettings:
     """Mixed into a component before its spaCy class, whose `cfg` holds the settings beside labels and fitted values.
+    What is ignored of the types below comes from that class, which the mixin cannot name.
 
     `cfg["configured"]` remembers what the config said: a setting that was changed in `cfg` afterwards is kept through
     saving and loading, unless the config that loads it says something else than the one it was saved under.

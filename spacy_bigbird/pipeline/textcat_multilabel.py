@@ -55,7 +55,7 @@ class MultiTextLabeler(TextLabeler):
 
     objectives: ClassVar[tuple[str, ...]] = ("multilabel", "regression")
 
-    def initialize(  # type: ignore[override]
+    def initialize(  # type: ignore[override]  # it has no positive label
         self,
         get_examples: Callable[[], Iterable[Example]],
         *,

@@ -85,8 +85,8 @@ def regression_scores(examples: Iterable[Example], labels: Iterable[str]) -> dic
             }
     means: dict[str, float | None] = {}
     for key in ("mae", "r2", "spearman"):
-        values = [scores[key] for scores in per_type.values() if scores[key] is not None]
-        means[key] = float(np.mean(values)) if values else None  # type: ignore[arg-type]
+        values = [score for scores in per_type.values() if (score := scores[key]) is not None]
+        means[key] = float(np.mean(values)) if values else None
     return {
         "cats_score": means["r2"],
         "cats_score_desc": "R2",

@@ -3,9 +3,10 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
+from thinc.types import Ints1d
 
 from ..errors import Warnings
 from ..tokenizer.encoding import TextPieces
@@ -61,9 +62,9 @@ class QuestionTokenizer:
 def pack(windows: Sequence[PairWindow]) -> PackedPieces:
     """RETURNS (PackedPieces): inputs back to back, as the encoder takes them."""
     return PackedPieces(
-        ids=np.concatenate([window.ids for window in windows]),  # type: ignore[arg-type]
+        ids=cast(Ints1d, np.concatenate([window.ids for window in windows])),
         lengths=[len(window.ids) for window in windows],
-        token_type_ids=np.concatenate([window.token_type_ids for window in windows]),  # type: ignore[arg-type]
+        token_type_ids=cast(Ints1d, np.concatenate([window.token_type_ids for window in windows])),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from spacy.tokens import Doc
 from thinc.api import Dropout, Linear, Model, Ops, chain, torch2xp, xp2torch
@@ -222,6 +222,6 @@ def _activation_forward(model: Model, X: Floats2d, is_train: bool) -> tuple[Floa
 
     def backprop(gradient: Floats2d) -> Floats2d:
         outputs.backward(xp2torch(gradient))
-        return torch2xp(inputs.grad)  # type: ignore[return-value]
+        return cast(Floats2d, torch2xp(inputs.grad))
 
-    return torch2xp(outputs), backprop  # type: ignore[return-value]
+    return cast(Floats2d, torch2xp(outputs)), backprop

@@ -147,11 +147,12 @@ def replace_folder(path: Path, write: Callable[[Path], Any]) -> None:
 
 def random_states() -> dict[str, Any]:
     """RETURNS (dict[str, Any]): the random states of Python, NumPy and PyTorch, for JSON."""
-    numbers = numpy.random.get_state()
+    # NumPy's stubs allow for a dictionary, which is given only where one is asked for.
+    numbers: Any = numpy.random.get_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
         "python": random.getstate(),
-        "numpy": [numbers[0], numbers[1].tolist(), *numbers[2:]],  # type: ignore[union-attr,index]
+        "numpy": [numbers[0], numbers[1].tolist(), *numbers[2:]],
         "torch": torch.get_rng_state().numpy().tobytes().hex(),
         "cuda": [state.numpy().tobytes().hex() for state in cuda],
     }

@@ -134,6 +134,17 @@ def _ids(tokenizer, text):
     return tokenizer.text_ids([text])[0].tolist()
 
 
+def test_what_is_missing_or_empty_is_named(source_folder, start_folder, texts_file, tmp_path, capsys):
+    paths = [str(path) for path in (source_folder, start_folder, texts_file, tmp_path / "output")]
+    for place in range(3):
+        with pytest.raises(SystemExit):
+            learn_from_source.main([*paths[:place], str(tmp_path / "nowhere"), *paths[place + 1 :]])
+        assert "nowhere does not exist" in capsys.readouterr().err
+    (tmp_path / "empty.jsonl").write_text("", encoding="utf8")
+    with pytest.raises(ValueError, match=r"empty\.jsonl holds no text"):
+        learn_from_source.main([*paths[:2], str(tmp_path / "empty.jsonl"), paths[3]])
+
+
 def test_the_model_comes_nearer_and_goes_on_where_it_was_stopped(
     source_folder, start_folder, texts_file, tmp_path, monkeypatch
 ):

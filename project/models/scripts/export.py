@@ -1,5 +1,6 @@
-"""Write what a run of `pretrain` has learned as a small checkpoint to share: weights in float16, config.json,
-spiece.model, the log and how many steps were done. It can stand as `name` in a config, and transformers reads it.
+"""Write what a run of `pretrain` or `learn_from_source` has learned as a small checkpoint to share: weights in float16,
+config.json, spiece.model, the log and how many steps were done. It can stand as `name` in a config, and transformers
+reads it.
 """
 
 import argparse
@@ -71,7 +72,7 @@ def facts_of(lines: list[dict]) -> dict[str, object]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("runs", type=Path, nargs="+", help="outputs of `pretrain`, each going on from the one before")
+    options.add_argument("runs", type=Path, nargs="+", help="outputs of such runs, each going on from the one before")
     options.add_argument("--output", type=Path, required=True)
     given = options.parse_args()
     print(json.dumps(export(given.runs, given.output), indent=2))

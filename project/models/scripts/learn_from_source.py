@@ -156,7 +156,9 @@ def read_samples(path: Path, tokenizer: BigBirdTokenizer, length: int, skip: int
     YIELDS (tuple[int, str, TextPieces]): how many texts are begun, and stretches as of `Lesson`. After the last text
         the first one comes again.
     """
-    texts = [record["text"] for record in srsly.read_jsonl(path)]
+    texts = [record["text"] for record in srsly.read_jsonl(path) if record["text"].strip()]
+    if not texts:
+        raise ValueError(f"{path} holds no text: expected a JSON object with `text` in each line")
     number = skip
     while True:
         text = texts[number % len(texts)]
@@ -185,6 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--new-rate", type=float, default=1e-3, help="of the vectors of pieces and of the new head")
     options.add_argument("--weight", type=float, default=5.0, help="of the source's vectors in the loss")
     given = options.parse_args(arguments)
+    for path in (given.source, given.start, given.texts):
+        if not path.exists():
+            options.error(f"{path} does not exist")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = BigBirdForMaskedLM.from_pretrained(given.start).train().to(device)
     tokenizer = BigBirdTokenizer.from_pretrained(given.start, map_whitespace=True)
