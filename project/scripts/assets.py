@@ -18,6 +18,8 @@ import srsly
 import typer
 from wasabi import msg
 
+from .command import run
+
 VARIABLE = "SPACY_BIGBIRD_DATA"
 
 
@@ -128,4 +130,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

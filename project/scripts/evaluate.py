@@ -9,6 +9,7 @@ import srsly
 import torch
 import typer
 
+from .command import run
 from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
 from .systems import FIRST_PIECES, SIZES, Settings
 from .tasks import Paths, get_task
@@ -84,4 +85,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

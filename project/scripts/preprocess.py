@@ -15,6 +15,7 @@ from wasabi import msg
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.tokenizer.train import train_vocabulary
 
+from .command import run
 from .options import Checkpoint, MaxLength, TaskName, make_settings
 from .parts import load_tokenizer
 from .systems import Settings
@@ -93,4 +94,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

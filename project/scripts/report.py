@@ -12,6 +12,7 @@ import srsly
 import typer
 from wasabi import msg
 
+from .command import run
 from .statistics import CONFIDENCE, Score, difference, f_score, interval, mean
 from .systems import NAMES, SYSTEMS
 from .tasks import Task, get_task
@@ -280,4 +281,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -14,6 +14,7 @@ from typing import Annotated, NamedTuple
 import typer
 from wasabi import msg
 
+from .command import run
 from .options import MaxLength, Seconds, Size, make_settings
 from .systems import SYSTEMS
 from .tasks import Paths, get_task
@@ -51,8 +52,8 @@ def missing(root: Path, systems: tuple[str, ...] = SYSTEMS, order: tuple = ORDER
 def start(root: Path, job: Job, options: list[str], log: Path) -> subprocess.Popen:
     """RETURNS (Popen): a training and its evaluation, in a process of its own."""
     arguments = [job.task, "--system", job.system, "--seed", str(job.seed), "--root", str(root), *options]
-    run = [[sys.executable, "-m", f"scripts.{name}", *arguments] for name in ("train", "evaluate")]
-    code = f"import subprocess, sys\nfor run in {run!r}:\n    subprocess.run(run, check=True)"
+    steps = [[sys.executable, "-m", f"scripts.{name}", *arguments] for name in ("train", "evaluate")]
+    code = f"import subprocess, sys\nfor step in {steps!r}:\n    subprocess.run(step, check=True)"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with log.open("wb") as file:
@@ -96,4 +97,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

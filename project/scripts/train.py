@@ -17,6 +17,7 @@ from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import Config
 
 from . import budget
+from .command import run
 from .configure import configure
 from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
 from .systems import FIRST_PIECES, Settings
@@ -107,4 +108,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)
