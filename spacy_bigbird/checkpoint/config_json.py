@@ -36,16 +36,22 @@ def read_config(directory: Path, model_types: Sequence[str] = (MODEL_TYPE,)) -> 
     return values
 
 
-def write_config(directory: Path, values: Mapping[str, Any], architecture: str, dtype: str = "float32") -> None:
+def write_config(
+    directory: Path, values: Mapping[str, Any], architecture: str | None = None, dtype: str | None = None
+) -> None:
     """Write config.json so that transformers finds the model's type, class and fields in it.
 
     directory (Path): where to write; it exists.
     values (Mapping[str, Any]): fields of the configuration and unknown keys that were read.
-    architecture (str): the name of the model's class, as transformers names it.
-    dtype (str): the type of the weights beside it, such as "float32".
+    architecture (str | None): the name of the model's class, as transformers names it; None for what `values` say.
+    dtype (str | None): the type of the weights beside it, such as "float32"; None for what `values` say.
     """
-    content = {**values, "model_type": MODEL_TYPE, "architectures": [architecture], "torch_dtype": dtype}
-    if "dtype" in content:  # the name that newer versions of transformers give to torch_dtype
-        content["dtype"] = dtype
+    content = {**values, "model_type": MODEL_TYPE}
+    if architecture is not None:
+        content["architectures"] = [architecture]
+    if dtype is not None:
+        content["torch_dtype"] = dtype
+        if "dtype" in content:  # the name that newer versions of transformers give to torch_dtype
+            content["dtype"] = dtype
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     replace_file(Path(directory) / CONFIG_NAME, lambda path: path.write_text(text, encoding="utf8"))

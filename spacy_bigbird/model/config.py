@@ -6,12 +6,14 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from ..checkpoint.config_json import MODEL_TYPE, read_config, write_config
+from ..checkpoint.hub import resolve_directory
 from ..errors import Errors
 from .activations import ACTIVATIONS
 
-MODEL_TYPE = "big_bird"
 ATTENTION_TYPES = ("block_sparse", "original_full")
 RANDOM_PATTERNS = ("paper", "huggingface", "none")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
@@ -149,6 +151,26 @@ class BigBirdConfig:
         ignored = {"model_type", *(key for key in ("id2label", "label2id") if values.get(key) is None)}
         extra = {key: value for key, value in values.items() if key not in known | ignored}
         return cls(**{key: value for key, value in values.items() if key in known - ignored}, extra=extra)
+
+    @classmethod
+    def from_pretrained(cls, path_or_hub_name: str | Path, **changes: Any) -> BigBirdConfig:
+        """Read the config.json of a checkpoint; its weights are not fetched.
+
+        path_or_hub_name (str | Path): a directory with config.json, or a name on the Hugging Face hub.
+        **changes: fields and their new values, as for `replace`.
+        RETURNS (BigBirdConfig): the configuration.
+        RAISES (FileNotFoundError): no such checkpoint. (ValueError): the file is broken, of another type of model, or
+            holds a value that is not allowed. (TypeError): for a field that does not exist.
+        """
+        return cls.from_dict(read_config(resolve_directory(path_or_hub_name, weights=False))).replace(**changes)
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write config.json alone; a model's `save_pretrained` writes it beside the weights.
+
+        directory (str | Path): is made where it does not exist.
+        """
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        write_config(Path(directory), self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """RETURNS (dict[str, Any]): keys and values as in a config.json, the unknown ones it came with included."""

@@ -25,6 +25,28 @@ def test_unknown_keys_survive_a_round_trip():
     assert config.to_dict()["gradient_checkpointing"] is False
 
 
+def test_a_configuration_is_saved_alone_and_read_back(tmp_path):
+    config = BigBirdConfig(hidden_size=32, num_attention_heads=4, num_labels=3, extra={"summary": "kept"})
+    config.save_pretrained(tmp_path / "new" / "folder")
+    assert BigBirdConfig.from_pretrained(tmp_path / "new" / "folder") == config
+    changed = BigBirdConfig.from_pretrained(str(tmp_path / "new" / "folder"), num_labels=5, random_pattern="none")
+    assert changed == config.replace(num_labels=5, random_pattern="none")
+    assert ReferenceConfig.from_pretrained(tmp_path / "new" / "folder").num_labels == 3
+    ReferenceConfig(hidden_size=48, num_attention_heads=6).save_pretrained(tmp_path / "theirs")
+    assert BigBirdConfig.from_pretrained(tmp_path / "theirs").head_size == 8
+
+
+def test_a_configuration_that_is_not_there_or_no_bigbird_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"config\.json"):
+        BigBirdConfig.from_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ValueError, match="bert"):
+        BigBirdConfig.from_pretrained(tmp_path)
+    BigBirdConfig().save_pretrained(tmp_path)
+    with pytest.raises(TypeError, match="hidden_sizes"):
+        BigBirdConfig.from_pretrained(tmp_path, hidden_sizes=3)
+
+
 def test_reads_and_is_read_by_transformers():
     reference = ReferenceConfig(num_labels=3, block_size=16, classifier_dropout=0.3, use_bias=False)
     ours = BigBirdConfig.from_dict(reference.to_dict())
