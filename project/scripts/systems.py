@@ -7,6 +7,7 @@
 - `tok2vec`: spaCy's own components for CPU, set as by `spacy init config`.
 """
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,8 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 # Top learning rates: weights without pre-training need, and bear, higher ones.
 RATES = {"tiny": 2e-3, "small": 5e-4, "base": 1e-4}
-CHECKPOINT_RATE = 5e-5
+# Of weights with it, by how wide they are at most: those of `models/tiny`, of `models/small`, and of the usual sizes.
+CHECKPOINT_RATES = ((256, 1e-3), (512, 2e-4), (math.inf, 5e-5))
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def encoder_changes(
     RETURNS (dict[str, Any]): by dotted names.
     """
     vocabulary, window = corpus / "spiece.model", WINDOW + 2 + question
-    changes: dict[str, Any] = {"training.optimizer.learn_rate.rate": CHECKPOINT_RATE}
+    changes: dict[str, Any] = {}
     if settings.checkpoint is None:
         longest = window if system == "strided" else settings.max_length
         changes[f"{block}.vocab_file"] = changes["paths.tokenizer"] = str(vocabulary)
@@ -134,6 +136,7 @@ def encoder_changes(
         changes["training.optimizer.learn_rate.rate"] = RATES[settings.size]
     else:
         changes[f"{block}.name"] = changes["paths.tokenizer"] = settings.checkpoint
+        changes["training.optimizer.learn_rate.rate"] = checkpoint_rate(settings.checkpoint)
         if system == "strided":
             changes[f"{block}.name"] = str(shorten(settings.checkpoint, folder / "checkpoint", window))
     if system == "strided":
@@ -141,6 +144,12 @@ def encoder_changes(
     if system == "truncated":
         changes |= {"corpora.train.first_pieces": FIRST_PIECES, "corpora.dev.first_pieces": FIRST_PIECES}
     return changes
+
+
+def checkpoint_rate(checkpoint: str) -> float:
+    """RETURNS (float): top learning rate for the weights of a checkpoint, a folder or hub name."""
+    width = BigBirdConfig.from_pretrained(checkpoint).hidden_size
+    return next(rate for widest, rate in CHECKPOINT_RATES if width <= widest)
 
 
 def write_start(folder: Path, settings: Settings, vocabulary: str, positions: int) -> Path:

@@ -345,6 +345,12 @@ def test_a_checkpoint_is_shortened_for_windows(tmp_path, vocab_file):
     assert BigBirdTokenizer.from_pretrained(encoder_of(path)["name"]).vocab_size == 800
 
 
+@pytest.mark.parametrize(("width", "rate"), [(192, 1e-3), (384, 2e-4), (768, 5e-5)])
+def test_wider_checkpoints_learn_more_slowly(tmp_path, width, rate):
+    BigBirdConfig(hidden_size=width).save_pretrained(tmp_path)
+    assert systems.checkpoint_rate(str(tmp_path)) == rate
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="There is no task 'nothing', but ner"):
         tasks.get_task("nothing")
