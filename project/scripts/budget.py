@@ -146,6 +146,7 @@ def make_corpus(
     first_pieces: int | None = None,
     stretch: int | None = None,
     is_dev: bool = False,
+    limit: int = 0,
 ) -> Callable[[Language], Iterator[Example]]:
     """Documents with entities or categories, whole or in parts. For `[corpora.train]` and `[corpora.dev]`.
 
@@ -153,13 +154,18 @@ def make_corpus(
     first_pieces (int | None): give only the beginning of each document.
     stretch (int | None): give, beside the documents, parts of them of about so many tokens.
     is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
+    limit (int): most documents, from everywhere in the file; 0 for all.
     """
     pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
 
     def read(nlp: Language) -> Iterator[Example]:
         if is_dev:
             CLOCK.pause()
-        for example in Corpus(path)(nlp):
+        examples: Iterable[Example] = Corpus(path)(nlp)
+        if limit:
+            whole = list(examples)
+            examples = whole[:: math.ceil(len(whole) / limit) or 1]
+        for example in examples:
             doc = example.reference
             docs = [doc if pieces is None else doc_part(doc, 0, tokens_within(doc, *pieces))]
             if stretch is not None:

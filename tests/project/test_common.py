@@ -228,6 +228,16 @@ def test_stretches_cover_everything_and_cut_no_entity(words, size, data):
     assert all(stop <= start or stop >= end for _, stop in cut)
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(0, range(10)), (3, range(0, 10, 4)), (10, range(10)), (99, range(10))]
+)
+def test_a_limited_corpus_is_from_everywhere_in_the_file(nlp, tmp_path, limit, expected):
+    texts = [f"document {number}" for number in range(10)]
+    spacy.tokens.DocBin(docs=[nlp.make_doc(text) for text in texts]).to_disk(tmp_path / "dev.spacy")
+    examples = budget.make_corpus(str(tmp_path / "dev.spacy"), limit=limit)(nlp)
+    assert [example.reference.text for example in examples] == [texts[number] for number in expected]
+
+
 def test_the_first_pieces_end_with_a_whole_token(nlp, vocab_file):
     tokenizer = parts.load_tokenizer(vocab_file)
     doc = nlp.make_doc("The captain reads a letter.\n\nIstanbul is an unpronounceable city in summer.")
