@@ -19,7 +19,6 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
-from spacy.training.corpus import Corpus
 
 from spacy_bigbird.training.questions import install_question_extensions
 
@@ -147,7 +146,7 @@ def make_corpus(
     stretch: int | None = None,
     is_dev: bool = False,
     limit: int = 0,
-) -> Callable[[Language], Iterator[Example]]:
+) -> Callable[[Language], Iterable[Example]]:
     """Documents with entities or categories, whole or in parts. For `[corpora.train]` and `[corpora.dev]`.
 
     path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
@@ -157,21 +156,24 @@ def make_corpus(
     limit (int): most documents, from everywhere in the file; 0 for all.
     """
     pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
+    kept: list[Example] = []
 
-    def read(nlp: Language) -> Iterator[Example]:
+    def make(nlp: Language) -> Iterator[Example]:
+        docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
+        for doc in docs[:: math.ceil(len(docs) / limit) or 1 if limit else 1]:
+            whole = doc if pieces is None else doc_part(doc, 0, tokens_within(doc, *pieces))
+            parts = stretches(whole, stretch) if stretch is not None else []
+            for one in (whole, *(doc_part(whole, *part) for part in parts)):
+                yield Example(plain(one), one)
+
+    def read(nlp: Language) -> Iterable[Example]:
         if is_dev:
             CLOCK.pause()
-        examples: Iterable[Example] = Corpus(path)(nlp)
-        if limit:
-            whole = list(examples)
-            examples = whole[:: math.ceil(len(whole) / limit) or 1]
-        for example in examples:
-            doc = example.reference
-            docs = [doc if pieces is None else doc_part(doc, 0, tokens_within(doc, *pieces))]
-            if stretch is not None:
-                docs += [doc_part(doc, *part) for part in stretches(docs[0], stretch)]
-            for one in docs:
-                yield Example(plain(one), one)
+            return make(nlp)
+        # A training reads its corpus several times before it begins: cutting it up takes longer than all the rest.
+        if not kept:
+            kept.extend(make(nlp))
+        return kept
 
     return read
 
