@@ -78,9 +78,10 @@ def test_all_real_articles_are_read(data_dir):
 def test_time_becomes_steps():
     short = pretrain.plan(128, {128: 0.5}, 100.0)
     assert short["training.lengths"] == [[0, 128]] and short["training.max_steps"] == 200
-    long = pretrain.plan(4096, {512: 0.5, 4096: 1.0}, 100.0)
-    assert long["training.lengths"] == [[0, 512], [100, 4096]] and long["training.max_steps"] == 150
-    assert pretrain.plan(512, {512: 50.0}, 1.0)["training.max_steps"] == 1
+    long = pretrain.plan(4096, {128: 0.5, 4096: 1.0}, 100.0)
+    assert long["training.lengths"] == [[0, 128], [100, 4096]] and long["training.max_steps"] == 150
+    assert long["training.schedule.warmup_steps"] == 12
+    assert pretrain.plan(128, {128: 50.0}, 1.0)["training.max_steps"] == 1
 
 
 def test_the_curve_takes_the_loss_before_each_evaluation():
@@ -168,7 +169,7 @@ def test_the_workflow_from_assets_to_the_exported_checkpoint(tmp_path, monkeypat
     assert results["scores"]["bits_per_character"]["score"] > 0 and len(results["curve"]) >= 1
     assert results["baselines"]["frequency of the pieces"]["bits_per_character"]["score"] > 0
     assert results["training"]["steps"] == 1 and results["training"]["lengths"] == [[0, 128]]
-    assert results["training"]["documents"] == 8192 // 128
+    assert results["training"]["documents"] == 4096 // 128
     pretrain.export(root / "packages" / "encoder", "strided", 0, root)
     names = sorted(path.name for path in (root / "packages" / "encoder").iterdir())
     assert names == ["config.json", "model.safetensors", "spiece.model"]

@@ -32,7 +32,9 @@ def test_a_result_is_what_its_counts_and_its_command_say(path):
     assert f"{task} --system {system} --seed {seed} --size tiny" in result["command"]
     training = result["training"]
     assert training["clock"] == "cpu" and training["budget_seconds"] == SECONDS
-    assert SECONDS <= training["used_seconds"] < 1.05 * SECONDS
+    # Pre-training ends after a number of steps, which was planned before.
+    least, most = (0.93, 1.07) if task == "pretrain" else (1.0, 1.05)
+    assert least * SECONDS <= training["used_seconds"] < most * SECONDS
     metric = tasks.get_task(task).metric
     assert interval(result["counts"], report.score_of(result)) == pytest.approx(result["scores"][metric])
 
