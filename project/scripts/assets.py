@@ -62,7 +62,11 @@ def find(name: str, root: Path) -> Asset:
     source, folder = SOURCES[name], os.environ.get(VARIABLE)
     path = Path(folder) / source.converted if folder else root / source.upstream
     if not path.exists():
-        advice = f"{VARIABLE} names the wrong folder" if folder else f"`weasel assets` fetches it, or set {VARIABLE}"
+        advice = (
+            f"{VARIABLE} names the wrong folder"
+            if folder
+            else f"`python -m scripts.assets {name}` fetches it, or set {VARIABLE}"
+        )
         raise FileNotFoundError(f"The corpus {name} is not at {path}: {advice}.")
     return Asset(path, bool(folder))
 

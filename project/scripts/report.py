@@ -1,6 +1,7 @@
 """A report of all results of a task: results/TASK.md, TASK.html and TASK.png, and the table for the README."""
 
 import base64
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from html import escape
@@ -13,8 +14,9 @@ import typer
 from wasabi import msg
 
 from .command import run
+from .options import DEFAULT, Checkpoint, Gpu, MaxLength, Seconds, Size, make_settings
 from .statistics import CONFIDENCE, Score, difference, f_score, interval, mean
-from .systems import NAMES, SYSTEMS
+from .systems import NAMES, SYSTEMS, Settings
 from .tasks import Task, get_task
 
 Result = dict[str, Any]
@@ -25,21 +27,38 @@ table { border-collapse: collapse; margin: .6rem 0 1.4rem } th { background: #f1
 td, th { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
 td:first-child, th:first-child { text-align: left }
 """
-ABOUT = """Every system learned for the same time ({budget:g} seconds of {clock} time, one thread), with the better of
-its best and its last pipeline on the development documents kept; setting up, evaluating and saving count for none. A
-score is that of all seeds' counts together; in brackets its interval of {confidence:.0%} (bootstrap over documents),
-behind it the scores of the single seeds. The speed is in tokens per second of CPU time in `nlp.pipe`, the memory that
-of the process."""
+TIME = "Every system learned for the same time ({budget:g} seconds of {clock} time, one thread)"
+# Of what spaCy's training loop trains.
+KEPT = """, with the better of its best and its last pipeline on the development documents kept; setting up, evaluating
+and saving count for none"""
+ABOUT = """. A score is that of all seeds' counts together; in brackets its interval of {confidence:.0%} (bootstrap over
+documents), behind it the scores of the single seeds. The speed is in tokens per second of CPU time in `nlp.pipe`, the
+memory that of the process."""
 
 
-def read_results(root: Path, task: str) -> dict[str, list[Result]]:
-    """RETURNS (dict[str, list[Result]]): results of each system, by seed, in the order of SYSTEMS."""
+def read_results(root: Path, task: str, settings: Settings = DEFAULT) -> dict[str, list[Result]]:
+    """Read what can be compared: results of all seeds that had the same settings otherwise.
+
+    root (Path): the project's folder. task (str): its name. settings (Settings): the seed does not count.
+    RETURNS (dict[str, list[Result]]): results of each system, by seed, in the order of SYSTEMS.
+    """
     found: dict[str, list[Result]] = defaultdict(list)
     for system in SYSTEMS:
-        for path in sorted((root / "results").glob(f"{task}-{system}-seed*.json")):
-            found[system].append(srsly.read_json(path))
-        found[system].sort(key=lambda result: result["seed"])
+        read = map(srsly.read_json, sorted((root / "results").glob(f"{task}-{system}-seed*.json")))
+        found[system] = sorted((one for one in read if has(one, settings)), key=lambda result: result["seed"])
     return {system: results for system, results in found.items() if results}
+
+
+def has(result: Result, settings: Settings) -> bool:
+    """RETURNS (bool): whether a result was made with these settings. tok2vec has no size."""
+    training = result["training"]
+    return (
+        (result["checkpoint"], result["max_length"]) == (settings.checkpoint, settings.max_length)
+        and training["clock"] == settings.clock
+        # srsly does not write every number to its last digit.
+        and math.isclose(training["budget_seconds"], settings.seconds)
+        and result["size"] in (None, settings.size)
+    )
 
 
 def score_of(result: Result) -> Score:
@@ -171,15 +190,16 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def readme_table(root: Path, task_names: Sequence[str]) -> str:
+def readme_table(root: Path, task_names: Sequence[str], settings: Settings = DEFAULT) -> str:
     """The block for the README: a row for each task and a column for each system.
 
     root (Path): the project's folder. task_names (Sequence[str]): those without results are left out.
+    settings (Settings): of the results that count.
     RETURNS (str): a Markdown table.
     """
     rows = []
     for name in task_names:
-        task, results = get_task(name), read_results(root, name)
+        task, results = get_task(name), read_results(root, name, settings)
         cells = []
         for system in SYSTEMS:
             of_system = results.get(system)
@@ -225,21 +245,26 @@ def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
     pyplot.close(figure)
 
 
-def write_report(root: Path, task_name: str) -> list[Path]:
+def write_report(root: Path, task_name: str, settings: Settings = DEFAULT) -> list[Path]:
     """Write the report of one task.
 
     root (Path): the project's folder, with results. task_name (str): of the task.
+    settings (Settings): of the results that count.
     RETURNS (list[Path]): Markdown, HTML and the figure.
-    RAISES FileNotFoundError: there are no results.
+    RAISES FileNotFoundError: there are no results with these settings.
     """
-    task, results = get_task(task_name), read_results(root, task_name)
+    task, results = get_task(task_name), read_results(root, task_name, settings)
     if not results:
-        raise FileNotFoundError(f"results/ has no {task_name}-SYSTEM-seedN.json: train and evaluate a system first.")
+        wanted = f"checkpoint {settings.checkpoint}" if settings.checkpoint else f"size {settings.size}"
+        wanted += f", {settings.max_length} pieces and {settings.seconds:g} seconds of {settings.clock} time"
+        raise FileNotFoundError(
+            f"results/ has no {task_name}-SYSTEM-seedN.json with {wanted}: train and evaluate a system first."
+        )
     markdown, html, figure = (root / "results" / f"{task_name}.{end}" for end in ("md", "html", "png"))
     draw(figure, task, results)
     first = next(iter(results.values()))[0]
-    budget = ABOUT.format(
-        budget=first["training"]["budget_seconds"], clock=first["training"]["clock"].upper(), confidence=CONFIDENCE
+    budget = (TIME + (KEPT if task.train is None else "") + ABOUT).format(
+        budget=settings.seconds, clock=settings.clock.upper(), confidence=CONFIDENCE
     )
     machine = ", ".join(f"{key} {value}" for key, value in first["machine"].items() if value is not None)
     made = tables(task, results)
@@ -269,14 +294,20 @@ def _page(
 def main(
     tasks: Annotated[list[str], typer.Argument(help="Names of tasks")],
     readme: Annotated[bool, typer.Option(help="Print the table for the README instead")] = False,
+    size: Size = "tiny",
+    checkpoint: Checkpoint = "none",
+    gpu: Gpu = -1,
+    max_length: MaxLength = 4096,
+    seconds: Seconds = 600.0,
     root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
 ) -> None:
-    """Write the report of one or more tasks from all their results."""
+    """Write the report of one or more tasks from the results of all seeds that have these settings."""
+    settings = make_settings(size, checkpoint, gpu, max_length=max_length, seconds=seconds)
     if readme:
-        print(readme_table(root.resolve(), tasks))
+        print(readme_table(root.resolve(), tasks, settings))
         return
     for name in tasks:
-        for path in write_report(root.resolve(), name):
+        for path in write_report(root.resolve(), name, settings):
             msg.good(str(path))
 
 

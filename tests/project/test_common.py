@@ -56,7 +56,7 @@ def hands(monkeypatch):
 
 def test_converted_files_come_first_and_what_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv(assets.VARIABLE, raising=False)
-    with pytest.raises(FileNotFoundError, match=r"litbank.tar.gz: `weasel assets` fetches it"):
+    with pytest.raises(FileNotFoundError, match=r"litbank.tar.gz: `python -m scripts.assets litbank` fetches it"):
         assets.find("litbank", tmp_path)
     write_archive(tmp_path / "assets" / "litbank.tar.gz", {"a": ""})
     assert assets.find("litbank", tmp_path) == assets.Asset(tmp_path / "assets" / "litbank.tar.gz", False)
@@ -423,6 +423,9 @@ def make_result(system, seed, right):
         "task": "ner",
         "system": system,
         "seed": seed,
+        "size": None if system == "tok2vec" else "tiny",
+        "checkpoint": None,
+        "max_length": 4096,
         "command": f"python -m scripts.train ner --system {system} --seed {seed}",
         "machine": {"processor": "A & B", "gpu": None},
         "training": {
@@ -467,6 +470,14 @@ def test_a_report_has_every_number(tmp_path):
     assert "A &amp; B" in page and "data:image/png;base64," in page and figure.stat().st_size > 10_000
     assert not any(part in page for part in ("src='http", "<script", "{budget"))
     table = report.readme_table(tmp_path, ["ner", "authors"])
+    # What was made with other settings is another table.
+    path = tasks.Paths(tmp_path, "ner").result("bigbird", 2)
+    path.write_text(json.dumps({**make_result("bigbird", 2, 1), "size": "small"}), encoding="utf8")
+    assert report.readme_table(tmp_path, ["ner", "authors"]) == table
+    small = report.read_results(tmp_path, "ner", systems.Settings(size="small"))
+    assert [[one["seed"] for one in small[system]] for system in ("bigbird", "tok2vec")] == [[2], [0, 1]]
+    with pytest.raises(FileNotFoundError, match="with size tiny, 4096 pieces and 60 seconds of cpu time"):
+        report.write_report(tmp_path, "ner", systems.Settings(seconds=60.0))
     assert table.count("\n") == 2 and "(2 seeds) | 0.700 [0.700, 0.700] | 0.500 [0.500, 0.500] | – | – |" in table
 
 

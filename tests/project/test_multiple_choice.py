@@ -199,5 +199,7 @@ def test_the_workflow_from_assets_to_results(tmp_path, monkeypatch):
     assert results["baselines"]["chance"]["score"] == pytest.approx(1 / 3, abs=1e-4)
     # The one that is blue is the only one of whose words the section speaks.
     assert results["baselines"]["word overlap"]["score"] == 1.0
-    report = next(path for path in write_report(root, "multiple_choice") if path.suffix == ".md").read_text("utf8")
+    report = next(path for path in write_report(root, "multiple_choice", settings) if path.suffix == ".md").read_text(
+        "utf8"
+    )
     assert "| word overlap | 1.000 [1.000, 1.000] | – | – | – |" in report and "| chance | 0.333" in report

@@ -98,7 +98,7 @@ def test_a_system_is_trained_and_scored(system, root):
         assert [part["score"] for part in results["by_position"][2:]] == [0.0, 0.0]
         assert results["speed"]["tokens"] < 512
     assert (folder / "pipeline" / "meta.json").exists() and not (folder / "model-last").exists()
-    (markdown, _, _) = report.write_report(root, "ner")
+    (markdown, _, _) = report.write_report(root, "ner", settings)
     assert results["command"] in markdown.read_text(encoding="utf8")
 
 
