@@ -87,13 +87,8 @@ class _Sequence:
         )
         on_cpu = query_key_value.device.type == "cpu"
         self.chunk = CHUNK_PER_CORE * torch.get_num_threads() if on_cpu else CHUNK_ELSEWHERE
-        # By head and chunk: those of the key blocks side by side of which some query block must not read all.
         needs_penalty = self.penalised >= self.num_blocks - (length < rows)
-        by_chunk = [chunk.any(1) for chunk in needs_penalty.split(self.chunk, dim=1)]
-        self.to_penalise = [
-            [[place for place, needs in enumerate(chunk) if needs] for chunk in head]
-            for head in torch.stack(by_chunk, 1).tolist()
-        ]
+        self.to_penalise = [[_places(chunk) for chunk in head.split(self.chunk)] for head in needs_penalty.cpu()]
 
     def heads(self) -> Iterator[_Head]:
         for number in range(self.by_head.shape[2]):
@@ -109,6 +104,17 @@ class _Sequence:
         copied[: len(rows)] = rows
         copied[len(rows) :] = 0
         return copied
+
+
+def _places(needs_penalty: Tensor) -> list[tuple[int, int, int]]:
+    """Of one head's chunk: those of the key blocks side by side of which some query block must not read all, and the
+    first and behind the last of these query blocks. Mostly it is one, at an end of the sequence.
+
+    needs_penalty (Tensor): Shape: (query blocks, key blocks of each).
+    """
+    places = needs_penalty.any(0).nonzero().flatten().tolist()
+    rows = [needs_penalty[:, place].nonzero().flatten().tolist() for place in places]
+    return [(place, queries[0], queries[-1] + 1) for place, queries in zip(places, rows, strict=True)]
 
 
 def _num_blocks(keys: KeyBlocks, rows: int) -> int:
@@ -227,9 +233,9 @@ class _Chunk:
         scores = workspace.get("scores", shape, self.query)
         torch.baddbmm(scores, self.query, self.key.transpose(1, 2), beta=0, alpha=sequence.scale, out=scores)
         by_place = scores.unflatten(2, (-1, sequence.block_size))
-        for place in sequence.to_penalise[number][self.index.start // sequence.chunk]:
-            wanted = sequence.penalised[number, self.index, place]
-            by_place[:, :, place] += sequence.penalty.index_select(0, wanted)[:, None]
+        for place, start, stop in sequence.to_penalise[number][self.index.start // sequence.chunk]:
+            wanted = sequence.penalised[number, self.index, place][start:stop]
+            by_place[start:stop, :, place] += sequence.penalty.index_select(0, wanted)[:, None]
         return softmax(scores)
 
     def add_product_to(self, total: Tensor, by_key: Tensor, by_row: Tensor) -> None:
