@@ -23,7 +23,7 @@ class Errors(metaclass=_WithCodes):
     )
     BB022 = "This is no SentencePiece model: {found} at byte {position}."
     BB023 = "There is no vocabulary at {path}. {advice}"
-    BB024 = "The tokenizer was given a {given}. Expected str (use `batch` for several texts)."
+    BB024 = "The tokenizer was given a {given}. Expected {expected}."
     BB025 = (
         "A text of {first} pieces and one of {second} do not fit: truncation {strategy} leaves {room} pieces in all "
         "beside what must stay. Shorten the text (the question), give a larger max_length, or truncate the other "
@@ -64,6 +64,7 @@ class Errors(metaclass=_WithCodes):
         "{path!s}: {name} has {rows} rows, but the vocabulary beside it has ids up to {largest}. They are not from the "
         "same checkpoint: copy both again."
     )
+    BB062 = "{path!s}: {name} holds {found}. Expected floating-point numbers: give weights that are not quantised."
 
     # PyTorch model: BB090-BB129
     BB090 = "Give either input_ids or inputs_embeds, not {given}."
@@ -97,6 +98,10 @@ class Errors(metaclass=_WithCodes):
     BB107 = (
         "generate: {prompt} pieces and {new} new ones are more than the model's {limit} positions. Lower "
         "max_new_tokens."
+    )
+    BB108 = (
+        "Second derivatives (create_graph=True) are not to be had: the fast backward passes have none. Ask for first "
+        "derivatives only."
     )
     BB102 = (
         "Multiple choice takes inputs of shape (batch, choices, seq), got {given}. Give each choice a row of its own."
@@ -142,6 +147,11 @@ class Errors(metaclass=_WithCodes):
         "Component {reader!r} listens to {upstream!r}, but no encoder of that name runs before it (there are: "
         "{found}). Correct `upstream` in its config, or add the encoder before it."
     )
+    BB143 = (
+        "The weights are those of a decoder (is_decoder = true in config.json), which sees only what comes before. An "
+        'encoder reads both ways: give another checkpoint, or set transformer_config = {"is_decoder": false} where '
+        "these weights shall learn to."
+    )
     BB141 = (
         "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once and "
         'on_oversize = "error". Set on_oversize = "window" to encode all of it in overlapping windows. Texts of more '
@@ -153,15 +163,14 @@ class Errors(metaclass=_WithCodes):
     BB201 = "Component {name!r} predicts nothing where {number} examples are annotated. Train it first, or give more."
     BB202 = "Component {name!r} has no labels or no weights yet. Call nlp.initialize, or load a trained pipeline."
     BB240 = (
-        "Questions are a list of strings or of dictionaries with the text under 'question'. Got {value!r}. "
-        "Set for example doc._.questions = ['Who signs?']."
+        "Questions are a list of strings or of dictionaries with the text under 'question' (and, for training, "
+        "'answers' with 'text' and 'answer_start'). Got {value!r}. Set for example doc._.questions = ['Who signs?']."
     )
     BB241 = (
         "Component {name!r}: encoder_from = {given!r} is not in the pipeline, which has {found}. Give the name of a "
         "component with a BigBird encoder, or the folder of a saved encoder as `name` of the component's model."
     )
     BB242 = "Unknown settings: {unknown}. Expected some of {known}."
-    BB243 = "bigbird_multiple_choice: combine = {given!r}. Expected one of {expected}."
     BB244 = (
         "doc._.choices is a list of dictionaries: question (str), options (list of str) and, for training, answer "
         "(number of the right option). Got {value!r}."

@@ -44,9 +44,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if path.name.endswith(".index.json"):
         return _read_parts(path)
-    reader = {".safetensors": _read_safetensors, ".bin": _read_pickle, ".msgpack": read_flax}[path.suffix]
     try:
-        return reader(path)
+        return _READERS[path.suffix](path)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file makes the libraries below raise nearly anything
@@ -91,7 +90,7 @@ def _read_parts(index: Path) -> dict[str, Tensor]:
     try:
         weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf8"))["weight_map"]
         parts = sorted(set(weight_map.values()))
-        outside = [part for part in parts if Path(part).name != part]
+        outside = [part for part in parts if Path(part).name != part or Path(part).suffix not in _READERS]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(Errors.BB055.format(path=index, reason=f"it is not an index of parts ({error})")) from error
     lacking = [part for part in parts if part in outside or not (index.parent / part).is_file()]
@@ -117,6 +116,16 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     content = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"it holds a {type(content).__name__} that is not a mapping of names to tensors")
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided
+        for name, value in content.items()
+    ):
+        raise ValueError(f"it holds a {type(content).__name__} that is not a mapping of names to dense tensors")
     return dict(content)
+
+
+_READERS: dict[str, Callable[[Path], dict[str, Tensor]]] = {
+    ".safetensors": _read_safetensors,
+    ".bin": _read_pickle,
+    ".msgpack": read_flax,
+}

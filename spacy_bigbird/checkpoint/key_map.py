@@ -75,11 +75,13 @@ class Translation:
 
     tensors (dict[str, Tensor]): our name -> tensor.
     incomplete (dict[str, list[str]]): our fused name -> the Hugging Face names of the parts that the file lacks.
+    uneven (dict[str, dict[str, tuple[int, ...]]]): our fused name -> name and shape of each part, where they differ.
     unknown (list[str]): names of the file that BigBird does not have.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     incomplete: dict[str, list[str]] = field(default_factory=dict)
+    uneven: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
 
 
@@ -125,8 +127,12 @@ def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
         missing = [name for part, name in enumerate(names) if part not in found]
         if missing:
             result.incomplete[ours] = missing
+            continue
+        ordered = [found[part] for part in range(len(names))]
+        shapes = {name: tuple(tensor.shape) for name, tensor in zip(names, ordered, strict=True)}
+        if len(set(shapes.values())) > 1 or (len(names) > 1 and not ordered[0].dim()):
+            result.uneven[ours] = shapes
         else:
-            ordered = [found[part] for part in range(len(names))]
             result.tensors[ours] = ordered[0] if len(ordered) == 1 else torch.cat(ordered)
     return result
 

@@ -104,6 +104,8 @@ class BigBirdConfig:
             raise _not_allowed("hidden_size", self.hidden_size, f"a multiple of {self.num_attention_heads} heads")
         if self.add_cross_attention and not self.is_decoder:
             raise _not_allowed("add_cross_attention", True, "False, or is_decoder = True beside it")
+        if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
+            raise _not_allowed("pad_token_id", self.pad_token_id, f"an id below vocab_size = {self.vocab_size}")
         position_type = self.extra.get("position_embedding_type", "absolute")
         if position_type != "absolute":
             raise _not_allowed("position_embedding_type", position_type, "'absolute', the only one that BigBird has")
@@ -114,14 +116,18 @@ class BigBirdConfig:
             raise _not_allowed(name, value, rule.expected)
 
     def _complete_labels(self) -> None:
-        id2label = {int(number): str(label) for number, label in self.id2label.items()}
+        try:
+            id2label = {int(number): str(label) for number, label in self.id2label.items()}
+            label2id = {str(label): int(number) for label, number in self.label2id.items()}
+        except (TypeError, ValueError):
+            given = {"id2label": self.id2label, "label2id": self.label2id}
+            raise _not_allowed("id2label or label2id", given, "whole numbers for ids") from None
         if not id2label:
             id2label = {number: f"LABEL_{number}" for number in range(self.num_labels or 2)}
         if self.num_labels not in (0, len(id2label)):
             raise _not_allowed("num_labels", self.num_labels, f"{len(id2label)}, the number of labels in id2label")
         if sorted(id2label) != list(range(len(id2label))):
             raise _not_allowed("id2label", self.id2label, "ids 0, 1, 2 ... without a gap")
-        label2id = {str(label): int(number) for label, number in self.label2id.items()}
         if any(not 0 <= number < len(id2label) for number in label2id.values()):
             raise _not_allowed("label2id", self.label2id, f"ids below {len(id2label)}, as in id2label")
         object.__setattr__(self, "id2label", id2label)

@@ -12,6 +12,7 @@ from .attention.masked import causal_mask
 from .config import BigBirdConfig
 from .layers.decoder_layer import DecoderLayer
 from .outputs import BaseModelOutput
+from .padded import head_factors
 
 
 class BigBirdDecoder(nn.Module):
@@ -63,9 +64,9 @@ class BigBirdDecoder(nn.Module):
         # Padding is computed like everything else and wiped out at the end: nothing else ever sees it.
         is_piece = None if pieces is None else pieces[:, -columns:]
         all_states, caches, attentions, cross_attentions = [wipe(hidden, is_piece)], [], [], []
-        for number, layer in enumerate(self.layers):
+        all_factors = head_factors(head_mask, self.config, hidden)
+        for number, (layer, factors) in enumerate(zip(self.layers, all_factors, strict=True)):
             layer_past = None if past is None else past[number]
-            factors = head_mask if head_mask is None or head_mask.dim() == 1 else head_mask[number]
             arguments = (hidden, mask, layer_past, encoder_hidden_states, encoder_mask, factors, output_attentions)
             if gradient_checkpointing and torch.is_grad_enabled():
                 result = checkpoint(layer, *arguments, use_reentrant=False)

@@ -20,7 +20,7 @@ from .layers.embeddings import BigBirdEmbeddings
 from .layers.encoder_layer import EncoderLayer
 from .layers.linear import Linear, compute_dtype
 from .outputs import BaseModelOutput
-from .padded import PaddedBatch, check_ids
+from .padded import PaddedBatch, check_ids, check_rows, head_factors
 from .pretrained import PretrainedModel
 
 T = TypeVar("T")
@@ -48,6 +48,7 @@ class BigBirdEncoder(nn.Module):
 
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__()
+        self.config = config
         self.layers = nn.ModuleList(EncoderLayer(config, number) for number in range(config.num_hidden_layers))
 
     def forward(
@@ -72,8 +73,7 @@ class BigBirdEncoder(nn.Module):
             # Under autocast the states between layers too: half the memory to move, and an error of the same size.
             hidden = hidden.to(compute_dtype(hidden))
         states = EncoderStates(hidden, [hidden] if output_hidden_states else None, [] if output_attentions else None)
-        for number, layer in enumerate(self.layers):
-            factors = head_mask if head_mask is None or head_mask.dim() == 1 else head_mask[number]
+        for layer, factors in zip(self.layers, head_factors(head_mask, self.config, hidden), strict=True):
             arguments = (states.last, packing, factors, output_attentions)
             if gradient_checkpointing and torch.is_grad_enabled():
                 states.last, attentions = checkpoint(layer, *arguments, use_reentrant=False)
@@ -91,9 +91,6 @@ class BigBirdModel(PretrainedModel):
 
     config (BigBirdConfig): the hyper-parameters.
     add_pooling_layer (bool): whether there is a layer that makes `pooler_output` of [CLS].
-
-    gradient_checkpointing (bool): whether training keeps only the input of each layer and computes the rest again:
-        less memory for about a third more time.
     """
 
     base_model_prefix = ""
@@ -103,7 +100,7 @@ class BigBirdModel(PretrainedModel):
         self.embeddings = BigBirdEmbeddings(config)
         self.encoder = BigBirdDecoder(config) if config.is_decoder else BigBirdEncoder(config)
         self.pooler = Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
-        self.gradient_checkpointing = False
+        self._gradient_checkpointing = False
         initialize_weights(self, config)
 
     def forward(
@@ -146,6 +143,8 @@ class BigBirdModel(PretrainedModel):
         output_attentions = config.output_attentions if output_attentions is None else output_attentions
         output_hidden_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
         checkpointing = self.gradient_checkpointing and self.training
+        check_rows("token_type_ids", token_type_ids, config.type_vocab_size)
+        check_rows("position_ids", position_ids, config.max_position_embeddings)
         if isinstance(self.encoder, BigBirdDecoder):
             past = None if past_key_values is None else KeyValueCache.of(past_key_values, config)
             embeddings = self._embed_after(past, input_ids, token_type_ids, position_ids, inputs_embeds)
@@ -219,6 +218,8 @@ class BigBirdModel(PretrainedModel):
         if longest > self.config.max_position_embeddings:
             raise ValueError(Errors.BB092.format(length=longest, limit=self.config.max_position_embeddings))
         check_ids(input_ids, self.config)
+        check_rows("token_type_ids", token_type_ids, self.config.type_vocab_size)
+        check_rows("position_ids", position_ids, self.config.max_position_embeddings)
         if position_ids is None:
             position_ids = torch.cat([torch.arange(length) for length in lengths] or [input_ids.cpu()])
             position_ids = position_ids.to(input_ids.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,8 +36,8 @@ class Sampler:
     def __post_init__(self) -> None:
         if not self.temperature > 0:
             raise _not_allowed("temperature", self.temperature, "a number above 0 (do_sample=False takes the best)")
-        if self.top_k is not None and self.top_k < 1:
-            raise _not_allowed("top_k", self.top_k, "at least 1, or None")
+        if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
+            raise _not_allowed("top_k", self.top_k, "a whole number of at least 1, or None")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise _not_allowed("top_p", self.top_p, "above 0 and up to 1, or None")
 
@@ -57,7 +57,9 @@ class Sampler:
         """logits (Tensor): scores. Shape: (batch, vocab_size).
         RETURNS (Tensor): with what probability each piece is drawn. Shape: (batch, vocab_size).
         """
-        logits = logits.float() / self.temperature
+        # The best score is 0, so that no temperature makes any infinite.
+        logits = logits.float()
+        logits = (logits - logits.amax(-1, keepdim=True)) / self.temperature
         if self.top_k is not None:
             lowest = logits.topk(min(self.top_k, logits.shape[-1])).values[:, -1:]
             logits = logits.masked_fill(logits < lowest, -torch.inf)
@@ -77,7 +79,7 @@ def generate(
     attention_mask: Tensor | None,
     max_new_tokens: int,
     sampler: Sampler | None,
-    eos_token_id: int | None,
+    eos_token_id: int | Sequence[int] | None,
     pad_token_id: int | None,
     max_positions: int,
 ) -> Tensor:
@@ -88,7 +90,7 @@ def generate(
     attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, prompt).
     max_new_tokens (int): pieces to add at most.
     sampler (Sampler | None): draws pieces; None takes the best.
-    eos_token_id (int | None): ends a row; None means that nothing does.
+    eos_token_id (int | Sequence[int] | None): ends a row, as does each of several; None means that nothing does.
     pad_token_id (int | None): fills a row that has ended; None means 0.
     max_positions (int): the model's longest sequence.
     RETURNS (Tensor): prompts and what follows. Shape: (batch, prompt + new).
@@ -99,6 +101,7 @@ def generate(
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     cache: KeyValueCache | None = None
     has_ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    ends = None if eos_token_id is None else torch.tensor(eos_token_id, device=ids.device).reshape(-1)
     for _ in range(max_new_tokens):
         if cache is None:
             logits, cache = next_logits(ids, mask, positions, None)
@@ -107,8 +110,8 @@ def generate(
         best = logits.argmax(-1) if sampler is None else sampler.draw(logits)
         new_ids = best.masked_fill(has_ended, pad_token_id or 0)[:, None]
         ids = torch.cat([ids, new_ids], dim=1)
-        if eos_token_id is not None:
-            has_ended = has_ended | (new_ids[:, 0] == eos_token_id)
+        if ends is not None:
+            has_ended = has_ended | torch.isin(new_ids[:, 0], ends)
             if bool(has_ended.all()):
                 break
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
@@ -118,8 +121,8 @@ def generate(
 
 def _check_prompts(input_ids: Tensor, attention_mask: Tensor | None, max_new_tokens: int, max_positions: int) -> Tensor:
     """RETURNS (Tensor): 1 for pieces, 0 for padding. Shape: (batch, prompt)."""
-    if max_new_tokens < 1:
-        raise _not_allowed("max_new_tokens", max_new_tokens, "at least 1")
+    if not isinstance(max_new_tokens, int) or max_new_tokens < 1:
+        raise _not_allowed("max_new_tokens", max_new_tokens, "a whole number of at least 1")
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()
     if input_ids.dim() != 2 or mask.shape != input_ids.shape:
         shapes = f"{tuple(input_ids.shape)} and {tuple(mask.shape)}"

@@ -50,14 +50,16 @@ class PaddedBatch:
         if given.dim() != (2 if input_ids is not None else 3):
             raise ValueError(Errors.BB091.format(shape=tuple(given.shape)))
         batch, columns = given.shape[:2]
+        if columns == 0:
+            raise ValueError(Errors.BB091.format(shape=tuple(given.shape)))
         if first_position + columns > config.max_position_embeddings:
             raise ValueError(Errors.BB092.format(length=first_position + columns, limit=config.max_position_embeddings))
         if input_ids is not None:
             check_ids(input_ids, config)
+        if attention_mask is not None and attention_mask.shape != (batch, columns):
+            raise ValueError(Errors.BB093.format(mask=tuple(attention_mask.shape), batch=batch, columns=columns))
         if attention_mask is None or bool(attention_mask.all()):
             return cls((batch, columns), None)
-        if attention_mask.shape != (batch, columns):
-            raise ValueError(Errors.BB093.format(mask=tuple(attention_mask.shape), batch=batch, columns=columns))
         return cls((batch, columns), attention_mask.bool())
 
     @cached_property
@@ -114,6 +116,25 @@ class PaddedBatch:
         return padded
 
 
+def head_factors(head_mask: Tensor | None, config: BigBirdConfig, like: Tensor) -> list[Tensor | None]:
+    """A factor for each head's output, layer by layer.
+
+    head_mask (Tensor | None): Shape: (heads,) or (layers, heads).
+    config (BigBirdConfig): gives the numbers of layers and heads.
+    like (Tensor): gives device and type.
+    RETURNS (list[Tensor | None]): of each layer. Shape: (heads,) each.
+    RAISES ValueError: for another shape.
+    """
+    layers, heads = config.num_hidden_layers, config.num_attention_heads
+    if head_mask is None:
+        return [None] * layers
+    factors = torch.as_tensor(head_mask)
+    if factors.shape not in ((heads,), (layers, heads)):
+        expected = f"({heads},) for all layers alike, or ({layers}, {heads})"
+        raise ValueError(Errors.BB103.format(name="head_mask", given=tuple(factors.shape), expected=expected))
+    return list(factors.to(like).expand(layers, heads))
+
+
 def check_ids(input_ids: Tensor, config: BigBirdConfig) -> None:
     """Say it well when an id is none of the vocabulary's. On a GPU it would stall the queue, so it is not checked.
 
@@ -121,9 +142,26 @@ def check_ids(input_ids: Tensor, config: BigBirdConfig) -> None:
     config (BigBirdConfig): gives the size of the vocabulary.
     RAISES ValueError: for an id below zero or past the vocabulary.
     """
-    if input_ids.device.type != "cpu" or input_ids.numel() == 0:
-        return
-    lowest, highest = (int(bound) for bound in input_ids.aminmax())
-    if lowest < 0 or highest >= config.vocab_size:
-        wrong = lowest if lowest < 0 else highest
+    wrong = _outside(input_ids, config.vocab_size)
+    if wrong is not None:
         raise ValueError(Errors.BB095.format(id=wrong, vocab_size=config.vocab_size))
+
+
+def check_rows(name: str, values: Tensor | None, count: int) -> None:
+    """The same for the other embeddings.
+
+    name (str): of the argument.
+    values (Tensor | None): what was given. Shape: any.
+    count (int): rows of the table that they choose from.
+    RAISES ValueError: there is no such row.
+    """
+    wrong = None if values is None else _outside(values, count)
+    if wrong is not None:
+        raise ValueError(Errors.BB103.format(name=name, given=wrong, expected=f"0 to {count - 1}"))
+
+
+def _outside(values: Tensor, count: int) -> int | None:
+    """The first bound of some numbers that is not in 0 to below `count`."""
+    if values.device.type != "cpu" or values.numel() == 0:
+        return None
+    return next((int(bound) for bound in values.aminmax() if not 0 <= bound < count), None)

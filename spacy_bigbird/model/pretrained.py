@@ -99,9 +99,23 @@ class PretrainedModel(nn.Module):
         self.config = config
         self.load_report: LoadReport | None = None
 
+    @property
+    def gradient_checkpointing(self) -> bool:
+        """Whether training keeps only the input of each layer and computes the rest again: less memory for about a
+        third more time."""
+        return self._base_model._gradient_checkpointing
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, wanted: bool) -> None:
+        self._base_model._gradient_checkpointing = wanted
+
+    @property
+    def _base_model(self) -> Any:
+        return getattr(self, self.base_model_prefix) if self.base_model_prefix else self
+
     @classmethod
     def from_pretrained(
-        cls: type[Model], path_or_hub_name: str | Path, *, dtype: torch.dtype = torch.float32, **overrides: Any
+        cls: type[Model], path_or_hub_name: str | Path, *, dtype: torch.dtype | str = torch.float32, **overrides: Any
     ) -> Model:
         """Read a model from a checkpoint that this package, or transformers for PyTorch or Flax, wrote.
 
@@ -109,13 +123,14 @@ class PretrainedModel(nn.Module):
         file lacks, or holds in another shape, are random and new, with one warning; `load_report` tells more.
 
         path_or_hub_name (str | Path): a directory with config.json and weights, or a name on the Hugging Face hub.
-        dtype (torch.dtype): the type of the model's weights, whatever the file's.
+        dtype (torch.dtype | str): the type of the model's weights, whatever the file's; also its name, "bfloat16".
         **overrides: fields of the configuration to change, and further arguments of the class's constructor.
         RETURNS (PretrainedModel): the model, in eval mode, on the CPU.
         RAISES FileNotFoundError: no such checkpoint, or a file of it is not there.
         RAISES ValueError: a file is corrupt or of another type of model, or the encoder's weights do not fit.
         RAISES TypeError: an override is neither a field of the configuration nor an argument of the constructor.
         """
+        dtype = _floating_dtype(dtype)
         directory = resolve_directory(path_or_hub_name)
         config = BigBirdConfig.from_dict(read_config(directory))
         changes, arguments = split_overrides(cls, overrides)
@@ -157,11 +172,24 @@ class PretrainedModel(nn.Module):
         missing: list[str] = []
         mismatched = []
         for name, weight in wanted.items():
-            if name not in given:
+            if name in translation.uneven:
+                parts = translation.uneven[name]
+                shape = (len(weight) // len(parts), *weight.shape[1:])
+                mismatched += [(their, found, shape) for their, found in parts.items() if found != shape]
+            elif name not in given:
                 missing += translation.incomplete.get(name) or theirs_of(name)
             elif given[name].shape != weight.shape:
                 mismatched.append((" + ".join(theirs_of(name)), tuple(given[name].shape), tuple(weight.shape)))
-        unexpected = [their for name in given if name not in wanted for their in theirs_of(name)]
+            elif not given[name].is_floating_point():
+                dtype = str(given[name].dtype).removeprefix("torch.")
+                raise ValueError(Errors.BB062.format(path=source, name=" + ".join(theirs_of(name)), found=dtype))
+        useless = {*given, *translation.incomplete, *translation.uneven} - wanted.keys()
+        unexpected = [
+            their
+            for name in sorted(useless)
+            for their in theirs_of(name)
+            if their not in translation.incomplete.get(name, ())
+        ]
         report = LoadReport(source, tuple(missing), tuple(mismatched), tuple(unexpected + translation.unknown), untied)
         if not report.fits:
             raise ValueError(Errors.BB057.format(model=type(self).__name__, report=report))
@@ -211,6 +239,14 @@ class _WithoutRandomWeights(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
+def _floating_dtype(given: Any) -> torch.dtype:
+    dtype = getattr(torch, given, None) if isinstance(given, str) else given
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        expected = 'torch.float32, torch.bfloat16, torch.float16 or torch.float64, or its name such as "bfloat16"'
+        raise ValueError(Errors.BB103.format(name="dtype", given=given, expected=expected))
+    return dtype
+
+
 def split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tell changes of the configuration from arguments of a model's constructor.
 
@@ -223,7 +259,7 @@ def split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, 
     arguments = [name for name in inspect.signature(cls).parameters if name != "config"]
     unknown = sorted(set(overrides) - {*fields, *arguments})
     if unknown:
-        allowed = ", ".join(["a field of BigBirdConfig", *arguments])
+        allowed = ", ".join(["a field of BigBirdConfig", *arguments, "dtype (in from_pretrained)"])
         raise TypeError(Errors.BB058.format(model=cls.__name__, unknown=", ".join(unknown), allowed=allowed))
     changes = {name: value for name, value in overrides.items() if name in fields}
     return changes, {name: value for name, value in overrides.items() if name in arguments}

@@ -114,7 +114,10 @@ def warm_start(
     changes = {**vocabulary, **changes, "max_position_embeddings": max_position_embeddings}
     config = _config(values).replace(**changes)
     # The source counts positions from behind its padding id where it is a RoBERTa.
-    first_position = values.get("pad_token_id", 1) + 1 if values["model_type"] in _ROBERTA_TYPES else 0
+    padding = values.get("pad_token_id")
+    first_position = 0
+    if values["model_type"] in _ROBERTA_TYPES:
+        first_position = 2 if padding is None else padding + 1
     positions, types = (f"embeddings.{name}_embeddings.weight" for name in ("position", "token_type"))
     for name, first, size in ((positions, first_position, max_position_embeddings), (types, 0, config.type_vocab_size)):
         if name in tensors:

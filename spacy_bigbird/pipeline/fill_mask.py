@@ -15,6 +15,7 @@ from ..thinc_layers.types import Array
 from ..tokenizer.encoding import TextPieces
 from ..tokenizer.pairs import ADDED_TO_ONE, PairWindow, window_ranges
 from .own_encoder import OwnEncoderPipe
+from .settings import WHOLE_NUMBER, check_settings, is_count
 
 DEFAULT_CONFIG = Config().from_str(
     """
@@ -48,6 +49,9 @@ def make_fill_mask(nlp: Language, name: str, model: Model, top_k: int) -> "FillM
 
 class FillMask(OwnEncoderPipe):
     """Puts [MASK] in the place of stretches of the text. A mask counts in the window in which it has most context."""
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        check_settings(settings, {"top_k": (is_count(settings["top_k"]), WHOLE_NUMBER)})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[list[Prediction]]]:
         """Fill the masks of documents, all masks of a document at the same time, each as one piece.

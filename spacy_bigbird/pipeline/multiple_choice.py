@@ -15,6 +15,7 @@ from ..thinc_layers.question_windows import QuestionTokenizer, micro_batches, pa
 from ..thinc_layers.types import Array
 from ..tokenizer.pairs import PairWindow
 from .own_encoder import OwnEncoderPipe
+from .settings import check_settings
 
 COMBINATIONS = ("max", "mean")
 DEFAULT_CONFIG = Config().from_str(
@@ -52,13 +53,14 @@ def make_multiple_choice(
     RETURNS (MultipleChoice): the component.
     RAISES (ValueError): another `combine`.
     """
-    if combine not in COMBINATIONS:
-        raise ValueError(Errors.BB243.format(given=combine, expected=COMBINATIONS))
     return MultipleChoice(nlp.vocab, model, name, scorer, combine=combine)
 
 
 class MultipleChoice(OwnEncoderPipe):
     """Reads [CLS] question option [SEP] document [SEP] for every option, and compares the logits of [CLS]."""
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        check_settings(settings, {"combine": (settings["combine"] in COMBINATIONS, " or ".join(COMBINATIONS))})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[dict[str, Any]]]:
         """Choose for the questions that the documents carry.

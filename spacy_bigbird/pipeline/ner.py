@@ -22,7 +22,7 @@ from .crf import Floats, Transitions
 from .entities import Entities, Entity, Lattice
 from .extensions import install_extensions
 from .ner_scorer import judge
-from .settings import SavedSettings, encoded_documents
+from .settings import SavedSettings, check_settings, encoded_documents
 from .tag_loss import tag_loss
 
 DEFAULT_CONFIG = Config().from_str(
@@ -105,9 +105,7 @@ class EntityTagger(SavedSettings, TrainablePipe):
             "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
             "spans_threshold": (0.01 <= (settings["spans_threshold"] or 1.0) <= 1.0, "0.01 to 1.0, or null"),
         }
-        for setting, (is_allowed, expected) in allowed.items():
-            if not is_allowed:
-                raise ValueError(Errors.BB200.format(name=setting, value=settings[setting], expected=expected))
+        check_settings(settings, allowed)
         self.vocab = vocab
         self.model = model
         self.name = name

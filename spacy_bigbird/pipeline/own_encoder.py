@@ -31,6 +31,7 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
     """
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
+        self._check(settings)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -38,6 +39,9 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
         self.cfg: dict[str, Any] = {**settings, "configured": dict(settings)}
         self._has_gradient = False
         install_extensions()
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        """RAISES ValueError: a setting is not allowed."""
 
     @property
     def shim(self) -> HeadShim:

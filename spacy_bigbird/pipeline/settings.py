@@ -1,7 +1,7 @@
 """What the components behind a shared encoder have in common: saved settings, and held-out documents to fit on."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import isclose
 from pathlib import Path
@@ -13,6 +13,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import Errors, Warnings
+
+WHOLE_NUMBER = "a whole number of at least 1"
 
 
 class SavedSettings:
@@ -57,6 +59,23 @@ class SavedSettings:
         self.cfg.update({key: value for key, value in settings.items() if not is_same(saved.get(key), value)})
         self.cfg["configured"] = settings
         return self
+
+
+def check_settings(settings: Mapping[str, Any], allowed: Mapping[str, tuple[bool, str]]) -> None:
+    """Say which setting is wrong.
+
+    settings (Mapping[str, Any]): values by name.
+    allowed (Mapping[str, tuple[bool, str]]): of the settings that are checked, whether the value is right, and what is.
+    RAISES ValueError: a value is not right.
+    """
+    for name, (is_allowed, expected) in allowed.items():
+        if not is_allowed:
+            raise ValueError(Errors.BB200.format(name=name, value=settings[name], expected=expected))
+
+
+def is_count(value: Any) -> bool:
+    """RETURNS (bool): whether it is a whole number of at least 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ..errors import Errors
 from ..thinc_layers.text_classifier import PieceScores, TextScores
 from .crf import Floats
 from .extensions import install_extensions
-from .settings import SavedSettings
+from .settings import SavedSettings, check_settings
 from .text_evidence import contributions, evidence, stretches_of
 from .text_loss import LOSSES, class_weights, gold_values, number_scales, sigmoid, softmax
 
@@ -118,9 +118,7 @@ class TextLabeler(SavedSettings, TrainablePipe):
                 '"balanced", weights by label, or null',
             ),
         }
-        for setting, (is_allowed, expected) in allowed.items():
-            if not is_allowed:
-                raise ValueError(Errors.BB200.format(name=setting, value=settings[setting], expected=expected))
+        check_settings(settings, allowed)
         self.vocab = vocab
         self.model = model
         self.name = name

@@ -19,7 +19,6 @@ SHAPE_FIELDS = (
     "type_vocab_size",
     "use_bias",
     "rescale_embeddings",
-    "is_decoder",
     "add_cross_attention",
 )
 
@@ -79,7 +78,7 @@ class EncoderSettings:
 
         config (BigBirdConfig): the checkpoint's own.
         RETURNS (BigBirdConfig): the changed one.
-        RAISES ValueError: a field is to change to which the weights' shapes or meaning belong.
+        RAISES ValueError: a field is to change to which the weights' shapes or meaning belong, or it is a decoder.
         """
         wanted = {key: value for key, value in self.transformer_config.items() if value != getattr(config, key)}
         for key in SHAPE_FIELDS:
@@ -89,7 +88,10 @@ class EncoderSettings:
             expected = f"at most {config.num_hidden_layers}, the number of layers"
             raise ValueError(Errors.BB135.format(name="freeze_layers", value=self.freeze_layers, expected=expected))
         self.window_capacity(config)
-        return config.replace(**wanted) if wanted else config
+        changed = config.replace(**wanted) if wanted else config
+        if changed.is_decoder:
+            raise ValueError(Errors.BB143)
+        return changed
 
     def window_capacity(self, config: BigBirdConfig) -> tuple[int, int]:
         """How many pieces a window holds beside [CLS] and [SEP], and how many it shares with the next one.

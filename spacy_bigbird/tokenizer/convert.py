@@ -29,7 +29,7 @@ def write_spiece_model(directory: str | Path) -> Path:
     try:
         content = json.loads(path.read_text(encoding="utf8"))
         model = serialized_model(content)
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(Errors.BB028.format(path=path, reason=f"{type(error).__name__}: {error}")) from error
     output = path.with_name("spiece.model")
     output.write_bytes(model)
@@ -81,4 +81,7 @@ def _steps(normalizer: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m spacy_bigbird.tokenizer.convert DIRECTORY")
-    print(write_spiece_model(sys.argv[1]))
+    try:
+        print(write_spiece_model(sys.argv[1]))
+    except ValueError as error:
+        sys.exit(str(error))

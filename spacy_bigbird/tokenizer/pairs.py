@@ -12,6 +12,23 @@ ADDED_TO_ONE = 2
 ADDED_TO_TWO = 3
 
 
+STRATEGIES = ("only_first", "only_second", "longest_first")
+
+
+def check_truncation(truncation: bool | str, max_length: int | None) -> None:
+    """Check what a tokenizer was asked for, whether or not a text is too long.
+
+    truncation (bool | str): what is cut. max_length (int | None): longest input.
+    RAISES ValueError: no such strategy, or one without the other.
+    """
+    if not isinstance(truncation, bool) and truncation not in STRATEGIES:
+        expected = "False, True, " + " or ".join(f'"{strategy}"' for strategy in STRATEGIES)
+        raise ValueError(Errors.BB020.format(name="truncation", value=truncation, expected=expected))
+    if bool(truncation) != (max_length is not None):
+        expected = "a number with truncation" if truncation else "None, or truncation=True beside it"
+        raise ValueError(Errors.BB020.format(name="max_length", value=max_length, expected=expected))
+
+
 def lengths_after_truncation(first: int, second: int, room: int, strategy: str) -> tuple[int, int]:
     """How many pieces of each text are kept, all from its start.
 
@@ -35,10 +52,7 @@ def lengths_after_truncation(first: int, second: int, room: int, strategy: str) 
         return room - second, second
     if strategy == "only_second" and room >= first:
         return first, room - first
-    if strategy in ("only_first", "only_second", "longest_first"):
-        raise ValueError(Errors.BB025.format(strategy=strategy, first=first, second=second, room=max(room, 0)))
-    expected = 'False, True, "only_first", "only_second" or "longest_first"'
-    raise ValueError(Errors.BB020.format(name="truncation", value=strategy, expected=expected))
+    raise ValueError(Errors.BB025.format(strategy=strategy, first=first, second=second, room=max(room, 0)))
 
 
 def window_ranges(num_pieces: int, capacity: int, overlap: int) -> list[tuple[int, int]]:

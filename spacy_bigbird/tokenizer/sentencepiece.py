@@ -11,7 +11,14 @@ import numpy as np
 from ..checkpoint.hub import resolve_directory
 from ..errors import Errors
 from .encoding import Encoding, TextPieces, pad_encodings
-from .pairs import ADDED_TO_ONE, ADDED_TO_TWO, PairWindow, lengths_after_truncation, pair_windows
+from .pairs import (
+    ADDED_TO_ONE,
+    ADDED_TO_TWO,
+    PairWindow,
+    check_truncation,
+    lengths_after_truncation,
+    pair_windows,
+)
 from .processor import Processor
 from .special import SpecialPieces
 
@@ -140,7 +147,7 @@ class BigBirdTokenizer(SpecialPieces):
 
     def _prepare(self, text: str) -> str:
         if not isinstance(text, str):
-            raise TypeError(Errors.BB024.format(given=type(text).__name__))
+            raise TypeError(Errors.BB024.format(given=type(text).__name__, expected="str (`batch` takes several)"))
         if self.map_whitespace:
             text = _WHITESPACE_BUT_SPACE.sub(" ", text)
         # Half of a surrogate pair is no character and has no UTF-8; nothing moves, as one character stands for it.
@@ -188,6 +195,10 @@ class BigBirdTokenizer(SpecialPieces):
         num_threads (int): -1 for one per core.
         RETURNS (list[Encoding]): one per text, in their order.
         """
+        for given in (texts, pairs):
+            if isinstance(given, str):
+                raise TypeError(Errors.BB024.format(given="str", expected="several texts (or call it for one)"))
+        check_truncation(truncation, max_length)
         firsts = self.text_pieces(texts, num_threads)
         seconds: Sequence[TextPieces | None] = [None] * len(firsts)
         if pairs is not None:
@@ -195,8 +206,6 @@ class BigBirdTokenizer(SpecialPieces):
         if len(seconds) != len(firsts):
             expected = f"as many as texts ({len(firsts)})"
             raise ValueError(Errors.BB020.format(name="number of pairs", value=len(seconds), expected=expected))
-        if truncation and max_length is None:
-            raise ValueError(Errors.BB020.format(name="max_length", value=None, expected="a number with truncation"))
         encodings = []
         for first, second in zip(firsts, seconds, strict=True):
             if truncation and max_length is not None:

@@ -1,6 +1,6 @@
 """What a Doc carries for question answering: `doc._.questions`, set before the component runs, and `doc._.answers`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from spacy.tokens import Doc
@@ -65,15 +65,27 @@ def install_question_extensions() -> None:
 def as_question(value: Any) -> dict[str, Any]:
     """One question as a dictionary with its text under "question".
 
-    value (Any): a string or a dictionary shaped like a SQuAD question.
+    value (Any): a string or a dictionary shaped like a SQuAD question; its answers may be columns as in `datasets`.
     RETURNS (dict[str, Any]): the question.
     RAISES (ValueError): where it is neither.
     """
     if isinstance(value, str):
         return {"question": value}
     if isinstance(value, dict) and isinstance(value.get("question"), str):
-        return value
+        answers = value.get("answers")
+        if isinstance(answers, dict):
+            return {**value, "answers": _as_rows(answers, value)}
+        if answers is None or all(isinstance(a, dict) and isinstance(a.get("text"), str) for a in answers):
+            return value
     raise ValueError(Errors.BB240.format(value=value))
+
+
+def _as_rows(answers: dict[str, Any], question: dict[str, Any]) -> list[dict[str, Any]]:
+    """SQuAD's list of answers, of the columns that Hugging Face's `datasets` makes of it."""
+    texts, starts = answers.get("text"), answers.get("answer_start")
+    if not isinstance(texts, Sequence) or not isinstance(starts, Sequence) or len(texts) != len(starts):
+        raise ValueError(Errors.BB240.format(value=question))
+    return [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
 
 
 def read_questions(doc: Doc) -> list[dict[str, Any]]:

@@ -145,10 +145,14 @@ def test_pickled_code_is_never_run(tmp_path):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"state_dict": {"a": torch.ones(1)}}, torch.ones(1)], ids=str)
+@pytest.mark.parametrize(
+    "content",
+    [[1, 2], {"state_dict": {"a": torch.ones(1)}}, torch.ones(1), {1: torch.ones(1)}, {"a": torch.eye(2).to_sparse()}],
+    ids=["list", "nested", "tensor", "numbers for names", "sparse"],
+)
 def test_a_pickle_of_something_else_is_refused(content, tmp_path):
     torch.save(content, tmp_path / "pytorch_model.bin")
-    with pytest.raises(ValueError, match="not a mapping of names to tensors"):
+    with pytest.raises(ValueError, match="not a mapping of names to dense tensors"):
         read_weights(tmp_path / "pytorch_model.bin")
 
 
@@ -168,6 +172,15 @@ def test_an_index_names_what_is_missing(tmp_path):
         read_weights(index)
     index.write_text(json.dumps({"weight_map": {"a.weight": "part.safetensors", "c": "part.safetensors"}}))
     with pytest.raises(ValueError, match=r"BB056.*tensor that does not exist: c\."):
+        read_weights(index)
+
+
+@pytest.mark.parametrize("part", ["model.safetensors.index.json", "notes.txt"])
+def test_an_index_lists_files_of_weights_only(part, tmp_path):
+    index = tmp_path / "model.safetensors.index.json"
+    (tmp_path / part).touch()
+    index.write_text(json.dumps({"weight_map": {"a.weight": part}}))
+    with pytest.raises(ValueError, match=rf"BB056.*{part}"):
         read_weights(index)
 
 

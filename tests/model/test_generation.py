@@ -78,6 +78,8 @@ def test_a_row_that_has_ended_is_padded_and_all_rows_ended_is_the_end(model):
         assert ours[:length] == pieces[:length]
         assert set(ours[length:]) <= {39}
     assert continued.shape[1] == 8 + max(lengths)
+    several = model.generate(PROMPTS, LEFT_PADDED, 20, eos_token_id=[-1, end], pad_token_id=39)
+    assert torch.equal(several, continued)
     alone = model.generate(PROMPTS[:1], max_new_tokens=20, eos_token_id=end)
     assert alone.shape[1] == 8 + lengths[0]
 
@@ -154,6 +156,8 @@ def test_no_gradients_are_kept(model):
     [
         ({"do_sample": True, "temperature": 0.0}, "temperature: got 0.0"),
         ({"do_sample": True, "top_k": 0}, "top_k: got 0"),
+        ({"do_sample": True, "top_k": 2.5}, "top_k: got 2.5, expected a whole number"),
+        ({"max_new_tokens": 2.0}, "max_new_tokens: got 2.0, expected a whole number"),
         ({"do_sample": True, "top_p": 0.0}, "top_p: got 0.0"),
         ({"do_sample": True, "top_p": 1.5}, "top_p: got 1.5"),
         ({"max_new_tokens": 0}, "max_new_tokens: got 0"),
@@ -175,3 +179,8 @@ def test_prompts_without_a_piece(model):
 
 def test_the_longest_text_is_reached(model):
     assert model.generate(PROMPTS, LEFT_PADDED, 32, eos_token_id=-1).shape == (3, 40)
+
+
+def test_the_coldest_draw_is_greedy(model):
+    drawn = model.generate(PROMPTS, do_sample=True, temperature=1e-40, generator=seeded())
+    assert torch.equal(drawn, model.generate(PROMPTS))

@@ -258,3 +258,64 @@ def test_works_without_onednn(monkeypatch):
         expected = MODELS["paper"].forward_packed(ids, [300])
         monkeypatch.setattr(linear_module, "_has_packed_products", lambda: False)
         torch.testing.assert_close(MODELS["paper"].forward_packed(ids, [300]), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [40, 200])
+def test_every_bias_learns_alone_as_beside_the_weights(length):
+    def gradients(only_biases):
+        model = make_model()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(not only_biases or name.endswith("bias"))
+        model.forward_packed(*packed([length])).square().sum().backward()
+        return {name: weight.grad for name, weight in model.named_parameters() if name.endswith("bias")}
+
+    alone, together = gradients(True), gradients(False)
+    # The pooler is no part of it.
+    learned = [name for name in together if not name.startswith("pooler")]
+    assert learned
+    for name in learned:
+        torch.testing.assert_close(alone[name], together[name], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("length", [40, 200])
+def test_second_derivatives_are_refused_instead_of_wrong(length):
+    model = make_model()
+    loss = model.forward_packed(*packed([length])).square().sum()
+    with pytest.raises(RuntimeError, match=r"BB108.*first"):
+        torch.autograd.grad(loss, list(model.encoder.parameters()), create_graph=True)
+
+
+def packed(lengths):
+    return torch.cat(make_sequences(lengths)), lengths
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("fields", [{}, {"is_decoder": True}], ids=["encoder", "decoder"])
+@pytest.mark.parametrize("length", [40, 200])
+def test_heads_are_masked_in_half_precision_too(dtype, fields, length):
+    model = make_model(**fields)
+    ids = torch.stack(make_sequences([length, length]))
+    mask = torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 1.0]])
+    with torch.no_grad():
+        expected = model(ids, head_mask=mask).last_hidden_state
+        found = model.to(dtype)(ids, head_mask=mask).last_hidden_state
+        assert not torch.allclose(model(ids).last_hidden_state, found, atol=0.1)
+    assert found.dtype == dtype and (found.float() - expected).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"attention_mask": torch.ones(2, 7)}, r"BB093.*\(2, 7\).*\(2, 40\)"),
+        ({"head_mask": torch.ones(2)}, r"head_mask: got \(2,\), expected \(3,\) for all layers alike, or \(2, 3\)"),
+        ({"head_mask": torch.ones(4, 3)}, r"head_mask: got \(4, 3\)"),
+        ({"token_type_ids": torch.full((2, 40), 2)}, "token_type_ids: got 2, expected 0 to 1"),
+        ({"position_ids": torch.arange(700, 740)[None]}, "position_ids: got 700, expected 0 to 699"),
+    ],
+)
+@pytest.mark.parametrize("fields", [{}, {"is_decoder": True}], ids=["encoder", "decoder"])
+def test_inputs_that_do_not_fit_are_named(fields, arguments, message):
+    if fields and "attention_mask" in arguments:
+        message = r"attention_mask: got \(2, 7\), expected \(2, 40\)"
+    with pytest.raises(ValueError, match=message):
+        make_model(**fields)(torch.stack(make_sequences([40, 40])), **arguments)

@@ -32,6 +32,7 @@ SIZES = {
 # 28 pieces are dense in huggingface mode, so 29 are sparse.
 SPARSE = {"attention_type": "block_sparse", "num_random_blocks": 1, "random_pattern": "huggingface"}
 CONFIG = BigBirdConfig(**SIZES)
+QUERY, VALUE = (f"encoder.layer.1.attention.self.{part}.weight" for part in ("query", "value"))
 CLASSES = [name for name in models.__all__ if name.startswith("BigBird") and name != "BigBirdConfig"]
 
 
@@ -331,3 +332,51 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     transformers.BertModel(config).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"BB053.*config\.json: model_type is 'bert'.*warm_start"):
         BigBirdModel.from_pretrained(tmp_path)
+
+
+def test_parts_of_other_shapes_are_named_even_where_their_sum_would_fit(tmp_path):
+    def cut_elsewhere(tensors):
+        tensors[QUERY], tensors[VALUE] = torch.ones(4, 8), torch.ones(12, 8)
+
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    edit_weights(tmp_path, cut_elsewhere)
+    with pytest.raises(ValueError, match=rf"{QUERY} \(file: \(4, 8\), model: \(8, 8\)\), {VALUE} \(file: \(12, 8\)"):
+        BigBirdModel.from_pretrained(tmp_path)
+    edit_weights(tmp_path, lambda tensors: tensors.update({QUERY: torch.tensor(1.0)}))
+    with pytest.raises(ValueError, match=rf"{QUERY} \(file: \(\), model: \(8, 8\)\)"):
+        BigBirdModel.from_pretrained(tmp_path)
+
+
+def test_half_a_fused_weight_of_a_layer_that_is_not_there_is_unexpected(tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    edit_weights(tmp_path, lambda tensors: tensors.update({QUERY.replace(".1.", ".7."): torch.ones(8, 8)}))
+    with pytest.warns(UserWarning, match=r"unexpected: encoder\.layer\.7\.attention\.self\.query\.weight$"):
+        BigBirdModel.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.complex64])
+def test_weights_that_are_no_floating_point_numbers_are_refused(dtype, tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    name = "embeddings.word_embeddings.weight"
+    edit_weights(tmp_path, lambda tensors: tensors.update({name: tensors[name].to(dtype)}))
+    with pytest.raises(ValueError, match=rf"BB062.*{name} holds {str(dtype).removeprefix('torch.')}"):
+        BigBirdModel.from_pretrained(tmp_path)
+
+
+def test_the_type_of_weights_by_name_and_what_is_none(tmp_path):
+    BigBirdModel(CONFIG).save_pretrained(tmp_path)
+    assert BigBirdModel.from_pretrained(tmp_path, dtype="bfloat16").pooler.weight.dtype == torch.bfloat16
+    for wrong in ("auto", "int8", torch.int8, 16):
+        with pytest.raises(ValueError, match=r"dtype: got .*, expected torch\.float32"):
+            BigBirdModel.from_pretrained(tmp_path, dtype=wrong)
+    with pytest.raises(TypeError, match=r"unknown argument torch_dtype.*dtype"):
+        BigBirdModel.from_pretrained(tmp_path, torch_dtype="bfloat16")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_one_switch_turns_gradient_checkpointing_on_in_every_class(name):
+    model = getattr(models, name)(CONFIG)
+    assert model.gradient_checkpointing is False
+    model.gradient_checkpointing = True
+    base = model if name == "BigBirdModel" else model.bigbird
+    assert base.gradient_checkpointing is True and model.gradient_checkpointing is True

@@ -104,6 +104,15 @@ def test_roberta_and_bigbird_compute_the_same_on_short_texts(tokenizer, vocab_fi
     assert report.copied == len(words) + 7
 
 
+def test_a_roberta_whose_padding_is_not_named_counts_as_all_do(tokenizer, vocab_file, tmp_path):
+    roberta = save_roberta(tmp_path, words_of(tokenizer))
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "pad_token_id": None}))
+    model, _ = warm_start(tmp_path, vocab_file, 80)
+    source = roberta.roberta.embeddings.position_embeddings.weight
+    assert torch.equal(model.embeddings.position_embeddings.weight, source[2:].repeat(2, 1))
+
+
 def test_pieces_that_the_source_lacks_are_the_mean_of_their_parts(tokenizer, vocab_file, tmp_path):
     letters = [mark + letter for letter in string.ascii_letters for mark in ("▁", "")]
     roberta = save_roberta(tmp_path, letters)

@@ -145,6 +145,8 @@ def test_odd_masks_have_defined_predictions_and_wrong_ones_are_errors(nlp):
     for wrong in ([(0, 0)], [(5, 3)], [(0, 10**6)], [(-1, 2)], [(0, 5), (4, 6)], [3], [("a", "b")]):
         with pytest.raises(ValueError, match="BB245"):
             nlp(masked(nlp, TEXT, wrong))
+    with pytest.raises(ValueError, match=r"BB200.*top_k = 0"):
+        spacy.blank("en").add_pipe("bigbird_fill_mask", config={"top_k": 0})
     assert nlp.update([Example(nlp.make_doc(TEXT), nlp.make_doc(TEXT))]) == {"bigbird_fill_mask": 0.0}
     assert nlp.get_pipe("bigbird_fill_mask").score([]) == {"mask_accuracy": None}
 

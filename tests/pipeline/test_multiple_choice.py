@@ -145,7 +145,7 @@ def test_odd_choices_have_defined_answers_and_wrong_ones_are_errors(vocab_file):
             nlp(asked(nlp, TEXT, wrong))
     with pytest.raises(ValueError, match="BB244"):
         nlp.update([example(nlp, TEXT, [{**CHOICES[0], "answer": 3}])])
-    with pytest.raises(ValueError, match=r"BB243.*'sum'"):
+    with pytest.raises(ValueError, match=r"BB200.*combine = 'sum'"):
         make_nlp(vocab_file, combine="sum")
     assert nlp.update([example(nlp, TEXT, CHOICES)]) == {"bigbird_multiple_choice": 0.0}
 

@@ -162,8 +162,41 @@ def test_the_question_may_be_the_document(nlp):
 def test_questions_in_the_shape_of_squad_and_bad_ones(nlp):
     doc = nlp(asked(nlp, TEXT, [{"id": "a", **question("Who?", ("court", 4))}, "Who?"]))
     assert_same(doc._.answers[:1], doc._.answers[1:])
-    with pytest.raises(ValueError, match="BB240"):
-        nlp(asked(nlp, TEXT, "Who?"))
+    for wrong in (
+        "Who?",
+        [{"question": "Who?", "answers": ["court"]}],
+        [{"question": "Who?", "answers": {"text": "a"}}],
+    ):
+        with pytest.raises(ValueError, match="BB240"):
+            nlp(asked(nlp, TEXT, wrong))
+
+
+def test_answers_in_columns_train_like_those_in_rows(vocab_file):
+    columns = {"question": "Who?", "answers": {"text": ["court"], "answer_start": [4]}}
+    losses = []
+    for asked_for in (columns, question("Who?", ("court", 4))):
+        nlp = make_nlp(vocab_file)
+        examples = [example(nlp, TEXT, [asked_for])]
+        losses.append(nlp.update(examples)["bigbird_span_qa"])
+        assert nlp.evaluate(examples)["qa_f1"] >= 0.0
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6) and losses[0] > 0
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"n_best": 0}, "n_best = 0 .*whole number"),
+        ({"max_answer_length": 2.5}, "max_answer_length = 2.5"),
+        ({"null_threshold": "low"}, "null_threshold = 'low' .*a number"),
+        ({"null_threshold": float("nan")}, "null_threshold = nan"),
+    ],
+)
+def test_settings_that_are_not_allowed_are_named(nlp, settings, said):
+    component = nlp.get_pipe("bigbird_span_qa")
+    with pytest.raises(ValueError, match=f"BB200.*{said}"):
+        component.ask(nlp.make_doc(TEXT), "Who?", **settings)
+    with pytest.raises(ValueError, match=f"BB200.*{said}"):
+        SpanQA(nlp.vocab, component.model, "qa", None, **{**component.cfg["configured"], **settings})
 
 
 # Training

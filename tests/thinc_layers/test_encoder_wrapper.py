@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from thinc.api import Adam, Model
 
+from spacy_bigbird.model import BigBirdForCausalLM
 from spacy_bigbird.thinc_layers.encoder_wrapper import build_encoder, get_config, get_shim, get_tokenizer
 from spacy_bigbird.thinc_layers.settings import EncoderSettings
 from spacy_bigbird.thinc_layers.types import PackedPieces
@@ -317,3 +318,14 @@ def test_checkpoint_folder(make_encoder, vocab_file, tmp_path):
 def test_a_vocabulary_larger_than_the_embeddings_is_refused(make_encoder):
     with pytest.raises(ValueError, match="BB138"):
         make_encoder({"vocab_size": 300})
+
+
+def test_a_decoder_reads_both_ways_only_where_that_is_wanted(make_encoder, tmp_path):
+    shim = get_shim(make_encoder())
+    BigBirdForCausalLM(shim.config).save_pretrained(tmp_path)
+    shim.tokenizer.save_vocabulary(tmp_path)
+    with pytest.raises(ValueError, match=r"BB143.*is_decoder"):
+        build_encoder(EncoderSettings(name=str(tmp_path))).initialize()
+    encoder = build_encoder(EncoderSettings(name=str(tmp_path), transformer_config={"is_decoder": False}))
+    encoder.initialize()
+    assert not get_config(encoder).is_decoder and numpy.isfinite(encoder.predict(pieces())).all()

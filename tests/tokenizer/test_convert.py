@@ -51,6 +51,8 @@ def test_the_line_in_the_message_works(tmp_path, vocab_file):
     ["", "[]", "{}", json.dumps({"model": {"type": "WordPiece", "vocab": {}}}), json.dumps({"model": {"vocab": [1]}})],
 )
 def test_other_files_are_refused(tmp_path, content):
+    with pytest.raises(ValueError, match=r"No spiece\.model can be made of .*FileNotFoundError"):
+        write_spiece_model(tmp_path / "nowhere")
     (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(ValueError, match=r"No spiece\.model can be made of .*tokenizer\.json"):
         write_spiece_model(tmp_path)

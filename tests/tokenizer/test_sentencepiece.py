@@ -359,12 +359,19 @@ def test_bad_files_and_arguments(tmp_path, vocab_file):
     with pytest.raises(ValueError, match=r"has no piece \[NONE\]"):
         BigBirdTokenizer(vocab_file, cls_token="[NONE]")
     tokenizer = BigBirdTokenizer(vocab_file)
-    with pytest.raises(TypeError, match="given a list"):
+    with pytest.raises(TypeError, match=r"given a list\. Expected str"):
         tokenizer(["a"])
     with pytest.raises(ValueError, match="truncation = 'middle'"):
         tokenizer("a b c d e", truncation="middle", max_length=4)
+    with pytest.raises(ValueError, match="truncation = 'middle'"):
+        tokenizer("short enough", truncation="middle", max_length=400)
     with pytest.raises(ValueError, match="max_length = None"):
         tokenizer("a", truncation=True)
+    with pytest.raises(ValueError, match=r"max_length = 5 .*truncation=True"):
+        tokenizer("nothing would be cut of this", max_length=5)
+    for arguments in (("one text",), (["one text"], "another")):
+        with pytest.raises(TypeError, match=r"given a str\. Expected several"):
+            tokenizer.batch(*arguments)
 
 
 class OlderSentencePiece:

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from .first_order import first_order_only
 from .pattern import MISSING, KeyBlocks
 from .precision import fast_float32_products
 from .softmax import softmax, softmax_backward
@@ -51,7 +51,7 @@ class _BlockSparseAttention(torch.autograd.Function):
         return output
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
         (query_key_value,) = ctx.saved_tensors
         keys, length, num_heads = ctx.arguments
@@ -88,7 +88,11 @@ class _Sequence:
         on_cpu = query_key_value.device.type == "cpu"
         self.chunk = CHUNK_PER_CORE * torch.get_num_threads() if on_cpu else CHUNK_ELSEWHERE
         needs_penalty = self.penalised >= self.num_blocks - (length < rows)
-        self.to_penalise = [[_places(chunk) for chunk in head.split(self.chunk)] for head in needs_penalty.cpu()]
+        by_chunk = torch.stack([_places(chunk) for chunk in needs_penalty.split(self.chunk, dim=1)], 1).tolist()
+        self.to_penalise = [
+            [[(place, *rows) for place, (needs, *rows) in enumerate(chunk) if needs] for chunk in head]
+            for head in by_chunk
+        ]
 
     def heads(self) -> Iterator[_Head]:
         for number in range(self.by_head.shape[2]):
@@ -106,15 +110,15 @@ class _Sequence:
         return copied
 
 
-def _places(needs_penalty: Tensor) -> list[tuple[int, int, int]]:
-    """Of one head's chunk: those of the key blocks side by side of which some query block must not read all, and the
-    first and behind the last of these query blocks. Mostly it is one, at an end of the sequence.
+def _places(needs_penalty: Tensor) -> Tensor:
+    """Whether any query block must not read all of the key blocks that stand at one place of the table, and the first
+    and behind the last such query block: mostly it is one, at an end of the sequence.
 
-    needs_penalty (Tensor): Shape: (query blocks, key blocks of each).
+    needs_penalty (Tensor): Shape: (heads, query blocks, places).
+    RETURNS (Tensor): Shape: (heads, places, 3).
     """
-    places = needs_penalty.any(0).nonzero().flatten().tolist()
-    rows = [needs_penalty[:, place].nonzero().flatten().tolist() for place in places]
-    return [(place, queries[0], queries[-1] + 1) for place, queries in zip(places, rows, strict=True)]
+    before, behind = (needs.cumsum(1).eq(0).sum(1) for needs in (needs_penalty, needs_penalty.flip(1)))
+    return torch.stack([needs_penalty.sum(1), before, needs_penalty.shape[1] - behind], dim=2)
 
 
 def _num_blocks(keys: KeyBlocks, rows: int) -> int:

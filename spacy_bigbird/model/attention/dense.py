@@ -7,8 +7,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from .first_order import first_order_only
 from .precision import fast_float32_products
 from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
@@ -68,7 +68,7 @@ class _AttentionByProducts(torch.autograd.Function):
         return output.flatten(1)
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None]:
         query_key_value, kept = ctx.saved_tensors
         num_heads, dropout = ctx.arguments

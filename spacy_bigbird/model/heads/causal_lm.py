@@ -94,7 +94,7 @@ class BigBirdForCausalLM(LanguageModel):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | None = None,
+        eos_token_id: int | Sequence[int] | None = None,
         pad_token_id: int | None = None,
         generator: torch.Generator | None = None,
         use_cache: bool = True,
@@ -111,8 +111,8 @@ class BigBirdForCausalLM(LanguageModel):
         temperature (float): divides the scores before drawing: below 1 makes probable pieces more probable.
         top_k (int | None): draw from this many best pieces only.
         top_p (float | None): draw from the fewest best pieces only that have this probability together.
-        eos_token_id (int | None): ends a row; None means the configuration's. (Published configurations have 2, which
-            is <s> in the published vocabulary; a tokenizer knows the id of </s>.)
+        eos_token_id (int | Sequence[int] | None): ends a row, as does each of several; None means the configuration's.
+            (Published configurations have 2, which is <s> in the published vocabulary; a tokenizer knows </s>'s id.)
         pad_token_id (int | None): fills a row that has ended; None means the configuration's.
         generator (torch.Generator | None): where draws come from. None means a new one with a seed of the system;
             PyTorch's global one is never touched.

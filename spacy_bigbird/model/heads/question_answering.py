@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ...errors import Errors
 from ..config import BigBirdConfig
 from ..encoder import BigBirdModel
 from ..initialization import initialize_weights
@@ -73,19 +74,25 @@ class BigBirdForQuestionAnswering(PretrainedModel):
         which stands for "no answer", does not. Arguments not named here are BigBirdModel's.
 
         question_lengths (Tensor | None): pieces of each question, [CLS] and [SEP] included. None means up to the first
-            [SEP] where ids are given, and no question otherwise. Shape: (batch, 1) or (batch,).
+            [SEP] where ids are given and the configuration knows it, and no question otherwise. Shape: (batch, 1) or
+            (batch,).
         token_type_ids (Tensor | None): None means 0 for the question and 1 for the text, where the question's length is
             known. Shape: (batch, seq).
         start_positions, end_positions (Tensor | None): first and last pieces of the right answers. Those outside of the
             sequence and in padding do not count. Shape: (batch,) or (batch, 1).
         RETURNS (QuestionAnsweringOutput): the scores, and the loss where both positions were given.
         """
-        if question_lengths is None and input_ids is not None:
+        if question_lengths is None and input_ids is not None and self.config.sep_token_id is not None:
             question_lengths = (input_ids == self.config.sep_token_id).int().argmax(-1) + 1
         in_question = None
         given = inputs_embeds if input_ids is None else input_ids
         if question_lengths is not None and given is not None:
-            in_question = torch.arange(given.shape[1], device=given.device) < question_lengths.reshape(-1, 1)
+            lengths = torch.as_tensor(question_lengths, device=given.device).reshape(-1, 1)
+            if len(lengths) not in (1, len(given)):
+                expected = f"one number for each of {len(given)} rows"
+                raise ValueError(Errors.BB103.format(name="question_lengths", given=len(lengths), expected=expected))
+            in_question = torch.arange(given.shape[1], device=given.device) < lengths
+            in_question = in_question.expand(len(given), -1)
             if token_type_ids is None:
                 token_type_ids = (~in_question).long().clamp(max=self.config.type_vocab_size - 1)
         outputs = self.bigbird(

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.autograd.graph import get_gradient_edge
 
 from ..activations import ACTIVATIONS
+from ..attention.first_order import first_order_only
 from ..config import BigBirdConfig
 from .linear import Linear, add_product, compute_dtype, full_speed, multiply
 from .rows import USUAL_PART, filled_up, split_rows
@@ -33,7 +33,7 @@ class FeedForward(nn.Module):
         RETURNS (Tensor): output. Shape: (..., hidden_size).
         """
         rows = hidden.flatten(0, -2)
-        if torch.is_grad_enabled() and (rows.requires_grad or self.intermediate.weight.requires_grad):
+        if torch.is_grad_enabled() and any(t.requires_grad for t in (rows, *self.parameters())):
             weights = (*self.intermediate.parameters(), *self.output.parameters())
             output = _FeedForward.apply(rows, *weights, self.activation, compute_dtype(rows))
         else:
@@ -74,7 +74,7 @@ class _FeedForward(torch.autograd.Function):
         return output[: len(rows)]
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         rows, inner, weight_in, weight_out = ctx.saved_tensors
         dtype, precise = rows.dtype, weight_in.dtype

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from ..activations import ACTIVATIONS
+from ..attention.first_order import first_order_only
 from ..attention.precision import fast_float32_products
 from .rows import filled_up, join_rows, split_rows
 
@@ -21,6 +21,8 @@ SMALLEST_BATCH = 32
 # Activations that oneDNN computes together with the product, as its names and variants.
 FUSED_ACTIVATIONS = {"gelu_new": ("gelu", "tanh"), "gelu": ("gelu", "none"), "relu": ("relu", "")}
 NOT_FUSED = ("none", "")
+# Weights that are looked at for a change that PyTorch does not count.
+SAMPLES = 256
 
 
 class Linear(nn.Linear):
@@ -48,11 +50,11 @@ class Linear(nn.Linear):
             result = F.linear(x, self.weight, self.bias)
         elif self._can_be_packed(x):
             packed = self._packed
-            if packed is None or not packed.is_current(self, dtype):
-                packed = self._packed = _PackedWeight.of(self, dtype)
+            if packed is None or not packed.is_current(self.weight, dtype):
+                packed = self._packed = _PackedWeight.of(self.weight, dtype)
             fused = FUSED_ACTIVATIONS.get(activation or "")
             rows = x.flatten(0, -2)
-            parts = [packed(part.to(dtype), *(fused or NOT_FUSED)) for part in split_rows(rows)]
+            parts = [packed(part.to(dtype), self.bias, *(fused or NOT_FUSED)) for part in split_rows(rows)]
             result = join_rows(parts, len(rows)).unflatten(0, x.shape[:-1])
         else:
             result = _Linear.apply(x, self.weight, self.bias, dtype)
@@ -84,38 +86,47 @@ class Linear(nn.Linear):
         )
 
     def _can_be_packed(self, x: Tensor) -> bool:
-        needs_gradient = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        needs_gradient = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *self.parameters()))
         return not (needs_gradient or self.training or self.weight.is_inference()) and _has_packed_products()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _PackedWeight:
-    """A copy of a layer's parameters for oneDNN, and of which state of the parameters it is a copy."""
+    """A copy of a layer's weights for oneDNN, and of which state of the weights it is a copy.
 
-    weight: Tensor
-    bias: Tensor | None
+    packed (Tensor): in oneDNN's layout.
+    state (tuple): dtype, version and storage of the weights. PyTorch counts a version for every change but those made
+        through `weight.data`, as averaging of weights often does.
+    sample (Tensor): some of the weights, which tell such a change of all of them.
+    """
+
+    packed: Tensor
     state: tuple[Any, ...]
+    sample: Tensor
 
     @classmethod
-    def of(cls, layer: nn.Linear, dtype: torch.dtype) -> _PackedWeight:
+    def of(cls, weight: Tensor, dtype: torch.dtype) -> _PackedWeight:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             # A hint for the layout; products with more or fewer rows work too.
             typical_rows = 4096
-            weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.to(dtype), typical_rows)
-            bias = None if layer.bias is None else layer.bias.to(dtype, copy=True)
-        return cls(weight, bias, cls._state_of(layer, dtype))
+            packed = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), typical_rows)
+            return cls(packed, cls._state_of(weight, dtype), cls._sample_of(weight).clone())
 
     @staticmethod
-    def _state_of(layer: nn.Linear, dtype: torch.dtype) -> tuple[Any, ...]:
-        parameters = [layer.weight, *([] if layer.bias is None else [layer.bias])]
-        return (dtype, *((p._version, p.data_ptr()) for p in parameters))
+    def _state_of(weight: Tensor, dtype: torch.dtype) -> tuple[Any, ...]:
+        return dtype, weight._version, weight.data_ptr()
 
-    def is_current(self, layer: nn.Linear, dtype: torch.dtype) -> bool:
-        return self.state == self._state_of(layer, dtype)
+    @staticmethod
+    def _sample_of(weight: Tensor) -> Tensor:
+        return weight.detach().reshape(-1)[:: weight.numel() // SAMPLES + 1]
 
-    def __call__(self, x: Tensor, activation: str, variant: str) -> Tensor:
+    def is_current(self, weight: Tensor, dtype: torch.dtype) -> bool:
+        return self.state == self._state_of(weight, dtype) and torch.equal(self.sample, self._sample_of(weight))
+
+    def __call__(self, x: Tensor, bias: Tensor | None, activation: str, variant: str) -> Tensor:
         with torch.autocast("cpu", enabled=False):
-            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, activation, [], variant)
+            cast_bias = None if bias is None else bias.to(x.dtype)
+            return torch.ops.mkldnn._linear_pointwise(x, self.packed, cast_bias, activation, [], variant)
 
 
 class _Linear(torch.autograd.Function):
@@ -135,7 +146,7 @@ class _Linear(torch.autograd.Function):
         return output[: len(rows)].unflatten(0, x.shape[:-1])
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         rows, weight = ctx.saved_tensors
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad

@@ -86,6 +86,10 @@ def test_a_change_of_weights_shows_in_the_next_output():
     layer.double().float()
     assert layer._packed is None
     check()
+    # Without a step between, as averages of weights are put in for an evaluation.
+    layer.weight.data.mul_(1.5)
+    layer.bias.data.copy_(torch.arange(40.0))
+    check()
 
 
 @needs_packing
@@ -129,3 +133,10 @@ def test_fast_products_are_exact_and_leave_the_setting_as_it_was():
     for product in (inner, outer):
         assert (product - exact).abs().max() < 2 * (a @ a.T - exact).abs().max() + 1e-6
     assert torch.backends.mkldnn.matmul.fp32_precision == before
+
+
+def test_a_bias_alone_learns_in_eval_mode_too():
+    layer, x = make_layer()
+    layer.weight.requires_grad_(False)
+    layer(x).sum().backward()
+    assert torch.equal(layer.bias.grad, torch.full((40,), 128.0)) and layer.weight.grad is None
