@@ -184,7 +184,6 @@ def test_unknown_settings_are_reported_with_their_path(tmp_path):
         nlp.add_pipe("bigbird", config={"model": model})
 
 
-@pytest.mark.slow
 def test_factories_import_without_side_effects():
     code = (
         "import numpy, torch, spacy, sys\n"

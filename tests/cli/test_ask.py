@@ -93,7 +93,6 @@ def test_errors_say_what_to_do(model, files, tmp_path):
         assert code in result.output
 
 
-@pytest.mark.slow
 def test_the_real_command_line_shows_the_command():
     result = subprocess.run(
         [sys.executable, "-m", "spacy", "bigbird", "ask", "--help"], capture_output=True, text=True, check=True

@@ -277,7 +277,7 @@ def test_data_of_one_call_is_not_shared(with_vectors, keep_vectors):
         assert rows_of(second).any()
 
 
-@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_several_processes(nlp, tmp_path, method):
     """In a process of its own, with a time-out: PyTorch's threads do not survive a fork."""
     nlp.to_disk(tmp_path / "pipeline")

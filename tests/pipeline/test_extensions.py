@@ -1,7 +1,6 @@
 import subprocess
 import sys
 
-import pytest
 import spacy
 from spacy.tokens import Doc
 
@@ -27,7 +26,6 @@ def test_what_is_there_already_stays():
         Doc.set_extension("bigbird_stats", default=None, force=True)
 
 
-@pytest.mark.slow
 def test_a_fresh_process_reads_a_saved_document(tmp_path, vocab_file):
     nlp = make_pipeline(vocab_file)
     nlp.initialize()
