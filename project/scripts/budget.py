@@ -22,7 +22,7 @@ from spacy.training import Example
 
 from spacy_bigbird.training.questions import install_question_extensions
 
-from .parts import doc_part, load_tokenizer, plain, stretches, tokens_within, with_noise
+from .parts import Replaceable, doc_part, load_tokenizer, plain, stretches, tokens_within, with_noise
 
 CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.monotonic}
 
@@ -87,6 +87,7 @@ def make_budget_batcher(
     clock: str = "cpu",
     phases: Sequence[dict[str, float]] = ({},),
     noise: float = 0.0,
+    frequent: int = 0,
 ) -> Callable[[Sequence[Example]], Iterator[list[Example]]]:
     """Batches until the time is over, in phases. For `[training.batcher]`, with `max_epochs = 1`.
 
@@ -97,13 +98,14 @@ def make_budget_batcher(
         `shortest` and `longest`, the lengths in tokens of its examples (no limits if not given).
     noise (float): the share of the words that are replaced by others, drawn anew each time: few documents are soon
         learned by heart.
+    frequent (int): so many of the most frequent words are neither replaced nor put in another's place.
     """
 
     def batches(examples: Sequence[Example]) -> Iterator[list[Example]]:
         if not seconds:
             yield from batcher(examples)
             return
-        words = [token.text for one in examples for token in one.reference if not token.is_space] if noise else []
+        replaceable = Replaceable.of((one.reference for one in examples), frequent) if noise else None
         CLOCK.start(clock, seconds)
         CLOCK.resume()
         for phase in phases:
@@ -116,7 +118,7 @@ def make_budget_batcher(
             )
             while CLOCK.share < phase.get("until", 1.0):
                 batch = list(next(stream))
-                yield [with_noise(one, noise, words) for one in batch] if noise else batch
+                yield [with_noise(one, noise, replaceable) for one in batch] if replaceable else batch
                 CLOCK.resume()
                 CLOCK.steps += 1
                 CLOCK.documents += len(batch)

@@ -1,8 +1,12 @@
 """Documents without annotations, parts of documents, and documents with other words."""
 
+from __future__ import annotations
+
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -52,10 +56,36 @@ def doc_part(doc: Doc, start: int, end: int) -> Doc:
     return part
 
 
-def with_noise(example: Example, share: float, words: Sequence[str]) -> Example:
-    """RETURNS (Example): the same with some words replaced. Entities and categories stay."""
+class Replaceable(NamedTuple):
+    """Words that noise may replace, and replace others by.
+
+    words (list[str]): as often as they occur. kept (frozenset[str]): all others.
+    """
+
+    words: list[str]
+    kept: frozenset[str]
+
+    @classmethod
+    def of(cls, docs: Iterable[Doc], frequent: int = 0) -> Replaceable:
+        """docs (Iterable[Doc]): give the words. frequent (int): so many of the most frequent ones are kept.
+        RETURNS (Replaceable): all others, as written; which words are frequent does not depend on their case.
+        """
+        words = [token.text for doc in docs for token in doc if not token.is_space]
+        most = {word for word, _ in Counter(map(str.lower, words)).most_common(frequent)}
+        kept = frozenset(word for word in set(words) if word.lower() in most)
+        return cls([word for word in words if word not in kept], kept)
+
+
+def with_noise(example: Example, share: float, replaceable: Replaceable) -> Example:
+    """RETURNS (Example): the same with a share of the words that are replaceable replaced. Entities and categories
+    stay."""
     doc = example.reference
-    texts = [random.choice(words) if random.random() < share and not t.is_space else t.text for t in doc]
+    texts = [
+        random.choice(replaceable.words)
+        if not (t.is_space or t.text in replaceable.kept) and random.random() < share
+        else t.text
+        for t in doc
+    ]
     changed, predicted = (Doc(doc.vocab, texts, [bool(t.whitespace_) for t in doc]) for _ in range(2))
     if doc.has_annotation("ENT_IOB"):
         changed.set_ents([Span(changed, ent.start, ent.end, ent.label_) for ent in doc.ents])

@@ -162,6 +162,20 @@ def test_noise_changes_words_and_nothing_else(nlp, hands):
     assert 0.2 < changed / (50 * len(doc)) < 0.33
 
 
+def test_noise_leaves_the_most_frequent_words_alone_and_puts_them_nowhere(nlp, hands):
+    doc = nlp.make_doc("The cat saw the dog , the bird saw the cat , the end")
+    batcher = budget.make_budget_batcher(lambda examples: [list(examples)], 50.0, noise=1.0, frequent=2)
+    replaced = set()
+    for (one,) in batcher([Example(nlp.make_doc(doc.text), doc)]):
+        for token, new in zip(doc, one.predicted, strict=True):
+            if token.lower_ in ("the", "cat"):
+                assert new.text == token.text
+            else:
+                replaced.add(new.text)
+        hands.now += 1.0
+    assert replaced == {"saw", "dog", ",", "bird", "end"}
+
+
 def test_without_seconds_it_is_one_pass_over_everything(nlp):
     batches = budget.make_budget_batcher(lambda examples: ([one] for one in examples), 0.0, phases=[{"longest": 1}])
     assert len(list(batches(make_examples(nlp, [3, 40])))) == 2
