@@ -283,8 +283,9 @@ TASKS = {
         knows_neighbours=True,
         changes=spare_style,
         about="33 authors. Pieces of the latest novel of each are the test (chance is 0.03); intervals are over these "
-        "novels. By length: what is known from the beginnings of the same pieces. By position: what is known from a "
-        "quarter of them alone.",
+        f"novels. All systems learn from the {STYLE_WORDS:,} most frequent words: others are replaced by chance in "
+        "training, since names and subjects give a novel away, but not its author. By length: what is known from the "
+        "beginnings of the same pieces. By position: what is known from a quarter of them alone.",
     ),
     "topics": Task(
         name="topics",
