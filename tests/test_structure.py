@@ -19,6 +19,7 @@ LAST_CORE_LEVEL = 7
 LEVELS = {
     "": 0,
     "errors": 0,
+    "warnings": 0,
     "checkpoint": 1,
     "tokenizer": 2,
     "model.config": 3,
@@ -128,8 +129,9 @@ def test_importing_the_package_is_cheap():
 
 
 def test_every_message_has_one_code_and_is_used():
-    source = (PACKAGE / "errors.py").read_text(encoding="utf8")
+    files = [PACKAGE / "errors.py", PACKAGE / "warnings.py"]
+    source = "\n".join(path.read_text(encoding="utf8") for path in files)
     codes = re.findall(r"^    (B[BW]\d{3}) = ", source, flags=re.MULTILINE)
     assert len(codes) == len(set(codes))
-    used = "\n".join(path.read_text(encoding="utf8") for path in FILES if path.name != "errors.py")
+    used = "\n".join(path.read_text(encoding="utf8") for path in FILES if path not in files)
     assert [code for code in codes if not re.search(rf"\b(Errors|Warnings)\.{code}\b", used)] == []

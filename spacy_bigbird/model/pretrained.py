@@ -26,7 +26,8 @@ from ..checkpoint.key_map import (
     theirs_of,
     to_huggingface,
 )
-from ..errors import Errors, Warnings
+from ..errors import Errors
+from ..warnings import Warnings
 from .config import BigBirdConfig
 from .initialization import initialize_weights
 

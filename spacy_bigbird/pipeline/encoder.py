@@ -17,7 +17,7 @@ from spacy_transformers.annotation_setters import null_annotation_setter
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Config, Model, Optimizer
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
 from ..thinc_layers.encoder_wrapper import get_shim, set_width
 from ..thinc_layers.linking import batch_identity, link, listener_keys, release
 from ..thinc_layers.pooling import allow_empty_tokens
@@ -25,6 +25,7 @@ from ..thinc_layers.shim import EncoderShim
 from ..thinc_layers.token_vectors import pool_in_stretches
 from ..thinc_layers.types import BigBirdBatch
 from ..thinc_layers.windows import group_by_pieces
+from ..warnings import Warnings
 from .extensions import install_extensions
 from .pending import PendingBatch
 from .settings import naming

@@ -14,8 +14,9 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
 from ..thinc_layers.token_classifier import TRANSITION_SCALE
+from ..warnings import Warnings
 from .biluo import misaligned_entities, preset_entities, valid_tags
 from .calibration import expected_calibration_error, fit_temperature, log_loss
 from .crf import Floats, Transitions

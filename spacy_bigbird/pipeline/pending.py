@@ -7,8 +7,8 @@ from typing import Any
 from spacy_transformers.data_classes import TransformerData
 from thinc.api import Optimizer
 
-from ..errors import Warnings
 from ..thinc_layers.types import BigBirdBatch
+from ..warnings import Warnings
 
 
 class PendingBatch:

@@ -12,7 +12,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
+from ..warnings import Warnings
 
 WHOLE_NUMBER = "a whole number of at least 1"
 

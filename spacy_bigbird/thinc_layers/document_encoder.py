@@ -9,7 +9,8 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Ints1d
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
+from ..warnings import Warnings
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
 from .piece_encoder import DocumentPieces, encode_documents
 from .types import BigBirdBatch, BigBirdData

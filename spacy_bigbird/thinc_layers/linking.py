@@ -16,7 +16,8 @@ from spacy.tokens import Doc
 from spacy_transformers.data_classes import TransformerData
 from transformers.utils import ModelOutput
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
+from ..warnings import Warnings
 from .types import Array, BigBirdData
 
 

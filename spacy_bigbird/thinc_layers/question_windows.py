@@ -8,10 +8,10 @@ from typing import TypeVar, cast
 import numpy as np
 from thinc.types import Ints1d
 
-from ..errors import Warnings
 from ..tokenizer.encoding import TextPieces
 from ..tokenizer.pairs import ADDED_TO_TWO, PairWindow
 from ..tokenizer.sentencepiece import BigBirdTokenizer
+from ..warnings import Warnings
 from .types import PackedPieces
 
 Key = TypeVar("Key")

@@ -4,7 +4,8 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
+from ..warnings import Warnings
 
 MOST_EXAMPLES = 3
 SHOWN = 60

@@ -26,7 +26,8 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, constant, set_gpu_allocator
 from wasabi import Printer
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
+from ..warnings import Warnings
 from .resume_state import (
     BEST,
     FINISHED,
