@@ -141,16 +141,24 @@ class Errors(metaclass=WithCodes):
         "The vocabulary has {pieces} pieces, but the encoder has embeddings for {rows}. Give the vocabulary that the "
         "encoder was trained with, or leave vocab_size out of transformer_config."
     )
-    BB139 = "The encoder has no weights yet. Call `nlp.initialize()` first, or load a saved pipeline with `spacy.load`."
+    BB139 = (
+        "The encoder has no weights{folder}. Call `nlp.initialize()` first, or load with `spacy.load` a pipeline that "
+        "was saved with weights."
+    )
     BB140 = "The model {found!r} holds no encoder of this package. Use the architecture spacy-bigbird.BigBirdModel.v1."
     BB142 = (
         "Component {reader!r} listens to {upstream!r}, but no encoder of that name runs before it (there are: "
-        "{found}). Correct `upstream` in its config, or add the encoder before it."
+        "{found}). Correct `upstream` in its config, or place the encoder before it in [nlp] pipeline."
     )
     BB143 = (
         "The weights are those of a decoder (is_decoder = true in config.json), which sees only what comes before. An "
         'encoder reads both ways: give another checkpoint, or set transformer_config = {"is_decoder": false} where '
         "these weights shall learn to."
+    )
+    BB144 = (
+        "Component {reader!r} listens to {encoder!r}, which has no weights: spaCy initializes no component that is in "
+        "frozen_components. Take it from a saved pipeline (`source`; `python -m spacy bigbird import` makes one), or "
+        "leave it out there and set `freeze_layers` of its model to its number of layers."
     )
     BB141 = (
         "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once and "
@@ -193,8 +201,8 @@ class Errors(metaclass=WithCodes):
     BB312 = (
         "The reference has a question that the predicted document was never asked or that nothing answered: "
         "{question!r} on the document {text!r}. Set doc._.questions (or doc._.choices) on `predicted` before the "
-        "pipeline runs, as the readers SquadCorpus.v1 and QuestionCorpus.v1 do, and check that the component is not "
-        "disabled."
+        "pipeline runs, as the readers do (nlp.evaluate(list(QuestionCorpus(path)(nlp))), where `spacy evaluate` does "
+        "not), and check that the component is not disabled."
     )
     BB313 = "span_qa_scorer: version = {version!r}. Expected '1.1' or '2.0', the SQuAD evaluation that is meant."
     BB314 = "{questions} questions and {contexts} contexts. Give one context for all, or one for each question."
@@ -206,6 +214,14 @@ class Errors(metaclass=WithCodes):
     BB317 = "{path!s} cannot be read as text: {reason}. Expected text files in UTF-8, or folders with .txt files."
     BB318 = (
         "{path!s}: not all can be used, and strict = true. Correct it, or set strict = false to leave it out.\n{report}"
+    )
+
+    BB319 = "{path!s} cannot be written: {reason}. Give another place, or correct what stands in the way."
+    BB320 = "The questions in {path!s} cannot be read: {reason}. Expected a file in UTF-8 with one question per line."
+    BB321 = "GPU {number} cannot be used: {reason}. Leave out --gpu-id (-g) to run on the CPU."
+    BB322 = (
+        "spaCy has no language {lang!r} here: {reason}. Give the code of one that it has, such as en, or xx for none "
+        "in particular, or install the package that it needs."
     )
 
     BB340 = (
@@ -258,3 +274,17 @@ class Errors(metaclass=WithCodes):
         "such as spacy-bigbird.BigBirdTok2Vec.v1."
     )
     BB383 = "init-config: {name} = {value}. Expected {expected}."
+    BB384 = (
+        "{path!s} is no config for `spacy train`: {reason}. `python -m spacy bigbird init-config` writes one; a config "
+        "of `bigbird pretrain` is checked there, before the first step."
+    )
+    BB385 = (
+        "Component {name!r} is in frozen_components, and spaCy initializes none that is there: its weights would never "
+        "be read, and training fails. Take it from a saved pipeline, with `source` in its block of the config "
+        "(python -m spacy bigbird import CHECKPOINT OUTPUT --task encoder makes one), or leave it out of "
+        "frozen_components and set freeze_layers of its model to its number of layers."
+    )
+    BB386 = (
+        "Component {name!r} has nothing to learn from: none of {number:,} documents of the train corpus has {gold}. "
+        "{advice}"
+    )

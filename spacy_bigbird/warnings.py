@@ -54,4 +54,8 @@ class Warnings(metaclass=WithCodes):
         "Component {name!r}: {lost} of {total} annotations of a batch have labels that it does not know and are not "
         "learned: {labels}. `nlp.initialize` fixes the labels, by examples or [initialize.components.NAME.labels]."
     )
+    BW203 = (
+        "Component {name!r} will learn nothing: none of {number} examples has {gold}. A .spacy file keeps them only "
+        "when it was stored with DocBin(store_user_data=True); read it with spacy-bigbird.QuestionCorpus.v1."
+    )
     BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}: nothing is learned from it."

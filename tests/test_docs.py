@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.util import registry
 from thinc.api import Config
 
-from spacy_bigbird import errors, visualize
+from spacy_bigbird import errors, visualize, warnings
 from spacy_bigbird.model import BigBirdForCausalLM, BigBirdModel, warm_start
 from spacy_bigbird.question_answering import QuestionAnswerer
 from spacy_bigbird.tokenizer import BigBirdTokenizer
@@ -229,7 +229,7 @@ def test_names_exist(page):
     for name in set(re.findall(r"\bspacy-bigbird\.\w+\.v\d+", text)):
         assert name in OURS, name
     for name in set(re.findall(r"\bB[BW]\d{3}\b", text)):
-        assert hasattr(errors.Errors, name) or hasattr(errors.Warnings, name), name
+        assert hasattr(errors.Errors, name) or hasattr(warnings.Warnings, name), name
     for name in set(re.findall(r"`((?:configs|docs|tests|benchmarks|spacy_bigbird)/[\w./-]*)`", text)):
         assert (ROOT / name).exists(), name
     for name in set(re.findall(r"`(bigbird_\w+)`", text)) - {"bigbird_stats"}:

@@ -3,7 +3,8 @@
 import html
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,12 @@ from wasabi import msg
 
 from ..errors import Errors
 from .app import app
+from .preparation import check_place, set_up_gpu
 
 if TYPE_CHECKING:
     from spacy.language import Language
+
+    from ..pipeline.span_qa import SpanQA
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Answers</title><style>
@@ -38,35 +42,65 @@ def ask_cli(
     jsonl: Annotated[Path | None, typer.Option(help="Write one JSON object per question; - for the terminal")] = None,
     use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
-    """Ask questions about documents of any length. Answers are exact parts of the text."""
-    from spacy.cli._util import setup_gpu
+    """Ask questions about documents of any length. Answers are exact parts of the text.
 
-    asked = [*(question or []), *(_lines(questions) if questions else [])]
-    if not asked:
-        msg.fail(Errors.BB316, exits=1)
-    setup_gpu(use_gpu, silent=True)
+    JSON lines are written as the answers come. A file that cannot be read is reported and left out; the exit code is
+    then 1.
+    """
+    from tqdm import tqdm
+
+    problems: list[str] = []
+
+    def report(problem: str) -> None:
+        problems.append(problem)
+        # Not among the answers, which may go on to another program, and not in the middle of the bar.
+        tqdm.write(problem, file=sys.stderr)
+
     to_terminal = jsonl is not None and str(jsonl) == "-"
-    results = []
+    lines_path = None if to_terminal else jsonl
     try:
-        for result in ask(model, files, asked, show_progress=True):
-            results.append(result)
-            if to_terminal:
-                print(json.dumps(_without_text(result), ensure_ascii=False))
-            elif not html_path and not jsonl:
-                print_answer(result, surroundings)
+        asked = [*(question or []), *(_lines(questions) if questions else [])]
+        if not asked:
+            raise ValueError(Errors.BB316)
+        for path in filter(None, (lines_path, html_path)):
+            check_place(path)
+        set_up_gpu(use_gpu)
+        answers = ask(model, files, asked, show_progress=True, on_unreadable=report)
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
-    if jsonl and not to_terminal:
-        lines = (json.dumps(_without_text(result), ensure_ascii=False) for result in results)
-        jsonl.write_text("".join(f"{line}\n" for line in lines), encoding="utf8")
-        msg.good(f"{len(results)} answers in {jsonl}")
+    results: list[dict[str, Any]] = []
+    number = 0
+    with ExitStack() as stack:
+        # Each line is on the disk as soon as it is there, whatever happens to the files behind.
+        lines = stack.enter_context(lines_path.open("w", encoding="utf8")) if lines_path else None
+        try:
+            for result in answers:
+                number += 1
+                if lines or to_terminal:
+                    line = json.dumps(_without_text(result), ensure_ascii=False)
+                    print(line, file=lines, flush=True)
+                if html_path:
+                    # Only the page needs the texts again.
+                    results.append(result)
+                elif not jsonl:
+                    print_answer(result, surroundings)
+        except (OSError, ValueError) as error:
+            report(str(error))
     if html_path:
         html_path.write_text(render_page(results, surroundings), encoding="utf8")
-        msg.good(f"{len(results)} answers in {html_path}")
+    for path in filter(None, (lines_path, html_path)):
+        msg.good(f"{number} answers in {path}")
+    if problems:
+        raise typer.Exit(1)
 
 
 def ask(
-    model: "str | Path | Language", files: Iterable[Path], questions: Sequence[str], *, show_progress: bool = False
+    model: "str | Path | Language",
+    files: Iterable[Path],
+    questions: Sequence[str],
+    *,
+    show_progress: bool = False,
+    on_unreadable: Callable[[str], object] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Ask every question about every file.
 
@@ -74,25 +108,42 @@ def ask(
     files (Iterable[Path]): text files in UTF-8, or folders with .txt files.
     questions (Sequence[str]): the questions.
     show_progress (bool): whether a bar on standard error counts the files, where there are several.
-    YIELDS (dict[str, Any]): file, context (the whole text) and the answer's fields, file after file.
+    on_unreadable (Callable[[str], object] | None): called with the message about a file that cannot be read, which is
+        then left out; without it, such a file is an error.
+    RETURNS (Iterator[dict[str, Any]]): file, context (the whole text, without a byte order mark) and the answer's
+        fields, file after file.
     RAISES (ValueError): no file, a file that is not UTF-8, or a pipeline that cannot answer questions.
     """
     import spacy
     from spacy.language import Language
-    from tqdm import tqdm
 
     from ..question_answering import find_span_qa
 
-    nlp = model if isinstance(model, Language) else spacy.load(model)
-    component = find_span_qa(nlp)
     paths = [path for given in files for path in _text_files(Path(given))]
+    nlp = model if isinstance(model, Language) else spacy.load(model)
+    # What cannot work at all is said here; the answers come one by one.
+    return _answers(nlp, find_span_qa(nlp), paths, questions, show_progress, on_unreadable)
+
+
+def _answers(
+    nlp: "Language",
+    component: "SpanQA",
+    paths: list[Path],
+    questions: Sequence[str],
+    show_progress: bool,
+    on_unreadable: Callable[[str], object] | None,
+) -> Iterator[dict[str, Any]]:
+    from tqdm import tqdm
+
     bar = tqdm(paths, unit="file", disable=not show_progress or len(paths) < 2, file=sys.stderr)
     for path in bar:
         try:
-            # As it is on disk, so that the offsets of files with \r\n are right.
-            text = path.read_bytes().decode("utf8")
-        except UnicodeDecodeError as error:
-            raise ValueError(Errors.BB317.format(path=path, reason=f"not UTF-8: {error}")) from error
+            text = _read(path)
+        except ValueError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(str(error))
+            continue
         # Only the tokenizer runs, and spaCy's limit guards the memory of its parser and NER.
         nlp.max_length = max(nlp.max_length, len(text) + 1)
         for answer in component.ask(nlp.make_doc(text), questions):
@@ -146,7 +197,23 @@ def _without_text(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf8").splitlines() if line.strip()]
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(Errors.BB320.format(path=path, reason=error.strerror or error)) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.BB320.format(path=path, reason=f"not UTF-8: {error}")) from error
+    return [line.strip() for line in content.splitlines() if line.strip()]
+
+
+def _read(path: Path) -> str:
+    try:
+        # As it is on disk, so that the offsets of files with \r\n are right. A byte order mark is no part of the text.
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.BB317.format(path=path, reason=f"not UTF-8: {error}")) from error
+    except OSError as error:
+        raise ValueError(Errors.BB317.format(path=path, reason=error.strerror or error)) from error
 
 
 def _text_files(path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from configparser import Error as ConfigParserError
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import srsly
 import typer
 from spacy import util
-from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_validation_error
 from spacy.schemas import ConfigSchemaTraining
 from spacy.util import registry, resolve_dot_names
 from wasabi import Printer
 
+from ..errors import Errors
 from .app import app
+from .preparation import check_place, set_up_gpu
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
     from ..training.corpus_check import CorpusReport
     from ..training.encoder_check import PlannedEncoder
+
+# What a config, its corpora and what they name can be wrong in; anything else is an error of the program.
+FAILURES = (ValueError, OSError, ImportError, ConfigParserError)
 
 
 @app.command("check", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -52,7 +58,12 @@ def check_cli(
     """
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
-    setup_gpu(use_gpu, silent=True)
+    try:
+        set_up_gpu(use_gpu)
+        for path in filter(None, (misaligned, plot)):
+            check_place(path)
+    except ValueError as error:
+        Printer().fail(str(error), exits=1)
     checked = check(config_path, overrides, limit=limit, measure=measure)
     if misaligned is not None:
         srsly.write_jsonl(misaligned, checked.lost_spans)
@@ -93,31 +104,29 @@ def check(
     silent (bool): whether to print nothing.
     RETURNS (Checked): the findings.
     """
-    from ..training.corpus_check import check_corpus, find_reader_loss, make_batches
+    from ..training.corpus_check import check_corpus, find_gold_problems, find_reader_loss, make_batches
     from ..training.encoder_check import find_encoders
-    from ..training.listener_check import find_listener_problems
+    from ..training.listener_check import find_frozen_problems, find_listener_problems
     from .check_report import CheckReport
 
     report = CheckReport(Printer(no_print=silent))
-    with show_validation_error(config_path, hint_fill=False):
-        nlp = util.load_model_from_config(util.load_config(config_path, overrides=overrides), auto_fill=True)
-        config = nlp.config.interpolate()
-        before_init = config["initialize"].get("before_init")
-        if before_init:
-            # Where nlp.max_length is set, as a rule.
-            registry.resolve({"callback": before_init})["callback"](nlp)
-        training = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     lengths: dict[str, list[int]] = {}
     lost_spans: list[dict[str, Any]] = []
     encoders: list[PlannedEncoder] = []
     try:
-        for problem in find_listener_problems(nlp):
+        with show_validation_error(config_path, hint_fill=False):
+            nlp, training = _load(config_path, overrides)
+        frozen = set(training["frozen_components"])
+        for problem in [*find_listener_problems(nlp), *find_frozen_problems(nlp, frozen)]:
             report.loss(problem)
         encoders = find_encoders(nlp)
         report.encoders(encoders)
+        readers: dict[str, Any] = {}
+        corpora: dict[str, list[Example]] = {}
         if encoders:
             names = {"train": training["train_corpus"], "dev": training["dev_corpus"]}
-            readers = dict(zip(names, resolve_dot_names(config, list(names.values())), strict=True))
+            found_readers = resolve_dot_names(nlp.config.interpolate(), list(names.values()))
+            readers = dict(zip(names, found_readers, strict=True))
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 corpora = {name: _read(reader, nlp, limit) for name, reader in readers.items()}
@@ -125,33 +134,48 @@ def check(
                 # Of our readers: records that are left out. Others, of spaCy, are about what is reported below.
                 if message.startswith("[BW310]"):
                     report.loss(message)
-    except (ValueError, OSError) as error:
+            report.gold(*find_gold_problems(nlp, corpora["train"], frozen))
+        for encoder in encoders:
+            found: dict[str, CorpusReport] = {}
+            for name, examples in corpora.items():
+                found[name] = check_corpus(examples, encoder)
+                report.corpus(name, found[name], encoder)
+                if encoder is encoders[0]:
+                    lengths[name] = found[name].lengths
+                    lost_spans += [{"corpus": name, **asdict(span)} for span in found[name].lost_spans]
+                    report.limits(name, find_reader_loss(readers[name], nlp), examples, nlp)
+            batches, discarded = make_batches(corpora["train"], training["batcher"])
+            if encoder is encoders[0]:
+                report.batches(batches, discarded, found["train"])
+            if measure and found["train"].sample:
+                report.cost(encoder, found, batches, is_frozen=encoder.component in frozen)
+    except FAILURES as error:
         # Messages of ours and of spaCy's say what to do; where they were raised does not matter to the reader.
         report.loss(str(error))
-        encoders = []
-    frozen = set(training["frozen_components"])
-    for encoder in encoders:
-        found: dict[str, CorpusReport] = {}
-        for name, examples in corpora.items():
-            found[name] = check_corpus(examples, encoder)
-            report.corpus(name, found[name], encoder)
-            if encoder is encoders[0]:
-                lengths[name] = found[name].lengths
-                lost_spans += [{"corpus": name, **asdict(span)} for span in found[name].lost_spans]
-                report.limits(name, find_reader_loss(readers[name], nlp), examples, nlp)
-        batches, discarded = make_batches(corpora["train"], training["batcher"])
-        if encoder is encoders[0]:
-            report.batches(batches, discarded, found["train"])
-        if measure and found["train"].sample:
-            report.cost(encoder, found, batches, is_frozen=encoder.component in frozen)
     report.summary()
     return Checked(report.losses, lost_spans, lengths, encoders[0].capacity if encoders else 0)
 
 
-def _read(reader: Any, nlp: "Language", limit: int) -> "list[Example]":
-    """Read a corpus; documents beyond `nlp.max_length` too, which are reported instead of ending the check."""
-    before, nlp.max_length = nlp.max_length, sys.maxsize
+def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict[str, Any]]":
+    """RETURNS (tuple[Language, dict]): the pipeline without weights, and the config's [training] with its functions."""
     try:
+        config = util.load_config(config_path, overrides=overrides)
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.BB384.format(path=config_path, reason="it is no text in UTF-8")) from error
+    if "nlp" not in config:
+        raise ValueError(Errors.BB384.format(path=config_path, reason="it has no section [nlp]"))
+    nlp = util.load_model_from_config(config, auto_fill=True)
+    filled = nlp.config.interpolate()
+    before_init = filled["initialize"].get("before_init")
+    if before_init:
+        # Where nlp.max_length is set, as a rule.
+        registry.resolve({"callback": before_init})["callback"](nlp)
+    return nlp, registry.resolve(filled["training"], schema=ConfigSchemaTraining)
+
+
+def _read(reader: Any, nlp: "Language", limit: int) -> "list[Example]":
+    """Read a corpus; documents too that would end the training by their length, and are reported instead."""
+    from ..training.corpus_check import long_texts_allowed
+
+    with long_texts_allowed(reader, nlp):
         return list(islice(reader(nlp), limit or None))
-    finally:
-        nlp.max_length = before

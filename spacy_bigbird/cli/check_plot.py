@@ -9,7 +9,7 @@ import numpy as np
 def plot_lengths(path: Path, lengths: Mapping[str, Sequence[int]], window: int) -> None:
     """Draw how long the documents are, corpus beside corpus, and what one window takes of them.
 
-    path (Path): a PNG file to write.
+    path (Path): the file to write; a PNG, unless its name ends as another kind that matplotlib can write.
     lengths (Mapping[str, Sequence[int]]): pieces of each document, by corpus.
     window (int): pieces of a document in one window.
     """
@@ -28,5 +28,6 @@ def plot_lengths(path: Path, lengths: Mapping[str, Sequence[int]], window: int) 
     axes.set_xlabel("pieces per document")
     axes.set_ylabel("documents (%)")
     axes.legend()
-    figure.savefig(path, dpi=150)
+    kind = path.suffix[1:].lower()
+    figure.savefig(path, dpi=150, format=kind if kind in figure.canvas.get_supported_filetypes() else "png")
     pyplot.close(figure)

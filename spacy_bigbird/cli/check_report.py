@@ -42,7 +42,11 @@ class CheckReport:
         text (str): what and how to avoid it.
         """
         self.losses.append(text)
-        self.msg.fail(text)
+        # The printer would make one paragraph of lists and of lines for the config.
+        first, _, rest = text.strip().partition("\n")
+        self.msg.fail(first)
+        if rest.strip() and not self.msg.no_print:
+            print(rest.rstrip())
 
     def encoders(self, encoders: Sequence[PlannedEncoder]) -> None:
         """The encoders of the pipeline and how they cut documents."""
@@ -152,6 +156,18 @@ class CheckReport:
                 f"{name}: {too_long:,} documents have more than nlp.max_length = {nlp.max_length:,} characters: spaCy "
                 "will stop with E088. Set nlp.max_length in a callback such as [initialize.before_init]."
             )
+
+    def gold(self, counts: Mapping[str, int], problems: Sequence[str]) -> None:
+        """What the components of the pipeline learn from.
+
+        counts (Mapping[str, int]): usable gold of the training corpus, by component.
+        problems (Sequence[str]): a message per component that has none, or whose training it would end.
+        """
+        if counts:
+            self.msg.divider("Gold in train")
+            self.msg.table({name: f"{count:,}" for name, count in counts.items()})
+        for problem in problems:
+            self.loss(problem)
 
     def batches(self, batches: Sequence[Sequence[int]], discarded: Sequence[int], report: CorpusReport) -> None:
         """What the batcher makes of the training corpus.

@@ -11,6 +11,7 @@ from wasabi import Printer
 
 from ..errors import Errors
 from .app import app
+from .preparation import check_folder
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -65,7 +66,11 @@ def import_cli(
     (BigBirdForQuestionAnswering), choices (BigBirdForMultipleChoice) and masked words (BigBirdForMaskedLM).
     """
     msg = Printer()
-    if output.exists() and any(output.iterdir() if output.is_dir() else [output]) and not force:
+    try:
+        check_folder(output)
+    except ValueError as error:
+        msg.fail(str(error), exits=1)
+    if output.exists() and any(output.iterdir()) and not force:
         msg.fail(Errors.BB342.format(path=output), exits=1)
     try:
         nlp = import_checkpoint(
@@ -73,7 +78,10 @@ def import_cli(
         )
     except (OSError, ValueError) as error:
         msg.fail(f"{checkpoint} cannot be imported", str(error), exits=1)
-    nlp.to_disk(output)
+    try:
+        nlp.to_disk(output)
+    except OSError as error:
+        msg.fail(Errors.BB319.format(path=output, reason=error), exits=1)
     msg.good(f"{', '.join(nlp.pipe_names)} saved in {output}")
     for name, labels in nlp.pipe_labels.items():
         if labels:
@@ -91,7 +99,7 @@ def import_checkpoint(
     lang (str): language of spaCy's tokenizer.
     random_pattern (str | None): "paper", "huggingface" or "none"; None for what config.json says, else "paper".
     RETURNS (Language): the pipeline, ready to predict.
-    RAISES ValueError: the checkpoint has no head for the task, or its labels cannot be read.
+    RAISES ValueError: the checkpoint has no head for the task, its labels cannot be read, or there is no such language.
     RAISES FileNotFoundError: there is no such checkpoint.
     """
     import spacy
@@ -102,13 +110,16 @@ def import_checkpoint(
     from ..checkpoint.key_map import from_huggingface
     from ..model.config import BigBirdConfig
 
+    try:
+        nlp = spacy.blank(lang, config={"nlp": {"batch_size": 16}})
+    except ImportError as error:
+        raise ValueError(Errors.BB322.format(lang=lang, reason=str(error).rstrip("."))) from error
     directory = resolve_directory(checkpoint)
     config = BigBirdConfig.from_dict(read_config(directory))
     needed = HEAD_WEIGHTS.get(task)
     weights = from_huggingface(read_weights(find_weights(directory))).tensors if needed else {}
     if needed and needed not in weights:
         raise ValueError(Errors.BB340.format(checkpoint=checkpoint, task=task, weight=needed))
-    nlp = spacy.blank(lang, config={"nlp": {"batch_size": 16}})
     changes = {} if random_pattern is None else {"random_pattern": random_pattern}
     model = {"name": str(checkpoint), "transformer_config": changes}
     if task in COMPONENTS:

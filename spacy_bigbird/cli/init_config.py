@@ -68,6 +68,8 @@ def init_config_cli(
     encoder of their own, and every other name is spaCy's component, listening to the encoder where it can.
     """
     msg = Printer(no_print=str(output_file) == "-")
+    if str(output_file) != "-" and output_file.is_dir():
+        msg.fail(Errors.BB319.format(path=output_file, reason="it is a folder"), exits=1)
     if str(output_file) != "-" and output_file.exists() and not force:
         msg.fail(f"{output_file} exists. Overwrite it with --force.", exits=1)
     names = [part.strip() for part in pipeline.split(",") if part.strip()]
@@ -86,8 +88,11 @@ def init_config_cli(
     if str(output_file) == "-":
         print(config.to_str())
         return
-    output_file.parent.mkdir(parents=True, exist_ok=True)
-    config.to_disk(output_file, interpolate=False)
+    try:
+        output_file.parent.mkdir(parents=True, exist_ok=True)
+        config.to_disk(output_file, interpolate=False)
+    except OSError as error:
+        msg.fail(Errors.BB319.format(path=output_file, reason=error), exits=1)
     msg.good(f"Wrote {output_file}")
     # Printed as they are: a printer would break the lines.
     paths = "--paths.train train.spacy --paths.dev dev.spacy"
@@ -113,9 +118,12 @@ def make_config(
     name (str | None): another checkpoint to start from.
     vocab_file (str | None): SentencePiece model of an encoder from scratch; spiece.model when None.
     RETURNS (Config): the config, with its variables.
-    RAISES ValueError: nothing to build, an unknown component, or both a checkpoint and a vocabulary.
+    RAISES ValueError: nothing to build, an unknown language or component, or both a checkpoint and a vocabulary.
     """
-    nlp = spacy.blank(lang)
+    try:
+        nlp = spacy.blank(lang)
+    except ImportError as error:
+        raise ValueError(Errors.BB322.format(lang=lang, reason=str(error).rstrip("."))) from error
     unknown = [part for part in pipeline if not nlp.has_factory(OWN_ENCODER.get(part, part))]
     if unknown or not pipeline or len(set(pipeline)) < len(pipeline):
         found = ", ".join(unknown or pipeline) or "nothing"

@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from .app import app
+from .preparation import check_folder
 
 
 @app.command("pretrain", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -56,7 +57,7 @@ def pretrain(
     resume (bool): whether to go on with the run in `output_path`.
     show_progress (bool): whether to show a bar and the reports.
     RETURNS (dict[str, Any]): the last reports.
-    RAISES ValueError: settings are unknown, missing or do not fit.
+    RAISES ValueError: settings are unknown, missing or do not fit, or `output_path` is no place for a folder.
     """
     from spacy.util import load_config
 
@@ -64,4 +65,6 @@ def pretrain(
     from ..training.pretraining_settings import PretrainingSettings
 
     config = load_config(config_path, overrides=dict(overrides or {}), interpolate=True)
-    return run(PretrainingSettings.from_dict(config), output_path, resume=resume, show_progress=show_progress)
+    settings = PretrainingSettings.from_dict(config)
+    check_folder(Path(output_path))
+    return run(settings, output_path, resume=resume, show_progress=show_progress)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from wasabi import msg
 
 from .app import app
+from .preparation import set_up_gpu
 
 
 @app.command("resume", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -28,7 +29,10 @@ def resume_cli(
     """
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
-    setup_gpu(use_gpu)
+    try:
+        set_up_gpu(use_gpu, silent=False)
+    except ValueError as error:
+        msg.fail(str(error), exits=1)
     from ..training.resume import resume
 
     try:

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..errors import Errors
 from .app import app
+from .preparation import check_folder
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -64,7 +66,7 @@ def train_vocab_cli(
             max_sentences=max_sentences,
             large_corpus=large_corpus,
         )
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         Printer().fail("No vocabulary was trained", str(error), exits=1)
     if not quiet:
         report.show(output)
@@ -127,25 +129,41 @@ def train_vocab(
     silent (bool): whether to show no progress.
     **settings (object): keyword arguments of `spacy_bigbird.tokenizer.train.trainer_settings`.
     RETURNS (VocabularyReport): how it spells a sample of the texts.
-    RAISES ValueError, FileNotFoundError: unreadable or too few texts, settings out of range, a vocabulary in the way.
+    RAISES ValueError, OSError: unreadable or too few texts, settings out of range, a vocabulary in the way, or a place
+        that cannot be written.
     """
     from tqdm import tqdm
 
-    from ..tokenizer.train import train_vocabulary
+    from ..checkpoint.files import replace_file
+    from ..tokenizer.train import train_vocabulary, trainer_settings
     from ..training.texts import read_texts, text_files
 
     path = Path(output) / "spiece.model"
     if path.exists() and not force:
         raise ValueError(Errors.BB303.format(path=path))
+    # What cannot work is said before gigabytes are read.
+    trainer_settings(vocab_size, **cast(Any, settings))
     files = text_files(texts)
+    _make_folder(path)
     message = Printer(no_print=silent)
     size = sum(file.stat().st_size for file in files)
     with tqdm(total=size, unit="B", unit_scale=True, desc="Reading texts", disable=silent) as bar:
         sample = _Sample(read_texts(files, one_per_line=one_per_line, on_bytes=bar.update))
         model = train_vocabulary(_announced(sample, bar, message), vocab_size, **settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model)
+    replace_file(path, lambda part: part.write_bytes(model))
     return report_on(model, sample.texts, sample.seen)
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder of a vocabulary that is yet to be trained. RAISES ValueError: the place cannot be written."""
+    check_folder(path.parent)
+    if path.is_dir():
+        raise ValueError(Errors.BB319.format(path=path, reason="it is a folder"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise ValueError(Errors.BB319.format(path=path, reason=error)) from error
 
 
 def _announced(texts: Iterable[str], bar: "tqdm", message: Printer) -> Iterator[str]:

@@ -9,11 +9,11 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Config, Model
 
-from ..errors import Errors
 from ..thinc_layers.question_windows import micro_batches, pack
 from ..thinc_layers.types import Array
 from ..tokenizer.encoding import TextPieces
 from ..tokenizer.pairs import ADDED_TO_ONE, PairWindow, window_ranges
+from ..training.choices import read_masks
 from .own_encoder import OwnEncoderPipe
 from .settings import WHOLE_NUMBER, check_settings, is_count
 
@@ -49,6 +49,11 @@ def make_fill_mask(nlp: Language, name: str, model: Model, top_k: int) -> "FillM
 
 class FillMask(OwnEncoderPipe):
     """Puts [MASK] in the place of stretches of the text. A mask counts in the window in which it has most context."""
+
+    gold = "doc._.masks"
+
+    def _has_gold(self, doc: Doc) -> bool:
+        return bool(read_masks(doc))
 
     def _check(self, settings: dict[str, Any]) -> None:
         check_settings(settings, {"top_k": (is_count(settings["top_k"]), WHOLE_NUMBER)})
@@ -178,22 +183,3 @@ class FillMask(OwnEncoderPipe):
             total += float((normalizers[:, 0] - scores[np.arange(len(right)), right]).sum()) / count
             backprop(self.model.ops.asarray(gradient))
         return total
-
-
-def read_masks(doc: Doc) -> list[tuple[int, int]]:
-    """The stretches of a document that are to be masked.
-
-    doc (Doc): a document with `doc._.masks`, or None there.
-    RETURNS (list[tuple[int, int]]): first and last (exclusive) character of each.
-    RAISES (ValueError): a stretch is empty, outside of the text, or overlaps another one.
-    """
-    masks = list(doc._.masks or ())
-    for mask in masks:
-        if not isinstance(mask, (list, tuple)) or len(mask) != 2 or not all(isinstance(place, int) for place in mask):
-            raise ValueError(Errors.BB245.format(value=mask, length=len(doc.text)))
-    end_before = 0
-    for start, end in sorted(map(tuple, masks)):
-        if not end_before <= start < end <= len(doc.text):
-            raise ValueError(Errors.BB245.format(value=(start, end), length=len(doc.text)))
-        end_before = end
-    return [(start, end) for start, end in masks]

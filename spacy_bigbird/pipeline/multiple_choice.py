@@ -10,10 +10,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Config, Model
 
-from ..errors import Errors
 from ..thinc_layers.question_windows import QuestionTokenizer, micro_batches, pack
 from ..thinc_layers.types import Array
 from ..tokenizer.pairs import PairWindow
+from ..training.choices import choices_with_gold, read_choices
 from .own_encoder import OwnEncoderPipe
 from .settings import check_settings
 
@@ -58,6 +58,11 @@ def make_multiple_choice(
 
 class MultipleChoice(OwnEncoderPipe):
     """Reads [CLS] question option [SEP] document [SEP] for every option, and compares the logits of [CLS]."""
+
+    gold = "doc._.choices with an answer"
+
+    def _has_gold(self, doc: Doc) -> bool:
+        return bool(choices_with_gold(doc))
 
     def _check(self, settings: dict[str, Any]) -> None:
         check_settings(settings, {"combine": (settings["combine"] in COMBINATIONS, " or ".join(COMBINATIONS))})
@@ -111,7 +116,7 @@ class MultipleChoice(OwnEncoderPipe):
                         yield (number, place, option), window
 
     def _train_on(self, examples: list[Example]) -> float | None:
-        choices = [_with_gold(example.reference) for example in examples]
+        choices = [choices_with_gold(example.reference) for example in examples]
         count = sum(map(len, choices))
         if not count:
             return None
@@ -153,33 +158,6 @@ class MultipleChoice(OwnEncoderPipe):
             for option, rows in enumerate(options):
                 gradient[rows] = (probabilities[option] - (option == right)) / len(rows)
         return total, gradient
-
-
-def read_choices(doc: Doc) -> list[dict[str, Any]]:
-    """The questions of a document with their options.
-
-    doc (Doc): a document with `doc._.choices`, or None there.
-    RETURNS (list[dict[str, Any]]): the questions.
-    RAISES (ValueError): something else stands there.
-    """
-    choices = doc._.choices if doc._.choices is not None else ()
-    if not isinstance(choices, (list, tuple)):
-        raise ValueError(Errors.BB244.format(value=choices))
-    for choice in choices:
-        options = choice.get("options") if isinstance(choice, dict) else None
-        if not isinstance(options, (list, tuple)) or not all(
-            isinstance(text, str) for text in (choice.get("question"), *options)
-        ):
-            raise ValueError(Errors.BB244.format(value=choice))
-    return list(choices)
-
-
-def _with_gold(doc: Doc) -> list[dict[str, Any]]:
-    found = [choice for choice in read_choices(doc) if choice.get("answer") is not None]
-    for choice in found:
-        if choice["answer"] not in range(len(choice["options"])):
-            raise ValueError(Errors.BB244.format(value=choice))
-    return found
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from .extensions import install_extensions
 from .ner_scorer import judge
 from .settings import SavedSettings, check_settings, encoded_documents
 from .tag_loss import tag_loss
+from .upstreams import check_weights_of_upstreams
 
 DEFAULT_CONFIG = Config().from_str(
     """[ner]
@@ -155,6 +156,8 @@ class EntityTagger(SavedSettings, TrainablePipe):
         labels (Iterable[str] | None): the types, for example from `spacy init labels`.
         """
         validate_get_examples(get_examples, "EntityTagger.initialize")
+        if nlp is not None:
+            check_weights_of_upstreams(self.name, self, nlp)
         if labels is None:
             labels = sorted({ent.label_ for example in get_examples() for ent in example.reference.ents} - {""})
             self._report_misaligned(get_examples())

@@ -1,8 +1,9 @@
 """What the components share whose encoder is their own: loading, saving, settings that the config may change."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import srsly
 from spacy import util
@@ -16,6 +17,7 @@ from thinc.api import Model, Optimizer
 from ..errors import Errors
 from ..thinc_layers.encoder_wrapper import get_shim
 from ..thinc_layers.head_wrapper import HeadShim
+from ..warnings import Warnings
 from .extensions import install_extensions
 from .settings import SavedSettings, naming
 
@@ -39,6 +41,9 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
         self.cfg: dict[str, Any] = {**settings, "configured": dict(settings)}
         self._has_gradient = False
         install_extensions()
+
+    # What the component learns from, for messages.
+    gold: ClassVar[str]
 
     def _check(self, settings: dict[str, Any]) -> None:
         """RAISES ValueError: a setting is not allowed."""
@@ -86,6 +91,22 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
                 raise ValueError(Errors.BB241.format(name=self.name, given=encoder_from, found=found))
             self.shim.use_encoder(get_shim(cast(Any, nlp.get_pipe(encoder_from)).model))
         self.model.initialize()
+        self._look_for_gold(get_examples())
+
+    def _look_for_gold(self, examples: Iterable[Example]) -> None:
+        """Warn where there is nothing to learn from: the loss would be 0 from the first step to the last."""
+        number = 0
+        for example in examples:
+            if self._has_gold(example.reference):
+                return
+            number += 1
+        # `nlp.initialize()` without examples makes one up.
+        if number > 1:
+            warnings.warn(Warnings.BW203.format(name=self.name, number=number, gold=self.gold), stacklevel=3)
+
+    def _has_gold(self, doc: Doc) -> bool:
+        """RETURNS (bool): whether a reference has something to learn from."""
+        raise NotImplementedError
 
     def update(
         self,

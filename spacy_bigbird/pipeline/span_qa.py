@@ -95,6 +95,11 @@ def make_span_qa(
 class SpanQA(OwnEncoderPipe):
     """Answers questions about documents of any length."""
 
+    gold = "doc._.questions with answers"
+
+    def _has_gold(self, doc: Doc) -> bool:
+        return any(map(has_gold, read_questions(doc)))
+
     def _check(self, settings: dict[str, Any]) -> None:
         threshold = settings["null_threshold"]
         is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and threshold == threshold

@@ -22,6 +22,7 @@ from .extensions import install_extensions
 from .settings import SavedSettings, check_settings
 from .text_evidence import contributions, evidence, stretches_of
 from .text_loss import LOSSES, class_weights, gold_values, number_scales, sigmoid, softmax
+from .upstreams import check_weights_of_upstreams
 
 DEFAULT_CONFIG_STR = """[textcat]
 objective = "exclusive"
@@ -174,6 +175,8 @@ class TextLabeler(SavedSettings, TrainablePipe):
         positive_label (str | None): of two exclusive labels the one whose F1 is `cats_score`.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        if nlp is not None:
+            check_weights_of_upstreams(self.name, self, nlp)
         if labels is None:
             labels = dict.fromkeys(label for example in get_examples() for label in example.reference.cats)
         for label in labels:

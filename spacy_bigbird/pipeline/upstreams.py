@@ -1,11 +1,15 @@
 """Which component listens to which: said at initialisation, because spaCy's listeners go on with zeros in silence."""
 
+from collections.abc import Iterator
+from typing import Any, cast
+
 from spacy.language import Language
 from spacy_transformers import Transformer
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 
 from ..errors import Errors
+from ..thinc_layers.shim import EncoderShim
 
 
 def check_upstreams(nlp: Language) -> None:
@@ -14,12 +18,43 @@ def check_upstreams(nlp: Language) -> None:
     nlp (Language): the pipeline.
     RAISES ValueError: naming the component, its upstream and the encoders that there are.
     """
-    encoders: list[str] = []
     for name, component in nlp.components:
-        model = getattr(component, "model", None)
-        for node in model.walk() if isinstance(model, Model) else ():
-            if isinstance(node, TransformerListener) and node.upstream_name not in ("*", *encoders):
-                found = ", ".join(encoders) or "none"
-                raise ValueError(Errors.BB142.format(reader=name, upstream=node.upstream_name, found=found))
-        if isinstance(component, Transformer):
-            encoders.append(name)
+        check_upstreams_of(name, component, nlp)
+
+
+def check_upstreams_of(name: str, component: Any, nlp: Language) -> list[str]:
+    """The same for one component.
+
+    name (str): its name. component (Any): the component. nlp (Language): the pipeline.
+    RETURNS (list[str]): the encoders that it listens to.
+    RAISES ValueError: naming the component, its upstream and the encoders that there are.
+    """
+    names = nlp.component_names
+    before = names[: names.index(name)] if name in names else names
+    encoders = [other for other, pipe in nlp.components if other in before and isinstance(pipe, Transformer)]
+    heard = []
+    for upstream in _upstream_names(component):
+        if upstream not in encoders and not (upstream == "*" and encoders):
+            found = ", ".join(encoders) or "none"
+            raise ValueError(Errors.BB142.format(reader=name, upstream=upstream, found=found))
+        heard += encoders if upstream == "*" else [upstream]
+    return heard
+
+
+def check_weights_of_upstreams(name: str, component: Any, nlp: Language) -> None:
+    """Check before a component is initialized that what it listens to has weights: encoders stand before it.
+
+    name (str): its name. component (Any): the component. nlp (Language): the pipeline.
+    RAISES ValueError: there is no encoder before it, or one that spaCy has not initialized.
+    """
+    for encoder in check_upstreams_of(name, component, nlp):
+        (model,) = (cast(Any, pipe).model for other, pipe in nlp.components if other == encoder)
+        if any(isinstance(shim, EncoderShim) and not shim.is_loaded for node in model.walk() for shim in node.shims):
+            raise ValueError(Errors.BB144.format(reader=name, encoder=encoder))
+
+
+def _upstream_names(component: Any) -> Iterator[str]:
+    model = getattr(component, "model", None)
+    for node in model.walk() if isinstance(model, Model) else ():
+        if isinstance(node, TransformerListener):
+            yield node.upstream_name

@@ -37,6 +37,8 @@ class EncoderShim(PyTorchShim):
         super().__init__(None, grad_scaler=PyTorchGradScaler(False))
         self.settings = settings
         self.tokenizer: BigBirdTokenizer | None = None
+        # A folder that was read and held nothing, for the message where weights are missed later.
+        self._empty_folder: Path | None = None
         _use_one_thread_after_fork()
 
     @property
@@ -48,7 +50,8 @@ class EncoderShim(PyTorchShim):
     def module(self) -> BigBirdModel:
         """RETURNS (BigBirdModel): the encoder. RAISES ValueError: it is not loaded yet."""
         if self._model is None:
-            raise ValueError(Errors.BB139)
+            folder = f": there were none in {self._empty_folder}" if self._empty_folder else " yet"
+            raise ValueError(Errors.BB139.format(folder=folder))
         return self._model
 
     @property
@@ -215,6 +218,7 @@ class EncoderShim(PyTorchShim):
         config = Path(path) / "config.json"
         if not config.is_file() and any((Path(path) / name).is_file() for name in (SAFETENSORS_NAME, VOCAB_FILE)):
             raise ValueError(Errors.BB051.format(path=config))
+        self._empty_folder = None if config.is_file() else Path(path)
         if config.is_file():
             self.use(self.checkpoint_class.from_folder(Path(path), self.settings))
 

@@ -18,6 +18,10 @@ NUM_SPECIAL_PIECES = UNKNOWN_ID + 1
 MAX_SENTENCE_BYTES = 4000
 _WHITESPACE_RUN = re.compile(r"\s+")
 
+MODEL_TYPES = ("unigram", "bpe")
+NORMALIZATIONS = ("nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity")
+_NEEDED_PIECES = re.compile(r"required_chars\. \d+ vs (\d+)")
+
 
 def control_pieces() -> list[str]:
     """Pieces that fill the ids 3 to 99, in the order of their ids: [CLS], [SEP], [MASK] and unused names.
@@ -69,16 +73,26 @@ def trainer_settings(
 
     vocab_size (int): number of pieces, the 101 special ones included.
     model_type (str): "unigram" or "bpe".
-    normalization (str): SentencePiece's rule: "nmt_nfkc", "nfkc", "identity" (as Google did), or one that folds case.
-    character_coverage (float): share of all characters that get a piece of their own; the rarest are unknown. At
-        SentencePiece's own 0.9995 an English corpus loses letters such as "Z".
+    normalization (str): SentencePiece's rule: "nmt_nfkc", "nfkc", "identity" (as Google did), or one that folds case,
+        "nmt_nfkc_cf" or "nfkc_cf".
+    character_coverage (float): share of all characters, 0.98 to 1, that get a piece of their own; the rarest are
+        unknown. At SentencePiece's own 0.9995 an English corpus loses letters such as "Z".
     max_sentences (int): train on a random sample of this size (above 100), 0 on everything. Unit: stretches of text.
     large_corpus (bool): whether there may be more than 2 billion characters.
     num_threads (int): threads of the trainer. The sums of the unigram model, and so its last digits, depend on it.
     RETURNS (dict[str, Any]): keyword arguments of `SentencePieceTrainer.train`.
+    RAISES ValueError: a setting that is not allowed.
     """
-    if model_type not in ("unigram", "bpe"):
-        raise ValueError(Errors.BB020.format(name="model_type", value=model_type, expected='"unigram" or "bpe"'))
+    for name, value, allowed in (
+        ("model_type", model_type, MODEL_TYPES),
+        ("normalization", normalization, NORMALIZATIONS),
+    ):
+        if value not in allowed:
+            expected = " or ".join(f'"{choice}"' for choice in allowed)
+            raise ValueError(Errors.BB020.format(name=name, value=value, expected=expected))
+    if not 0.98 <= character_coverage <= 1.0:
+        expected = "0.98 to 1.0, SentencePiece's own limits"
+        raise ValueError(Errors.BB020.format(name="character_coverage", value=character_coverage, expected=expected))
     if vocab_size <= NUM_SPECIAL_PIECES:
         expected = f"more than the {NUM_SPECIAL_PIECES} special pieces"
         raise ValueError(Errors.BB020.format(name="vocab_size", value=vocab_size, expected=expected))
@@ -116,10 +130,12 @@ def train_vocabulary(texts: Iterable[str], vocab_size: int, **settings: Any) -> 
     vocab_size (int): number of pieces, the 101 special ones included.
     **settings (Any): keyword arguments of `trainer_settings`.
     RETURNS (bytes): the serialized model, the content of a spiece.model.
-    RAISES ValueError: where the texts are too few for so many pieces, with SentencePiece's own reason.
+    RAISES ValueError: where the texts are too few for so many pieces, with SentencePiece's own reason. An error of
+        `texts` comes through as it is.
     """
     arguments = trainer_settings(vocab_size, **settings)
-    sentences = split_into_sentences(texts)
+    raised: list[BaseException] = []
+    sentences = split_into_sentences(_noting_errors(texts, raised))
     first = next(sentences, None)
     if first is None:
         raise ValueError(Errors.BB021.format(vocab_size=vocab_size, reason="there is no text"))
@@ -129,5 +145,20 @@ def train_vocabulary(texts: Iterable[str], vocab_size: int, **settings: Any) -> 
             sentence_iterator=chain([first], sentences), model_writer=model, **arguments
         )
     except (RuntimeError, OSError) as error:
+        if raised:
+            raise raised[0] from None
+        needed = _NEEDED_PIECES.search(str(error))
+        if needed:
+            expected = f"at least {needed[1]}, or a smaller character_coverage: the texts have so many characters"
+            raise ValueError(Errors.BB020.format(name="vocab_size", value=vocab_size, expected=expected)) from error
         raise ValueError(Errors.BB021.format(vocab_size=vocab_size, reason=error)) from error
     return model.getvalue()
+
+
+def _noting_errors(texts: Iterable[str], raised: list[BaseException]) -> Iterator[str]:
+    """Pass texts on. What they raise is noted, because SentencePiece makes text of it, of Ctrl-C too."""
+    try:
+        yield from texts
+    except (Exception, KeyboardInterrupt) as error:
+        raised.append(error)
+        raise

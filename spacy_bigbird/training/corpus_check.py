@@ -1,8 +1,10 @@
 """What a corpus is to an encoder before training: lengths, unknown pieces, and everything that would be lost."""
 
+import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +15,11 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from spacy.training.augment import dont_augment
 
+from ..errors import Errors
+from .choices import choices_with_gold, read_masks
 from .encoder_check import PlannedEncoder
-from .questions import gold_spans, has_gold, read_questions
+from .questions import gold_spans, gold_texts, has_gold, read_questions
+from .readers import QuestionCorpus
 
 
 @dataclass
@@ -156,6 +161,83 @@ def find_lost_spans(example: Example, number: int) -> list[LostSpan]:
     return lost
 
 
+def find_gold_problems(
+    nlp: Language, examples: list[Example], frozen: Container[str]
+) -> tuple[dict[str, int], list[str]]:
+    """Count what every component of a kind that is known here learns from.
+
+    nlp (Language): the pipeline; nothing needs to be initialized.
+    examples (list[Example]): the train corpus.
+    frozen (Container[str]): components that do not learn.
+    RETURNS (tuple[dict[str, int], list[str]]): usable gold by component, and a message per component that has none, or
+        such as would end its training.
+    """
+    counts, problems = {}, []
+    for name, component in nlp.pipeline:
+        factory = nlp.get_pipe_meta(name).factory
+        if name in frozen or factory not in _GOLD_OF_FACTORY or not examples:
+            continue
+        gold, count = _GOLD_OF_FACTORY[factory]
+        counts[name], number = 0, 0
+        try:
+            for example in examples:
+                counts[name] += count(example, component)
+                number += 1
+        except (ValueError, TypeError) as error:
+            problems.append(f"train, document {number}, component {name!r}: {error}")
+            continue
+        if not counts[name]:
+            advice = _STORED if gold.startswith("doc._.") else _WITHOUT_LABELS
+            problems.append(Errors.BB386.format(name=name, number=len(examples), gold=gold, advice=advice))
+    return counts, problems
+
+
+_STORED = (
+    "A .spacy file keeps them only where it was stored with DocBin(store_user_data=True); read it with "
+    "spacy-bigbird.QuestionCorpus.v1."
+)
+_WITHOUT_LABELS = "Annotate them, or leave the component out of the pipeline."
+
+
+def _aligned(example: Example, spans: Iterable[Any]) -> int:
+    return sum(bool(example.get_aligned_spans_y2x([span], allow_overlap=True)) for span in spans)
+
+
+def _answered(example: Example) -> int:
+    text, questions = example.reference.text, filter(has_gold, read_questions(example.reference))
+    # Without answers, "no answer" is learned; answers that are all at a wrong place teach nothing.
+    return sum(not gold_texts(question) or bool(gold_spans(question, text)[0]) for question in questions)
+
+
+def _annotated(*attributes: str) -> Callable[[Example, Any], int]:
+    return lambda example, _: any(map(example.reference.has_annotation, attributes))
+
+
+_ENTITIES = ("entities on token boundaries", lambda example, _: _aligned(example, example.reference.ents))
+_CATS = ("categories", lambda example, _: any(value is not None for value in example.reference.cats.values()))
+_SPANS = (
+    "spans on token boundaries under the component's spans_key",
+    lambda example, component: _aligned(example, example.reference.spans.get(component.key, ())),
+)
+_DEPENDENCIES = ("dependencies", _annotated("DEP"))
+_GOLD_OF_FACTORY: dict[str, tuple[str, Callable[[Example, Any], int]]] = {
+    **dict.fromkeys(("bigbird_ner", "ner", "beam_ner"), _ENTITIES),
+    **dict.fromkeys(("bigbird_textcat", "bigbird_textcat_multilabel", "textcat", "textcat_multilabel"), _CATS),
+    **dict.fromkeys(("spancat", "spancat_singlelabel"), _SPANS),
+    **dict.fromkeys(("parser", "beam_parser"), _DEPENDENCIES),
+    "tagger": ("tags", _annotated("TAG")),
+    "morphologizer": ("parts of speech or morphology", _annotated("POS", "MORPH")),
+    "senter": ("beginnings of sentences", _annotated("SENT_START")),
+    "trainable_lemmatizer": ("lemmas", _annotated("LEMMA")),
+    "bigbird_span_qa": ("doc._.questions with answers at their offset", lambda example, _: _answered(example)),
+    "bigbird_multiple_choice": (
+        "doc._.choices with an answer",
+        lambda example, _: len(choices_with_gold(example.reference)),
+    ),
+    "bigbird_fill_mask": ("doc._.masks", lambda example, _: len(read_masks(example.reference))),
+}
+
+
 def name_of_character(character: str) -> str:
     """RETURNS (str): a character for people to recognise, such as 'é U+00E9 LATIN SMALL LETTER E WITH ACUTE'."""
     shown = character if character.isprintable() and not character.isspace() else " "
@@ -189,12 +271,30 @@ def find_reader_loss(reader: Any, nlp: Language) -> ReaderLoss | None:
         return None
     loss, whole = ReaderLoss(reader.max_length), copy(reader)
     whole.max_length, whole.augmenter = 0, dont_augment
-    for example in whole(nlp):
-        doc: Doc = example.reference
-        if len(doc) >= reader.max_length:
-            loss.documents += 1
-            is_split = doc.has_annotation("SENT_START")
-            loss.split += is_split
-            parts = [len(sentence) for sentence in doc.sents] if is_split else [len(doc)]
-            loss.lost_tokens += sum(length for length in parts if length >= reader.max_length)
+    with long_texts_allowed(reader, nlp):
+        for example in whole(nlp):
+            doc: Doc = example.reference
+            if len(doc) >= reader.max_length:
+                loss.documents += 1
+                is_split = doc.has_annotation("SENT_START")
+                loss.split += is_split
+                parts = [len(sentence) for sentence in doc.sents] if is_split else [len(doc)]
+                loss.lost_tokens += sum(length for length in parts if length >= reader.max_length)
     return loss
+
+
+@contextmanager
+def long_texts_allowed(reader: Any, nlp: Language) -> Iterator[None]:
+    """Let readers that would stop at a text beyond `nlp.max_length` read it, so that all such texts can be counted.
+
+    reader (Callable[[Language], Iterable[Example]]): a corpus reader. Of others than spaCy's own and the one around it
+        nothing is known: some leave such texts out, and so they do here.
+    nlp (Language): the pipeline.
+    """
+    before = nlp.max_length
+    if isinstance(reader, (Corpus, QuestionCorpus)):
+        nlp.max_length = sys.maxsize
+    try:
+        yield
+    finally:
+        nlp.max_length = before

@@ -24,6 +24,7 @@ from ..thinc_layers.types import Array, PackedPieces
 from ..thinc_layers.windows import plan_windows
 from ..tokenizer.encoding import TextPieces
 from ..tokenizer.sentencepiece import BigBirdTokenizer
+from .choices import read_choices
 from .questions import read_questions
 
 FLOAT_BYTES = 4
@@ -56,7 +57,7 @@ class PlannedEncoder:
         shim (EncoderShim): the encoder, loaded or not.
         factory (str): its component's factory.
         RETURNS (PlannedEncoder): the encoder.
-        RAISES ValueError: the config names neither a checkpoint nor a vocabulary.
+        RAISES ValueError: the config names neither a checkpoint nor a vocabulary, or settings that do not fit it.
         """
         settings = shim.settings
         if shim.is_loaded:
@@ -70,7 +71,10 @@ class PlannedEncoder:
         else:
             assert settings.vocab_file is not None
             tokenizer = BigBirdTokenizer(settings.vocab_file, map_whitespace=settings.map_whitespace)
-            config = BigBirdConfig.from_dict({"vocab_size": tokenizer.vocab_size, **settings.transformer_config})
+            scratch = BigBirdConfig.from_dict({"vocab_size": tokenizer.vocab_size, **settings.transformer_config})
+            config = settings.apply_to(scratch)
+        if tokenizer.vocab_size > config.vocab_size:
+            raise ValueError(Errors.BB138.format(pieces=tokenizer.vocab_size, rows=config.vocab_size))
         return cls(component, settings, tokenizer, config, factory)
 
     @property
@@ -99,7 +103,7 @@ def _questions(doc: Doc) -> list[str]:
 
 
 def _choices(doc: Doc) -> list[str]:
-    return [f"{choice['question']} {option}" for choice in doc._.choices or () for option in choice["options"]]
+    return [f"{choice['question']} {option}" for choice in read_choices(doc) for option in choice["options"]]
 
 
 _ASKED_BY_FACTORY = {"bigbird_span_qa": _questions, "bigbird_multiple_choice": _choices}

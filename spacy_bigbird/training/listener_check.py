@@ -1,5 +1,6 @@
-"""Listeners of a pipeline that would have nothing to listen to: named before spaCy fails, or goes on with zeros."""
+"""Listeners with nothing to listen to, encoders without weights: named before spaCy fails, or goes on with zeros."""
 
+from collections.abc import Container
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +12,7 @@ from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 
 from ..errors import Errors
+from ..thinc_layers.shim import EncoderShim
 
 UPSTREAM_OF: dict[type, type] = {TransformerListener: Transformer, Tok2VecListener: Tok2Vec}
 
@@ -44,4 +46,20 @@ def find_listener_problems(nlp: Language) -> list[str]:
                 advice = "Add such a component before it"
             found = ", ".join(nlp.component_names)
             problems.append(Errors.BB381.format(reader=name, upstream=upstream, pipeline=found, advice=advice))
+    return problems
+
+
+def find_frozen_problems(nlp: Language, frozen: Container[str]) -> list[str]:
+    """Look for encoders that would never get weights: spaCy initializes no component that is frozen.
+
+    nlp (Language): the pipeline as its config describes it, not initialized.
+    frozen (Container[str]): the config's `frozen_components`.
+    RETURNS (list[str]): one message per frozen component with an encoder that no saved pipeline brings along.
+    """
+    problems = []
+    for name, component in nlp.components:
+        model = getattr(component, "model", None)
+        shims = [shim for node in model.walk() for shim in node.shims] if isinstance(model, Model) else []
+        if name in frozen and any(isinstance(shim, EncoderShim) and not shim.is_loaded for shim in shims):
+            problems.append(Errors.BB385.format(name=name))
     return problems

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 
 from ..errors import Errors
+from .choices import drop_unusable
 from .problems import Problems
 from .questions import as_question, gold_spans, install_question_extensions, read_questions, without_gold
 
@@ -39,7 +40,7 @@ def make_question_corpus(
         hold `doc._.questions` with answers, `doc._.choices` with the index of the right answer, or `doc._.masks`.
     max_questions (int): most questions per example; a document with more is repeated. 0 for no limit.
     limit (int): most examples. 0 for no limit.
-    strict (bool): whether answers that are not at their offset are an error instead of being reported.
+    strict (bool): whether what cannot be used is an error instead of being reported and left out.
     RETURNS (QuestionCorpus): the reader.
     """
     return QuestionCorpus(path, max_questions, limit, strict)
@@ -92,13 +93,18 @@ class SquadCorpus:
     def _contexts(self, problems: Problems) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
         for file in find_files(self.path, ".json", "SquadCorpus"):
             try:
-                for number, article in enumerate(srsly.read_json(file)["data"]):
+                # With a byte order mark or without.
+                content = srsly.json_loads(file.read_text(encoding="utf-8-sig"))
+                for number, article in enumerate(content["data"]):
                     where = f"{file.name}, article {number}"
-                    parts = [
-                        (part["context"], usable_questions(part["qas"], where, problems))
-                        for part in article["paragraphs"]
-                    ]
-                    for context, questions in [_joined(parts)] if self.join_paragraphs else parts:
+                    parts = []
+                    for part in article["paragraphs"]:
+                        if isinstance(part["context"], str):
+                            parts.append((part["context"], usable_questions(part["qas"], where, problems)))
+                        else:
+                            problems.seen("contexts")
+                            problems.add("contexts", "are no text", where, part["context"])
+                    for context, questions in [_joined(parts)] if self.join_paragraphs and parts else parts:
                         problems.seen("contexts")
                         size = self.max_questions or len(questions) or 1
                         for start in range(0, len(questions) or 1, size):
@@ -122,23 +128,27 @@ class QuestionCorpus:
 
         nlp (Language): tokenizes the texts again, for the prediction.
         YIELDS (Example): the reference is the stored document, the prediction has its questions without gold.
-        RAISES ValueError: an answer is not at its offset, and `strict` is set.
+        RAISES ValueError: something cannot be used, or an answer is not at its offset, and `strict` is set.
         """
         install_question_extensions()
         find_files(self.path, ".spacy", "QuestionCorpus")
         problems = Problems(self.path, self.strict)
-        parts = (part for example in Corpus(self.path)(nlp) for part in self._split(example))
-        for number, part in enumerate(parts):
+        documents = enumerate(Corpus(self.path)(nlp))
+        parts = ((place, part) for place, example in documents for part in self._split(example, place, problems))
+        for number, (place, part) in enumerate(parts):
             if self.limit and number >= self.limit:
                 break
-            check_answers(read_questions(part.reference), part.reference.text, f"example {number}", problems)
+            check_answers(read_questions(part.reference), part.reference.text, f"document {place}", problems)
             yield part
         if not self._has_reported:
             self._has_reported = True
             problems.report()
 
-    def _split(self, example: Example) -> Iterator[Example]:
-        questions = read_questions(example.reference)
+    def _split(self, example: Example, place: int, problems: Problems) -> Iterator[Example]:
+        drop_unusable(example.reference, f"document {place}", problems)
+        given = example.reference._.questions
+        listed = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+        questions = usable_questions(listed, f"document {place}", problems)
         for name in ("choices", "masks"):
             value = example.reference._.get(name)
             if value is not None:

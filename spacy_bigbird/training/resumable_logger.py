@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.training.loggers import console_logger
 from thinc.api import Model
 
+from ..checkpoint.files import replace_file
 from .resume_state import (
     FINISHED,
     FOLDER,
@@ -60,7 +61,9 @@ class ResumableLogger:
 
         def log_and_save(info: dict[str, Any] | None) -> None:
             log_step(info)
-            if info is not None and "output_path" in info:
+            if info is None:
+                saver.steps_since += 1
+            elif "output_path" in info:
                 saver.save(info)
 
         def finalize_both() -> None:
@@ -82,8 +85,10 @@ class _Saver:
         self.watch = OptimizerWatch([model for model in models if isinstance(model, Model)])
         self.has_begun = False
         self.saved: Path | None = None
+        self.saved_step = self.steps_since = 0
 
     def save(self, info: dict[str, Any]) -> None:
+        self.saved_step, self.steps_since = info["step"], 0
         output = Path(info["output_path"]).parent
         if not self.has_begun:
             self.has_begun = True
@@ -119,4 +124,6 @@ class _Saver:
         # spaCy calls this when the training has ended and when it was interrupted or has failed.
         if self.saved is not None and sys.exc_info()[0] is None:
             training = self.nlp.config.interpolate()["training"]
-            srsly.write_json(self.saved / FINISHED, {name: training[name] for name in LIMITS})
+            end = {"step": self.saved_step + self.steps_since, **{name: training[name] for name in LIMITS}}
+            # A kill comes before it or after it: the training has finished or not.
+            replace_file(self.saved / FINISHED, lambda path: srsly.write_json(path, end))

@@ -157,7 +157,7 @@ class _Training:
         losses: dict[str, float] = {}
         step = state.step
         set_random_states(state.random_now)
-        while not self._is_over(step, results):
+        while not _is_over(settings, step, results):
             epoch, batch = next(self.batches, (None, None))
             if batch is None:
                 return
@@ -193,11 +193,12 @@ class _Training:
             if is_best is not None:
                 losses = {}
 
-    def _is_over(self, step: int, results: list[tuple[float, int]]) -> bool:
-        # Of equal scores the earliest is the best.
-        best_step = -max((score, -at) for score, at in results)[1]
-        patience, max_steps = self.settings["patience"], self.settings["max_steps"]
-        return bool((patience and step - best_step >= patience) or (max_steps and step >= max_steps))
+
+def _is_over(limits: Mapping[str, Any], step: int, results: list[tuple[float, int]]) -> bool:
+    # Of equal scores the earliest is the best.
+    best_step = -max((score, -at) for score, at in results)[1]
+    patience, max_steps = limits["patience"], limits["max_steps"]
+    return bool((patience and step - best_step >= patience) or (max_steps and step >= max_steps))
 
 
 def _load(path: Path, overrides: dict[str, Any]) -> Language:
@@ -208,17 +209,45 @@ def _load(path: Path, overrides: dict[str, Any]) -> Language:
 
 
 def _check_unfinished(output: Path, state: TrainingState, settings: dict[str, Any]) -> None:
-    """RAISES ValueError: the training has ended, and nothing says that it may take longer now."""
-    finished = state_folder(output, state.step) / FINISHED
+    """RAISES ValueError: the training has ended, and what ended it would end it there again."""
+    end = _read_end(state_folder(output, state.step) / FINISHED)
     limits = {name: settings[name] for name in LIMITS}
-    if not finished.exists() or srsly.read_json(finished) != limits:
+    if not all(isinstance(limit, int) for limit in limits.values()):
+        # Told by spaCy's schema, when the training is set up.
+        return
+    if end is None or not _would_end(end, limits, state.results):
         return
     try:
         util.load_model(output / MODEL_LAST)
     except Exception:  # killed while this was written, which raises nearly anything: the end is to be repeated
         return
     shown = ", ".join(f"{name} = {value}" for name, value in limits.items())
-    raise ValueError(Errors.BB345.format(path=output, step=state.step, limits=shown, more=2 * max(1, state.step)))
+    raise ValueError(Errors.BB345.format(path=output, step=end["step"], limits=shown, more=2 * max(1, end["step"])))
+
+
+def _read_end(path: Path) -> dict[str, int] | None:
+    """RETURNS (dict[str, int] | None): last step and limits of a training that has ended; None where it has not."""
+    try:
+        end = srsly.read_json(path)
+        return {name: int(end[name]) for name in ("step", *LIMITS)}
+    except (OSError, ValueError, KeyError, TypeError):
+        # Cut short when the machine went down: the end is to be repeated.
+        return None
+
+
+def _would_end(end: Mapping[str, int], limits: Mapping[str, int], results: list[tuple[float, int]]) -> bool:
+    """Whether a training that has ended would end at the same step again.
+
+    end (Mapping[str, int]): its last step and what limited it.
+    limits (Mapping[str, int]): what limits it now.
+    results (list[tuple[float, int]]): score and step of every evaluation.
+    RETURNS (bool): whether it would.
+    """
+    if _is_over(limits, end["step"], results):
+        return True
+    # Where steps and patience were left, there were no more epochs. Less than one is no limit.
+    has_used_epochs = not _is_over(end, end["step"], results)
+    return has_used_epochs and 1 <= limits["max_epochs"] <= end["max_epochs"]
 
 
 def _skip(batches: Batches, state: TrainingState) -> Batches:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 from spacy.cli import app
+from thinc.util import has_gpu
 from typer.testing import CliRunner
 
 import spacy_bigbird.cli.main  # noqa: F401  the command registers itself
@@ -87,10 +89,70 @@ def test_errors_say_what_to_do(model, files, tmp_path):
         ((model, tmp_path / "empty", "-q", "Who?"), "BB317"),
         ((model, tmp_path / "latin.txt", "-q", "Who?"), "BB317"),
         ((tmp_path / "no_model", files[0], "-q", "Who?"), "E050"),
+        ((model, files[0], "--questions", tmp_path / "nope.txt"), "BB320"),
+        ((model, files[0], "--questions", tmp_path / "latin.txt"), "BB320"),
+        ((model, files[0], "--questions", tmp_path), "BB320"),
     ]:
         result = run(*arguments)
         assert result.exit_code == 1
-        assert code in result.output
+        assert code in result.output and isinstance(result.exception, SystemExit)
+    with pytest.raises(ValueError, match=r"BB317.*latin\.txt.*not UTF-8"):
+        list(ask(spacy.load(model), [tmp_path / "latin.txt"], ["Who?"]))
+
+
+def test_a_file_that_cannot_be_read_leaves_the_answers_about_the_others(model, files, tmp_path):
+    (tmp_path / "latin.txt").write_bytes("état".encode("latin1"))
+    page, lines = tmp_path / "new" / "folder" / "page.html", tmp_path / "other" / "answers.jsonl"
+    given = (model, files[0], tmp_path / "latin.txt", files[1] / "b.txt", "-q", "Who?")
+    result = run(*given, "--html", page, "--jsonl", lines)
+    assert result.exit_code == 1 and result.stderr.count("BB317") == 1 and "latin.txt" in result.stderr
+    rows = [json.loads(line) for line in lines.read_text(encoding="utf8").splitlines()]
+    assert [row["file"] for row in rows] == [str(files[0]), str(files[1] / "b.txt")]
+    assert page.read_text(encoding="utf8").count("<h2>") == 2 and "2 answers in" in result.output
+    to_terminal = run(*given, "--jsonl", "-")
+    assert [json.loads(line) for line in to_terminal.stdout.splitlines()] == rows
+
+
+def test_lines_are_written_as_the_answers_come(model, files, tmp_path, monkeypatch):
+    lines, seen = tmp_path / "answers.jsonl", []
+
+    def two_answers(*_, **__):
+        for number in range(2):
+            seen.append(lines.read_text(encoding="utf8").splitlines())
+            yield {"question": str(number), "context": ""}
+        raise ValueError("the third")
+
+    monkeypatch.setattr("spacy_bigbird.cli.ask.ask", two_answers)
+    result = run(model, files[0], "-q", "Who?", "--jsonl", lines)
+    assert seen == [[], ['{"question": "0"}']] and lines.read_text(encoding="utf8").count("\n") == 2
+    assert result.exit_code == 1 and "the third" in result.output and "2 answers in" in result.output
+
+
+def test_places_that_cannot_be_written_are_told_before_any_work(model, files, tmp_path):
+    for option, place in [("--jsonl", tmp_path), ("--html", tmp_path), ("--html", files[0] / "page.html")]:
+        result = run(tmp_path / "no_model", files[0], "-q", "Who?", option, place)
+        assert result.exit_code == 1 and "BB319" in result.output and isinstance(result.exception, SystemExit)
+    before = tmp_path / "before.jsonl"
+    before.write_text("old", encoding="utf8")
+    result = run(tmp_path / "no_model", files[0], "-q", "Who?", "--jsonl", before, "--html", tmp_path / "no.html")
+    assert result.exit_code == 1 and "E050" in result.output
+    assert before.read_text(encoding="utf8") == "old" and not (tmp_path / "no.html").exists()
+
+
+def test_byte_order_marks_are_no_part_of_text_and_questions(model, tmp_path):
+    (tmp_path / "bom.txt").write_text("\ufeff" + TEXT, encoding="utf8")
+    (tmp_path / "questions.txt").write_text("\ufeffWho?\n", encoding="utf8")
+    result = run(model, tmp_path / "bom.txt", "--questions", tmp_path / "questions.txt", "--jsonl", "-")
+    row = json.loads(result.stdout)
+    assert row["question"] == "Who?" and row["text"] == TEXT[row["start_char"] : row["end_char"]] != ""
+    (row,) = ask(spacy.load(model), [tmp_path / "bom.txt"], ["Who?"])
+    assert row["context"] == TEXT
+
+
+@pytest.mark.skipif(has_gpu, reason="the GPU that is there is used")
+def test_a_gpu_that_is_not_there(model, files):
+    result = run(model, files[0], "-q", "Who?", "-g", 0)
+    assert result.exit_code == 1 and "BB321" in result.output and isinstance(result.exception, SystemExit)
 
 
 def test_the_real_command_line_shows_the_command():

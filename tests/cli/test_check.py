@@ -1,5 +1,7 @@
 """`spacy bigbird check` through spaCy's own command line: findings, files, exit codes."""
 
+import json
+
 import pytest
 import spacy
 import srsly
@@ -7,8 +9,12 @@ from spacy.cli import app as spacy_app
 from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 from typer.testing import CliRunner
+from wasabi import Printer
 
-from spacy_bigbird.cli.check_report import bar, duration, histogram
+from spacy_bigbird.cli.check import check
+from spacy_bigbird.cli.check_report import CheckReport, bar, duration, histogram
+from spacy_bigbird.errors import Errors
+from spacy_bigbird.training.questions import install_question_extensions
 
 from ..toy_text import toy_texts
 
@@ -68,6 +74,10 @@ def folder(tmp_path_factory, vocab_file):
     nlp = spacy.blank("en")
     for name in ("train", "dev"):
         docs = [nlp.make_doc(text) for text in toy_texts(4, 6)]
+        DocBin(docs=docs).to_disk(folder / f"{name}_untagged.spacy")
+        for doc in docs:
+            for token in doc:
+                token.tag_ = "X" if token.is_alpha else "Y"
         # Tokens as another tokenizer had them: "it" is inside of ours.
         odd = Doc(nlp.vocab, words=["New", "York", "ers", "left", "."], spaces=[1, 0, 1, 0, 0])
         odd.set_ents([odd.char_span(0, 8, label="GPE")])
@@ -92,6 +102,7 @@ def test_a_sound_config_passes_and_its_cost_is_estimated(folder, tmp_path):
     assert result.exit_code == 0, result.output
     output = flat(result)
     assert "Encoder of bigbird" in output and "62 pieces; neighbours share at least 7" in output
+    assert "Gold in train" in output and "tagger 4" in output
     assert "4 documents of" in output and "Every document is in a batch" in output
     assert "pieces per second" in output and "Nothing would be lost" in output
     assert (tmp_path / "lengths.png").read_bytes().startswith(b"\x89PNG")
@@ -127,11 +138,152 @@ def test_a_batcher_that_discards_fails(folder):
         ("--paths.train=null", "E913"),
         ("--components.bigbird.model.vocab_file=null", "BB137"),
         ('--nlp.pipeline=["tagger"]', "BB381"),
+        ("--components.bigbird.model.freeze_layers=2", "BB135"),
+        ('--training.frozen_components=["bigbird"]', "BB385"),
+        ("--components.bigbird.model.precision=fp16", "precision = 'fp16' is not allowed"),
+        ("--components.bigbird.keep_vectors=nix", "keep_vectors = 'nix' is not allowed"),
+        ("--components.bigbird.factory=nix", "E002"),
+        ("--components.bigbird.model.@architectures=nix", "E893"),
+        ('--components.bigbird.model.transformer_config={"hidden_size": 33}', "BB001"),
+        ("--training.batcher.size=0", "BB380"),
+        ("--nlp.lang=xq", "E048"),
     ],
 )
 def test_what_would_fail_or_lose_data_is_said_and_fails(folder, override, expected):
     result = run(folder, override, "--no-measure")
     assert result.exit_code == 1 and expected in flat(result), result.output
+
+
+def test_a_head_without_gold_is_named(folder):
+    result = run(folder, "--no-measure", train="train_untagged.spacy")
+    assert result.exit_code == 1 and "BB386" in flat(result)
+    assert "Component 'tagger' has nothing to learn from: none of 4 documents" in flat(result)
+    # A frozen component does not learn.
+    assert "BB386" not in flat(run(folder, "--no-measure", '--training.frozen_components=["tagger"]'))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "it has no section [nlp]"),
+        (b"[masking]\nrate = 0.15\n", "it has no section [nlp]"),
+        (b"\x9c\xff", "it is no text in UTF-8"),
+        (b"lang = 1\n", "File contains no section headers"),
+        (b"[nlp]\nlang = ${nix.da}\n", "nix"),
+        (b'[nlp]\nlang = "en"\npipeline = ["x"]\n[components]\n[components.x]\nsource = "nix"\n', "E050"),
+        (b'[nlp]\nlang = "en"\npipeline = ["x"]\n', "E956"),
+    ],
+)
+def test_a_file_that_is_no_config_gets_a_message(tmp_path, content, expected):
+    (tmp_path / "config.cfg").write_bytes(content)
+    arguments = ["bigbird", "check", str(tmp_path / "config.cfg")]
+    result = CliRunner().invoke(spacy_app, arguments, catch_exceptions=False)
+    assert result.exit_code == 1 and expected in flat(result), result.output
+
+
+def test_folders_of_outputs_are_made_and_places_are_looked_at_first(folder, tmp_path):
+    lost, plot = tmp_path / "new" / "lost.jsonl", tmp_path / "other" / "plot"
+    result = run(folder, "--misaligned", str(lost), "--plot", str(plot), "--no-measure")
+    assert result.exit_code == 0, result.output
+    assert lost.read_bytes().strip() == b"" and plot.read_bytes().startswith(b"\x89PNG")
+    for option, place in (("--plot", plot / "x.png"), ("--misaligned", tmp_path)):
+        result = run(folder, option, str(place))
+        assert result.exit_code == 1 and "BB319" in flat(result) and "Encoder of" not in result.output
+
+
+def test_a_gpu_that_is_not_there(folder, monkeypatch):
+    def fail(number):
+        raise ValueError("No GPU devices detected")
+
+    monkeypatch.setattr("spacy.cli._util.require_gpu", fail)
+    result = run(folder, "-g", "0")
+    assert result.exit_code == 1 and "GPU 0 cannot be used: No GPU devices detected" in flat(result)
+
+
+def test_lines_of_a_message_stay_lines(capsys):
+    report = CheckReport(Printer())
+    report.loss(Errors.BB137)
+    printed = capsys.readouterr().out
+    assert '\n    [components.bigbird.model]\n    @architectures = "spacy-bigbird.BigBirdModel.v1"\n' in printed
+    assert "Write in the config" in " ".join(printed.split()) and report.losses == [Errors.BB137]
+    CheckReport(Printer(no_print=True)).loss("one\ntwo")
+    assert capsys.readouterr().out == ""
+
+
+QUESTIONS_CONFIG = """
+[nlp]
+lang = "en"
+pipeline = ["head"]
+
+[components]
+
+[components.head]
+factory = "{factory}"
+
+[components.head.model]
+vocab_file = {vocab_file}
+name = null
+transformer_config = {{"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32,
+    "max_position_embeddings": 64, "block_size": 16}}
+
+[corpora]
+
+[corpora.train]
+@readers = "{reader}"
+path = "{path}"
+
+[corpora.dev]
+@readers = "{reader}"
+path = "{path}"
+"""
+CHOICE = {"question": "Who?", "options": ["A", "B"], "answer": 1}
+
+
+@pytest.mark.parametrize(
+    ("factory", "annotated", "expected"),
+    [
+        ("bigbird_multiple_choice", {"choices": [CHOICE]}, None),
+        ("bigbird_multiple_choice", {"choices": [{**CHOICE, "answer": None}]}, "BB386"),
+        ("bigbird_multiple_choice", {"choices": [{**CHOICE, "answer": 7}]}, "BB244"),
+        ("bigbird_multiple_choice", {"choices": [{"question": "Who?"}]}, "BB244"),
+        ("bigbird_span_qa", {}, "none of 2 documents of the train corpus has doc._.questions"),
+        ("bigbird_fill_mask", {}, "none of 2 documents of the train corpus has doc._.masks"),
+        ("bigbird_fill_mask", {"masks": [[0, 3]]}, None),
+    ],
+)
+def test_heads_with_an_encoder_of_their_own_need_gold(vocab_file, tmp_path, factory, annotated, expected):
+    install_question_extensions()
+    docs = [spacy.blank("en").make_doc(text) for text in toy_texts(2, 3)]
+    for doc in docs:
+        for name, value in annotated.items():
+            doc._.set(name, value)
+    path = tmp_path / "train.spacy"
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    for reader in ("spacy.Corpus.v1", "spacy-bigbird.QuestionCorpus.v1"):
+        settings = {"factory": factory, "vocab_file": json.dumps(str(vocab_file)), "reader": reader, "path": path}
+        (tmp_path / "config.cfg").write_text(QUESTIONS_CONFIG.format(**settings))
+        losses = check(tmp_path / "config.cfg", {}, measure=False, silent=True).losses
+        if expected is None:
+            assert losses == []
+        elif expected == "BB244" and "Question" in reader:
+            # This reader leaves them out.
+            assert any("BW310" in loss for loss in losses) and any("BB386" in loss for loss in losses)
+        else:
+            assert any(expected in loss for loss in losses), losses
+
+
+def test_texts_that_the_reader_leaves_out_are_not_counted_and_do_not_stop_spacy(vocab_file, tmp_path):
+    question = {"id": "1", "question": "Who?", "answers": [{"text": "Anna", "answer_start": 0}]}
+    paragraphs = [{"context": "Anna met Boris.", "qas": [question]}, {"context": "books " * 190_000, "qas": []}]
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf8")
+    reader = "spacy-bigbird.SquadCorpus.v1"
+    settings = {"factory": "bigbird_span_qa", "vocab_file": json.dumps(str(vocab_file)), "reader": reader, "path": path}
+    (tmp_path / "config.cfg").write_text(QUESTIONS_CONFIG.format(**settings))
+    checked = check(tmp_path / "config.cfg", {}, measure=False, silent=True)
+    assert not any("E088" in loss for loss in checked.losses)
+    assert all("1 of 2 contexts have more than nlp.max_length" in loss for loss in checked.losses)
+    assert [len(lengths) for lengths in checked.lengths.values()] == [1, 1]
 
 
 def test_a_limit_looks_at_the_first_documents(folder):

@@ -138,6 +138,21 @@ def test_a_checkpoint_without_the_head_is_an_error(tmp_path, vocab_file):
     assert result.exit_code == 1 and "BB050" in result.output and not (tmp_path / "out").exists()
 
 
+def test_places_and_languages_that_there_are_not(tmp_path, vocab_file):
+    save("encoder", tmp_path / "checkpoint", vocab_file)
+    (tmp_path / "a_file").write_text("mine")
+    for place, options, code in [
+        ("a_file", ["--force"], "BB319"),
+        ("a_file", [], "BB319"),
+        ("a_file/inner", [], "BB319"),
+        ("out", ["--lang", "xq"], "BB322"),
+    ]:
+        arguments = ["import", str(tmp_path / "checkpoint"), str(tmp_path / place), "--task", "encoder", *options]
+        result = CliRunner().invoke(spacy.cli.app, ["bigbird", *arguments])
+        assert result.exit_code == 1 and code in result.output and isinstance(result.exception, SystemExit)
+    assert (tmp_path / "a_file").read_text() == "mine" and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("names", "labels", "rows"),
     [

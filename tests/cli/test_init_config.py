@@ -104,6 +104,27 @@ def test_the_terminal_and_files_that_exist(tmp_path):
     assert run(tmp_path / "config.cfg", "--force").exit_code == 0
 
 
+def test_languages_that_spacy_has_not(monkeypatch):
+    result = run("-", "--lang", "xq")
+    assert result.exit_code == 1 and "BB322" in result.output and "'xq'" in result.output
+
+    def blank(lang):
+        raise ImportError("Install SudachiPy")
+
+    monkeypatch.setattr(spacy, "blank", blank)
+    with pytest.raises(ValueError, match=r"BB322.*'ja'.*Install SudachiPy"):
+        make_config(["ner"], lang="ja")
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / "a_file").write_text("mine")
+    for place in (tmp_path, tmp_path / "a_file" / "config.cfg"):
+        for options in ([], ["--force"]):
+            result = run(place, *options)
+            assert result.exit_code == 1 and "BB319" in result.output
+    assert (tmp_path / "a_file").read_text() == "mine"
+
+
 def test_a_small_config_trains(vocab_file, tmp_path):
     nlp = spacy.blank("en")
     docs = [nlp.make_doc(text) for text in toy_texts(4, 3)]

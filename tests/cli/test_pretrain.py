@@ -92,6 +92,14 @@ def test_a_missing_config_is_explained(tmp_path):
     assert not isinstance(result.exception, FileNotFoundError)
 
 
+@pytest.mark.parametrize("place", ["corpus.txt", "corpus.txt/inner"])
+def test_a_file_in_the_place_of_the_directory_is_named(corpus, vocab_file, tmp_path, place):
+    before = corpus.read_bytes()
+    result = run(SHIPPED, tmp_path / place, "--paths.train", corpus, "--paths.vocab", vocab_file, *TINY)
+    assert result.exit_code == 1 and "BB319" in result.output and "corpus.txt is a file" in result.output
+    assert corpus.read_bytes() == before
+
+
 def test_too_few_documents_for_the_streams(vocab_file, tmp_path):
     text = tmp_path / "one.txt"
     text.write_text("The king reads.", encoding="utf8")

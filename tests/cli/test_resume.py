@@ -13,6 +13,7 @@ import spacy
 from spacy.cli import app as spacy_app
 from spacy.tokens import DocBin
 from spacy.util import registry
+from thinc.util import has_gpu
 from typer.testing import CliRunner
 
 from spacy_bigbird.cli.init_config import make_config
@@ -105,3 +106,9 @@ def test_a_killed_training_goes_on(config, monkeypatch):
 def test_what_it_says_when_it_cannot(tmp_path):
     result = run(tmp_path / "nothing")
     assert result.exit_code == 1 and "The training cannot go on" in result.output and "BB343" in result.output
+
+
+@pytest.mark.skipif(has_gpu, reason="the GPU that is there is used")
+def test_a_gpu_that_is_not_there(tmp_path):
+    result = run(tmp_path, "-g", 0)
+    assert result.exit_code == 1 and "BB321" in result.output and "--gpu-id" in result.output

@@ -74,10 +74,51 @@ def test_large_corpora_are_sampled_for_the_report(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["-n", "50"], "BB020"), (["-n", "90000"], "BB021"), (["-n", "300", "--model-type", "char"], "BB020")],
+    [
+        (["-n", "50"], "BB020"),
+        (["-n", "90000"], "BB021"),
+        (["-n", "300", "--model-type", "char"], "BB020"),
+        (["-n", "300", "--normalization", "foo"], '"nmt_nfkc" or "nfkc"'),
+        (["-n", "300", "-c", "7"], "0.98 to 1.0"),
+        (["-n", "105", "-c", "1"], "Expected at least"),
+    ],
 )
 def test_mistakes_are_explained_without_a_traceback(tmp_path, corpus, options, said):
     result = CliRunner().invoke(app, ["bigbird", "train-vocab", str(corpus[0]), str(tmp_path), *options])
-    assert result.exit_code == 1 and said in result.output
+    assert result.exit_code == 1 and said in " ".join(result.output.split())
     assert isinstance(result.exception, SystemExit)
     assert not (tmp_path / "spiece.model").exists()
+
+
+def test_a_broken_line_is_told_without_advice_on_the_vocabulary(tmp_path, corpus):
+    with (tmp_path / "bad.jsonl").open("w", encoding="utf8") as file:
+        file.writelines(json.dumps({"text": text}) + "\n" for text in corpus[1])
+        file.write("{broken")
+    result = CliRunner().invoke(
+        app, ["bigbird", "train-vocab", str(tmp_path / "bad.jsonl"), str(tmp_path), "-n", "300"]
+    )
+    output = " ".join(result.output.split())
+    assert result.exit_code == 1 and "BB302" in output and "line 41" in output
+    assert "BB021" not in output and "INTERNAL" not in output
+
+
+@pytest.mark.parametrize("place", ["a_file", "a_file/inner"])
+def test_a_place_that_cannot_be_written_is_told_before_texts_are_read(tmp_path, corpus, monkeypatch, place):
+    (tmp_path / "a_file").write_text("mine", encoding="utf8")
+    monkeypatch.setattr("spacy_bigbird.training.texts.read_texts", None)
+    arguments = ["bigbird", "train-vocab", str(corpus[0]), str(tmp_path / place), "-n", "300", "--force"]
+    result = CliRunner().invoke(app, arguments)
+    output = " ".join(result.output.split())
+    assert result.exit_code == 1 and "BB319" in output and "a_file is a file" in output
+    assert (tmp_path / "a_file").read_text(encoding="utf8") == "mine"
+
+
+def test_nothing_is_made_where_texts_or_settings_are_wrong(tmp_path, corpus):
+    (tmp_path / "vocab" / "spiece.model").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"BB319.*it is a folder"):
+        train_vocab([corpus[0]], tmp_path / "vocab", 300, force=True)
+    with pytest.raises(FileNotFoundError, match="BB300"):
+        train_vocab([tmp_path / "nothing"], tmp_path / "new", 300)
+    with pytest.raises(ValueError, match="BB020"):
+        train_vocab([corpus[0]], tmp_path / "new", 300, character_coverage=0.5)
+    assert not (tmp_path / "new").exists()

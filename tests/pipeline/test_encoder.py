@@ -1,5 +1,7 @@
 """The component by itself: what it writes, for which documents, within which bounds."""
 
+import shutil
+
 import numpy
 import pytest
 import spacy
@@ -49,8 +51,16 @@ def test_initialize_without_a_source_says_what_to_write():
     nlp.add_pipe("bigbird")
     with pytest.raises(ValueError, match=r"(?s)BB137.*name = .*vocab_file = "):
         nlp.initialize()
-    with pytest.raises(ValueError, match="BB139"):
+    with pytest.raises(ValueError, match=r"BB139.*no weights yet"):
         nlp("text")
+
+
+def test_a_saved_pipeline_whose_encoder_is_gone_names_the_folder(nlp, tmp_path):
+    nlp.to_disk(tmp_path)
+    shutil.rmtree(tmp_path / "bigbird")
+    (tmp_path / "bigbird").mkdir()
+    with pytest.raises(ValueError, match=rf"BB139.*none in {tmp_path / 'bigbird'}"):
+        spacy.load(tmp_path)("text")
 
 
 def test_initialize_wants_examples_that_are_callable(nlp):

@@ -1,6 +1,7 @@
 """The shipped configs of the components with a model of their own: fixed points of fill-config that train."""
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import spacy
 from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.tokens import DocBin
+from spacy.training import Example
 from spacy.util import load_config
 
 from spacy_bigbird.training.questions import install_question_extensions
@@ -91,3 +93,26 @@ def test_multiple_choice_trains_and_loads(tmp_path, vocab_file, docbin_file):
 def test_fill_mask_trains_and_loads(tmp_path, vocab_file, docbin_file):
     nlp = train_tiny("fill_mask", docbin_file, vocab_file, tmp_path / "out")
     assert nlp.meta["performance"]["mask_accuracy"] in (0.0, 1.0)
+
+
+@pytest.mark.parametrize("factory", ["bigbird_span_qa", "bigbird_multiple_choice", "bigbird_fill_mask"])
+def test_a_corpus_without_anything_to_learn_is_said_before_the_first_step(factory, vocab_file):
+    nlp = spacy.blank("en")
+    architecture = {"bigbird_span_qa": "SpanQA", "bigbird_multiple_choice": "MultipleChoice"}.get(factory, "FillMask")
+    model = {
+        "@architectures": f"spacy-bigbird.{architecture}.v1",
+        "name": None,
+        "vocab_file": str(vocab_file),
+        "transformer_config": dict(TINY),
+    }
+    nlp.add_pipe(factory, config={"model": model})
+    docs = [nlp.make_doc(text) for text in ("The court held.", "The river flows.")]
+    with pytest.warns(UserWarning, match=rf"BW203.*'{factory}' will learn nothing: none of 2.*store_user_data"):
+        nlp.initialize(lambda: [Example(doc, doc.copy()) for doc in docs])
+    docs[1]._.questions = [{"question": "What?", "answers": [{"text": "river", "answer_start": 4}]}]
+    docs[1]._.choices = [{"question": "What?", "options": ["river", "court"], "answer": 0}]
+    docs[1]._.masks = [(4, 9)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nlp.initialize(lambda: [Example(doc.copy(), doc) for doc in docs])
+        nlp.initialize()

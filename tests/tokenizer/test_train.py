@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_bigbird.tokenizer.train import (
+    NORMALIZATIONS,
     NUM_SPECIAL_PIECES,
     split_into_sentences,
     train_vocabulary,
@@ -95,7 +96,11 @@ def test_sampling_trains_on_a_part():
     [
         ({"vocab_size": 101}, "101 special pieces"),
         ({"vocab_size": 300, "model_type": "word"}, '"unigram" or "bpe"'),
+        ({"vocab_size": 300, "normalization": "nfd"}, 'normalization = .nfd.*"nmt_nfkc" or .*"identity"'),
+        ({"vocab_size": 300, "character_coverage": 0.97}, r"character_coverage = 0\.97.*0\.98 to 1\.0"),
+        ({"vocab_size": 300, "character_coverage": float("nan")}, "character_coverage = nan"),
         ({"vocab_size": 300, "max_sentences": 50}, "more than 100"),
+        ({"vocab_size": 110, "character_coverage": 1.0}, r"BB020.*vocab_size = 110.*at least 1\d\d"),
         ({"vocab_size": 5000}, "Vocabulary size too high"),
         ({"vocab_size": 300, "texts": []}, "there is no text"),
         ({"vocab_size": 300, "texts": [" \n", ""]}, "there is no text"),
@@ -104,3 +109,23 @@ def test_sampling_trains_on_a_part():
 def test_bad_input_is_explained(arguments, said):
     with pytest.raises(ValueError, match=said):
         train_vocabulary(**{"texts": toy_texts(3), "num_threads": 1, **arguments})
+
+
+@pytest.mark.parametrize("error", [ValueError("line 7"), OSError("no disk"), RuntimeError("own"), KeyboardInterrupt()])
+def test_errors_of_the_texts_come_through(error):
+    def texts():
+        yield from toy_texts(3)
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        train_vocabulary(texts(), 300, num_threads=1)
+    assert raised.value is error
+
+
+@pytest.mark.parametrize("rule", NORMALIZATIONS)
+def test_every_normalization_that_is_named_trains(rule):
+    model = train_vocabulary(toy_texts(20), 300, normalization=rule, num_threads=1)
+    folds_case = sentencepiece.SentencePieceProcessor(model_proto=model).encode("AGREEMENT") == (
+        sentencepiece.SentencePieceProcessor(model_proto=model).encode("agreement")
+    )
+    assert folds_case == rule.endswith("_cf")

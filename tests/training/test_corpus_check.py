@@ -12,13 +12,16 @@ from spacy_bigbird.tokenizer.sentencepiece import BigBirdTokenizer
 from spacy_bigbird.training.batchers import PieceBatcher
 from spacy_bigbird.training.corpus_check import (
     check_corpus,
+    find_gold_problems,
     find_lost_spans,
     find_reader_loss,
+    long_texts_allowed,
     make_batches,
     name_of_character,
 )
 from spacy_bigbird.training.encoder_check import PlannedEncoder
 from spacy_bigbird.training.questions import install_question_extensions
+from spacy_bigbird.training.readers import QuestionCorpus, SquadCorpus
 
 from ..toy_text import toy_text, toy_texts
 
@@ -127,6 +130,89 @@ def test_what_the_reader_splits_or_drops(tmp_path, is_split):
     assert loss.lost_tokens == (12 if is_split else 28)
     assert find_reader_loss(Corpus(tmp_path / "train.spacy"), NLP) is None
     assert find_reader_loss(lambda nlp: [], NLP) is None
+
+
+def gold_of(factory: str, *examples: Example, frozen=()) -> tuple[dict[str, int], list[str]]:
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory, name="head")
+    return find_gold_problems(nlp, list(examples), frozen)
+
+
+@pytest.mark.parametrize("factory", ["bigbird_ner", "ner"])
+def test_entities_on_token_boundaries_are_gold(factory):
+    reference = Doc(NLP.vocab, words=["New", "York", "ers", "left", "Paris", "."], spaces=[1, 0, 1, 1, 0, 0])
+    inside, whole = reference.char_span(0, 8, label="GPE"), reference.char_span(17, 22, label="GPE")
+    reference.set_ents([inside, whole])
+    example = Example(NLP.make_doc(reference.text), reference)
+    assert gold_of(factory, plain("one"), example) == ({"head": 1}, [])
+    reference.set_ents([inside])
+    counts, (problem,) = gold_of(factory, plain("one"), example)
+    assert counts == {"head": 0}
+    assert problem.startswith("[BB386] Component 'head' has nothing to learn from: none of 2 documents")
+    assert gold_of(factory, example, frozen=["head"]) == ({}, []) == gold_of(factory)
+
+
+@pytest.mark.parametrize("factory", ["bigbird_textcat", "bigbird_textcat_multilabel", "textcat", "textcat_multilabel"])
+def test_documents_with_categories_are_gold(factory):
+    example = plain("one two")
+    assert len(gold_of(factory, example)[1]) == 1
+    example.reference.cats = {"A": 0.0, "B": 1.0}
+    assert gold_of(factory, example, plain("one")) == ({"head": 1}, [])
+
+
+def test_annotated_tokens_and_spans_are_gold():
+    example = plain("one two")
+    for factory in ("tagger", "morphologizer", "parser", "senter", "trainable_lemmatizer", "spancat"):
+        assert len(gold_of(factory, example)[1]) == 1
+    example.reference.spans["sc"] = [example.reference[0:1], example.reference[0:2]]
+    for token in example.reference:
+        token.tag_, token.pos_, token.lemma_, token.dep_, token.head = "X", "NUM", "n", "dep", example.reference[0]
+    counts = [gold_of(factory, example)[0]["head"] for factory in ("tagger", "morphologizer", "parser", "spancat")]
+    assert counts == [1, 1, 1, 2]
+    # A component that learns nothing, or of a kind that is not known here.
+    assert gold_of("sentencizer", example) == ({}, [])
+
+
+def test_questions_choices_and_masks_are_gold():
+    install_question_extensions()
+    example = plain("The court signs in March.")
+    right, wrong = {"text": "court", "answer_start": 4}, {"text": "March", "answer_start": 4}
+    example.reference._.questions = [
+        {"question": "Who?", "answers": [right, wrong]},
+        {"question": "When?", "answers": [wrong]},
+        {"question": "Why?", "answers": []},
+        {"question": "Where?", "is_impossible": True},
+        "How?",
+    ]
+    assert gold_of("bigbird_span_qa", example) == ({"head": 3}, [])
+    example.reference._.questions = ["How?"]
+    counts, (problem,) = gold_of("bigbird_span_qa", example)
+    assert counts == {"head": 0} and "DocBin(store_user_data=True)" in problem
+    choice = {"question": "Who?", "options": ["A", "B"]}
+    example.reference._.choices = [choice, {**choice, "answer": 1}]
+    example.reference._.masks = [(4, 9), (19, 24)]
+    assert gold_of("bigbird_multiple_choice", example) == ({"head": 1}, [])
+    assert gold_of("bigbird_fill_mask", example) == ({"head": 2}, [])
+    example.reference._.choices = [{**choice, "answer": 2}]
+    (problem,) = gold_of("bigbird_multiple_choice", plain("one"), example)[1]
+    assert problem.startswith("train, document 1, component 'head': [BB244]")
+
+
+def test_the_limit_of_length_is_lifted_where_it_would_stop_the_reader(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.max_length = 5
+    path = tmp_path / "train.spacy"
+    DocBin(docs=[NLP.make_doc("one two three")]).to_disk(path)
+    for reader in (Corpus(path), QuestionCorpus(path)):
+        with pytest.raises(ValueError, match="E088"):
+            list(reader(nlp))
+        with long_texts_allowed(reader, nlp):
+            assert len(list(reader(nlp))) == 1
+        assert nlp.max_length == 5
+    with long_texts_allowed(SquadCorpus(path), nlp):
+        assert nlp.max_length == 5
+    loss = find_reader_loss(Corpus(path, max_length=2), nlp)
+    assert loss is not None and loss.lost_tokens == 3
 
 
 def test_the_corpus_is_not_changed(vocab_file):

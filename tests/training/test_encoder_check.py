@@ -55,6 +55,29 @@ def test_an_encoder_without_a_vocabulary_says_what_to_write():
         PlannedEncoder.of("bigbird", EncoderShim(EncoderSettings()))
 
 
+def test_settings_that_fail_in_training_fail_here(vocab_file):
+    scratch = {"vocab_file": str(vocab_file)}
+    with pytest.raises(ValueError, match=r"BB135.*freeze_layers = 3.*at most 2"):
+        PlannedEncoder.of("bigbird", EncoderShim(EncoderSettings(**scratch, transformer_config=TINY, freeze_layers=3)))
+    with pytest.raises(ValueError, match=r"BB138.*800 pieces.*700"):
+        small = EncoderSettings(**scratch, transformer_config={**TINY, "vocab_size": 700})
+        PlannedEncoder.of("bigbird", EncoderShim(small))
+
+
+def test_a_choice_without_options_is_said(vocab_file):
+    nlp = spacy.blank("en")
+    block = {**encoder_block(vocab_file), "@architectures": "spacy-bigbird.MultipleChoice.v1", "name": None}
+    nlp.add_pipe("bigbird_multiple_choice", config={"model": block})
+    (encoder,) = find_encoders(nlp)
+    doc = nlp.make_doc("the house")
+    (pieces,) = encoder.tokenizer.text_pieces([doc.text])
+    doc._.choices = [{"question": "Who?", "options": ["A", "B", "C"]}]
+    assert len(encoder.window_sizes(doc, pieces)) == 3
+    doc._.choices = [{"question": "Who?"}]
+    with pytest.raises(ValueError, match="BB244"):
+        encoder.window_sizes(doc, pieces)
+
+
 def test_the_cost_counts_weights_and_what_is_kept(vocab_file):
     def cost(**settings):
         block = EncoderSettings(vocab_file=str(vocab_file), transformer_config=TINY, **settings)

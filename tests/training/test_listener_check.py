@@ -2,7 +2,16 @@
 
 import spacy
 
-from spacy_bigbird.training.listener_check import find_listener_problems
+from spacy_bigbird.training.listener_check import find_frozen_problems, find_listener_problems
+
+TINY = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 64,
+    "block_size": 16,
+}
 
 
 def tagger(upstream: str = "*", architecture: str = "spacy-transformers.TransformerListener.v1") -> dict:
@@ -49,3 +58,16 @@ def test_an_upstream_of_the_wrong_kind_and_none_at_all():
     nlp.add_pipe("morphologizer", config=tagger())
     first, second = find_listener_problems(nlp)
     assert "'tagger'" in first and "'morphologizer'" in second and "Add such a component" in first
+
+
+def test_a_frozen_encoder_needs_weights_from_somewhere(vocab_file):
+    nlp = spacy.blank("en")
+    encoder = {"vocab_file": str(vocab_file), "name": None, "transformer_config": TINY}
+    nlp.add_pipe("bigbird", config={"model": {"@architectures": "spacy-bigbird.BigBirdModel.v1", **encoder}})
+    nlp.add_pipe("sentencizer")
+    assert find_frozen_problems(nlp, ["sentencizer"]) == []
+    (problem,) = find_frozen_problems(nlp, ["bigbird", "sentencizer"])
+    assert "[BB385] Component 'bigbird' is in frozen_components" in problem and "freeze_layers" in problem
+    # What `source` brings along has weights.
+    nlp.initialize()
+    assert find_frozen_problems(nlp, ["bigbird", "sentencizer"]) == []

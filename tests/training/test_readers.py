@@ -148,3 +148,44 @@ def test_every_answer_of_real_articles_is_found_again(data_dir, tmp_path, nlp):
             spans, mismatched = gold_spans(question, example.reference.text)
             assert mismatched == 0
             assert len(spans) >= 1
+
+
+def test_choices_and_masks_that_no_component_could_take_are_left_out(tmp_path, nlp):
+    install_question_extensions()
+    good = {"question": "Which city?", "options": ("Paris", "Rome"), "answer": 1}
+    answered_wrongly = [{**good, "answer": answer} for answer in (7, "Rome")]
+    wrong = [*answered_wrongly, {"question": "Which?"}, "Which?", {**good, "options": [1]}]
+    first, second = nlp.make_doc(FIRST), nlp.make_doc(SECOND)
+    first._.choices = [*wrong, good]
+    second._.masks = [(0, 4), (2, 6), (3, 999), "all", (5, 5), [5, 8]]
+    path = tmp_path / "train.spacy"
+    DocBin(docs=[first, second], store_user_data=True).to_disk(path)
+    with pytest.warns(UserWarning, match="BW310") as caught:
+        examples = list(make_question_corpus(path)(nlp))
+    assert examples[0].reference._.choices == [good]
+    assert examples[0].predicted._.choices == [{"question": "Which city?", "options": ("Paris", "Rome")}]
+    assert [tuple(mask) for mask in examples[1].reference._.masks] == [(0, 4), (5, 8)]
+    (report,) = [str(one.message) for one in caught if "BW310" in str(one.message)]
+    for line in (
+        "2 of 6 choices have an answer that is the number of no option",
+        "3 of 6 choices have no question or no options",
+        "3 of 6 masks are no first and last character of the text",
+        "1 of 6 masks overlap others",
+        "document 0: ",
+    ):
+        assert line in report
+    with pytest.raises(ValueError, match="BB318"):
+        list(make_question_corpus(path, strict=True)(nlp))
+
+
+def test_contexts_that_are_no_text_are_left_out_and_a_byte_order_mark_is_none_of_it(tmp_path, nlp):
+    content = squad(ask("1", "Which city?", ("Paris", 24)))
+    content["data"][0]["paragraphs"].insert(0, {"context": None, "qas": []})
+    path = tmp_path / "squad.json"
+    path.write_text("\ufeff" + json.dumps(content), encoding="utf8")
+    with pytest.warns(UserWarning, match=r"1 of 3 contexts are no text"):
+        examples = list(make_squad_corpus(path)(nlp))
+    assert [example.reference.text for example in examples] == [FIRST, SECOND]
+    with pytest.warns(UserWarning, match=r"1 of 2 contexts are no text"):
+        (joined,) = make_squad_corpus(path, join_paragraphs=True)(nlp)
+    assert joined.reference.text == f"{FIRST}\n\n{SECOND}"

@@ -310,14 +310,44 @@ def test_a_finished_training_goes_on_only_for_longer(vocab_file, tmp_path):
     config["initialize"]["before_init"] = {"@callbacks": "test_resume.long_texts.v1"}
     whole = start(config, tmp_path / "whole")
     part = start(changed(config, max_steps=4), tmp_path / "part")
-    with pytest.raises(ValueError, match=r"BB345.*finished at step 3.*max_steps = 4.*--training.max_steps 6"):
+    with pytest.raises(ValueError, match=r"BB345.*finished at step 4.*max_steps = 4.*--training.max_steps 8"):
         go_on(part)
+    # Other limits than before, none of which lets it go on.
+    for limits in (
+        {"max_steps": 3},
+        {"patience": 5000},
+        {"max_steps": 3, "max_epochs": 9},
+        {"max_steps": 9, "patience": 1},
+    ):
+        with pytest.raises(ValueError, match=r"BB345.*finished at step 4"):
+            go_on(part, **{f"training.{name}": value for name, value in limits.items()})
     # The very last thing that spaCy writes; a kill may come there too.
     (part / "model-last" / "meta.json").write_text("{")
     nlp, path = go_on(part)
     assert nlp.max_length == 2_000_000 and spacy.load(path).pipe_names == ["tagger"]
     go_on(part, **{"training.max_steps": 7})
     assert_same_training(whole, part)
+
+
+def test_a_training_that_has_no_epochs_left(vocab_file, tmp_path):
+    config = make_config(vocab_file, tmp_path, **TOY_RATE, max_epochs=2)
+    part = start(changed(config, max_steps=0), tmp_path / "part")
+    end = srsly.read_json(state_of(part) / "finished.json")
+    assert end == {"step": 5, "max_steps": 0, "max_epochs": 2, "patience": 1600}
+    with pytest.raises(ValueError, match=r"BB345.*max_epochs = 2"):
+        go_on(part, **{"training.max_steps": 1000})
+    go_on(part, **{"training.max_epochs": 3})
+    assert TrainingState.newest(part).epoch == 2
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"max_steps": 4}', '{"step": null}'])
+def test_a_note_of_the_end_that_is_not_whole(vocab_file, tmp_path, content):
+    config = make_config(vocab_file, tmp_path, **TOY_RATE)
+    part = start(changed(config, max_steps=4), tmp_path / "part")
+    note = state_of(part) / "finished.json"
+    note.write_text(content)
+    go_on(part)
+    assert TrainingState.newest(part).step == 3
 
 
 # What cannot go on

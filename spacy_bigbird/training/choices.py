@@ -1,0 +1,104 @@
+"""What a Doc carries for multiple choice and for masks: `doc._.choices` and `doc._.masks`."""
+
+from typing import Any
+
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from .problems import Problems
+from .questions import install_question_extensions
+
+
+def read_choices(doc: Doc) -> list[dict[str, Any]]:
+    """The questions of a document with their options.
+
+    doc (Doc): a document with `doc._.choices`, or None there.
+    RETURNS (list[dict[str, Any]]): the questions.
+    RAISES (ValueError): something else stands there.
+    """
+    choices = doc._.choices if doc._.choices is not None else ()
+    if not isinstance(choices, (list, tuple)):
+        raise ValueError(Errors.BB244.format(value=choices))
+    for choice in choices:
+        if not _is_choice(choice):
+            raise ValueError(Errors.BB244.format(value=choice))
+    return list(choices)
+
+
+def choices_with_gold(doc: Doc) -> list[dict[str, Any]]:
+    """Those that say which option is right.
+
+    doc (Doc): a document with `doc._.choices`, or None there.
+    RETURNS (list[dict[str, Any]]): the questions.
+    RAISES (ValueError): something else stands there, or no option has the number of an answer.
+    """
+    found = [choice for choice in read_choices(doc) if choice.get("answer") is not None]
+    for choice in found:
+        if not _has_its_answer(choice):
+            raise ValueError(Errors.BB244.format(value=choice))
+    return found
+
+
+def read_masks(doc: Doc) -> list[tuple[int, int]]:
+    """The stretches of a document that are to be masked.
+
+    doc (Doc): a document with `doc._.masks`, or None there.
+    RETURNS (list[tuple[int, int]]): first and last (exclusive) character of each.
+    RAISES (ValueError): a stretch is empty, outside of the text, or overlaps another one.
+    """
+    masks = list(doc._.masks or ())
+    for mask in masks:
+        if not _is_stretch(mask):
+            raise ValueError(Errors.BB245.format(value=mask, length=len(doc.text)))
+    end_before = 0
+    for start, end in sorted(map(tuple, masks)):
+        if not end_before <= start < end <= len(doc.text):
+            raise ValueError(Errors.BB245.format(value=(start, end), length=len(doc.text)))
+        end_before = end
+    return [(start, end) for start, end in masks]
+
+
+def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
+    """Leave out choices and masks of a corpus that no component could take.
+
+    doc (Doc): is changed. where (str): its place in the corpus. problems (Problems): what is wrong is added to it.
+    """
+    install_question_extensions()
+    if doc._.choices is not None:
+        kept = []
+        for choice in doc._.choices if isinstance(doc._.choices, (list, tuple)) else [doc._.choices]:
+            problems.seen("choices")
+            if not _is_choice(choice):
+                problems.add("choices", "have no question or no options", where, choice)
+            elif not _has_its_answer(choice):
+                problems.add("choices", "have an answer that is the number of no option", where, choice)
+            else:
+                kept.append(choice)
+        doc._.choices = kept
+    if doc._.masks is not None:
+        masks: list[Any] = []
+        for mask in doc._.masks if isinstance(doc._.masks, (list, tuple)) else [doc._.masks]:
+            problems.seen("masks")
+            others = [(other[0], other[1]) for other in masks]
+            if not _is_stretch(mask) or not 0 <= mask[0] < mask[1] <= len(doc.text):
+                problems.add("masks", "are no first and last character of the text", where, mask)
+            elif any(mask[0] < end and start < mask[1] for start, end in others):
+                problems.add("masks", "overlap others", where, mask)
+            else:
+                masks.append(mask)
+        doc._.masks = masks
+
+
+def _is_choice(choice: Any) -> bool:
+    options = choice.get("options") if isinstance(choice, dict) else None
+    return isinstance(options, (list, tuple)) and all(
+        isinstance(text, str) for text in (choice.get("question"), *options)
+    )
+
+
+def _has_its_answer(choice: dict[str, Any]) -> bool:
+    return choice.get("answer") is None or choice["answer"] in range(len(choice["options"]))
+
+
+def _is_stretch(mask: Any) -> bool:
+    return isinstance(mask, (list, tuple)) and len(mask) == 2 and all(isinstance(place, int) for place in mask)
