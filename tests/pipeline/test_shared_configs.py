@@ -27,11 +27,24 @@ def docs_file(tmp_path_factory):
         deps = ["nsubj", "ROOT", "dobj", "prep", "pobj", "punct"] * len(starts)
         doc = Doc(vocab, words=words, tags=tags, heads=heads, deps=deps)
         doc.ents = [Span(doc, start, start + 1, "PER") for start in starts]
+        doc.spans["sc"] = [Span(doc, start + 2, start + 5, "MEETING") for start in starts]
         doc.cats = {"LONG": float(i % 2), "SHORT": float(1 - i % 2)}
         docs.append(doc)
     path = tmp_path_factory.mktemp("docs") / "docs.spacy"
     DocBin(docs=docs).to_disk(path)
     return path
+
+
+def toy_encoder(docs_file, vocab_file):
+    """What a shipped config needs to train a toy on a corpus."""
+    return {
+        "paths.train": str(docs_file),
+        "paths.dev": str(docs_file),
+        "system.gpu_allocator": None,
+        "components.bigbird.model.name": None,
+        "components.bigbird.model.vocab_file": str(vocab_file),
+        "components.bigbird.model.transformer_config": TOY_CONFIG,
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,12 +60,7 @@ def test_filling_changes_nothing(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_trains_saves_and_loads(name, tmp_path, docs_file, vocab_file):
     overrides = {
-        "paths.train": str(docs_file),
-        "paths.dev": str(docs_file),
-        "system.gpu_allocator": None,
-        "components.bigbird.model.name": None,
-        "components.bigbird.model.vocab_file": str(vocab_file),
-        "components.bigbird.model.transformer_config": TOY_CONFIG,
+        **toy_encoder(docs_file, vocab_file),
         "training.max_steps": 4,
         "training.eval_frequency": 2,
         "training.batcher.size": 60,
@@ -69,6 +77,7 @@ def test_trains_saves_and_loads(name, tmp_path, docs_file, vocab_file):
     assert doc._.bigbird_stats["windows"] > 1
     if name == "shared_encoder":
         assert set(doc.cats) == {"LONG", "SHORT"}
+        assert 0.0 <= performance["spans_sc_f"] <= 1.0 and nlp.get_pipe("spancat").labels == ("MEETING",)
         assert performance["ents_ece"] is None or 0.0 <= performance["ents_ece"] <= 1.0
 
 
@@ -102,12 +111,7 @@ def test_a_head_takes_a_copy_of_the_encoder_with_it(factory, docs_file, vocab_fi
 def test_a_frozen_encoder_that_annotates_stays_as_it_is(tmp_path, docs_file, vocab_file):
     """The head learns from what the encoder wrote on the documents; a second run goes on from a saved pipeline."""
     overrides = {
-        "paths.train": str(docs_file),
-        "paths.dev": str(docs_file),
-        "system.gpu_allocator": None,
-        "components.bigbird.model.name": None,
-        "components.bigbird.model.vocab_file": str(vocab_file),
-        "components.bigbird.model.transformer_config": TOY_CONFIG,
+        **toy_encoder(docs_file, vocab_file),
         "training.max_steps": 3,
         "training.eval_frequency": 3,
         "training.optimizer.learn_rate.warmup_steps": 1,
@@ -125,3 +129,28 @@ def test_a_frozen_encoder_that_annotates_stays_as_it_is(tmp_path, docs_file, voc
     heads = [(path / "bigbird_ner" / "model").read_bytes() for path in (first, second)]
     assert weights[0] == weights[1] and heads[0] != heads[1]
     assert spacy.load(second).meta["performance"]["bigbird_ner_loss"] > 0.0
+
+
+def test_a_frozen_encoder_without_weights_is_named_with_what_to_do(docs_file, tmp_path, vocab_file):
+    overrides = {
+        **toy_encoder(docs_file, vocab_file),
+        "training.frozen_components": ["bigbird"],
+        "training.annotating_components": ["bigbird"],
+    }
+    for name in ("ner", "textcat"):
+        with pytest.raises(ValueError, match=rf"BB144.*'bigbird_{name}'.*'bigbird'.*source"):
+            train(CONFIGS / f"{name}.cfg", tmp_path / name, overrides=overrides)
+
+
+@pytest.mark.parametrize("order", [["bigbird_ner", "bigbird"], ["bigbird_ner"]])
+def test_a_head_without_an_encoder_before_it_is_named(order, docs_file, vocab_file):
+    config = load_config(CONFIGS / "ner.cfg")
+    config["components"]["bigbird"]["model"].update(
+        name=None, vocab_file=str(vocab_file), transformer_config=dict(TOY_CONFIG)
+    )
+    config["nlp"]["pipeline"] = order
+    config["training"]["gpu_allocator"] = None
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    examples = list(spacy.training.Corpus(docs_file)(nlp))
+    with pytest.raises(ValueError, match=r"BB142.*'bigbird_ner' listens to '\*'.*none.*before it"):
+        nlp.initialize(lambda: examples)
