@@ -179,6 +179,7 @@ class Errors(metaclass=WithCodes):
         "component with a BigBird encoder, or the folder of a saved encoder as `name` of the component's model."
     )
     BB242 = "Unknown settings: {unknown}. Expected some of {known}."
+    BB246 = "`ask` was given a {given}. Expected a Doc: nlp.make_doc(text) makes one."
     BB244 = (
         "doc._.choices is a list of dictionaries: question (str), options (list of str) and, for training, answer "
         "(number of the right option). Got {value!r}."

@@ -101,11 +101,12 @@ class EntityTagger(SavedSettings, TrainablePipe):
 
         RAISES ValueError: a setting is not allowed.
         """
+        low = settings["spans_threshold"]
         # Without a lower bound every stretch of every document would be written as a span.
         allowed: dict[str, tuple[bool, str]] = {
             "decoder": (settings["decoder"] in DECODERS, " or ".join(DECODERS)),
             "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
-            "spans_threshold": (0.01 <= (settings["spans_threshold"] or 1.0) <= 1.0, "0.01 to 1.0, or null"),
+            "spans_threshold": (low is None or 0.01 <= low <= 1.0, "0.01 to 1.0, or null"),
         }
         check_settings(settings, allowed)
         self.vocab = vocab

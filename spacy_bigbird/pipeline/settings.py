@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from math import isclose
+from math import inf, isclose
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,11 @@ def check_settings(settings: Mapping[str, Any], allowed: Mapping[str, tuple[bool
     for name, (is_allowed, expected) in allowed.items():
         if not is_allowed:
             raise ValueError(Errors.BB200.format(name=name, value=settings[name], expected=expected))
+
+
+def is_number(value: Any, lowest: float = -inf) -> bool:
+    """RETURNS (bool): whether it is a number of at least `lowest`."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= lowest
 
 
 def is_count(value: Any) -> bool:

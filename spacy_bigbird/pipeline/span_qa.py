@@ -17,7 +17,7 @@ from ..tokenizer.encoding import TextPieces
 from ..tokenizer.pairs import PairWindow
 from ..training.questions import Answer, as_questions, gold_spans, has_gold, read_questions
 from .own_encoder import OwnEncoderPipe
-from .settings import WHOLE_NUMBER, check_settings, is_count
+from .settings import WHOLE_NUMBER, check_settings, is_count, is_number
 from .span_search import AnswerPositions, Candidate, WindowLogits, choose, search_spans
 
 DEFAULT_CONFIG = Config().from_str(
@@ -101,10 +101,8 @@ class SpanQA(OwnEncoderPipe):
         return any(map(has_gold, read_questions(doc)))
 
     def _check(self, settings: dict[str, Any]) -> None:
-        threshold = settings["null_threshold"]
-        is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and threshold == threshold
         counts = {name: (is_count(settings[name]), WHOLE_NUMBER) for name in ("n_best", "max_answer_length")}
-        check_settings(settings, {**counts, "null_threshold": (is_number, "a number")})
+        check_settings(settings, {**counts, "null_threshold": (is_number(settings["null_threshold"]), "a number")})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[Answer]]:
         """Answer the questions that the documents carry.
@@ -122,11 +120,13 @@ class SpanQA(OwnEncoderPipe):
         questions (Sequence[str | dict[str, Any]] | str): the questions, as in `doc._.questions`, or one string.
         **settings (Any): settings of the component to change for this call, such as `null_threshold`.
         RETURNS (list[Answer]): one answer per question, in order.
-        RAISES (TypeError): a setting that the component does not have. (ValueError): a value that is not allowed.
+        RAISES (TypeError): no Doc, or an unknown setting. (ValueError): a value that is not allowed.
         """
         unknown = sorted(set(settings) - set(self.cfg["configured"]))
         if unknown:
             raise TypeError(Errors.BB242.format(unknown=unknown, known=sorted(self.cfg["configured"])))
+        if not isinstance(doc, Doc):
+            raise TypeError(Errors.BB246.format(given=type(doc).__name__))
         asked = as_questions([questions] if isinstance(questions, str) else questions)
         self._check({**self.cfg, **settings})
         return self._answer([doc], [[question["question"] for question in asked]], {**self.cfg, **settings})[0]

@@ -19,7 +19,7 @@ from ..errors import Errors
 from ..thinc_layers.text_classifier import PieceScores, TextScores
 from .crf import Floats
 from .extensions import install_extensions
-from .settings import SavedSettings, check_settings
+from .settings import SavedSettings, check_settings, is_number
 from .text_evidence import contributions, evidence, stretches_of
 from .text_loss import LOSSES, class_weights, gold_values, number_scales, sigmoid, softmax
 from .upstreams import check_weights_of_upstreams
@@ -115,8 +115,10 @@ class TextLabeler(SavedSettings, TrainablePipe):
             "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
             "evidence_share": (0.0 <= settings["evidence_share"] <= 1.0, "0.0 to 1.0"),
             "class_weights": (
-                weights == "balanced" or weights is None or isinstance(weights, Mapping),
-                '"balanced", weights by label, or null',
+                weights == "balanced"
+                or weights is None
+                or (isinstance(weights, Mapping) and all(is_number(weight, 0.0) for weight in weights.values())),
+                '"balanced", weights of at least 0 by label, or null',
             ),
         }
         check_settings(settings, allowed)

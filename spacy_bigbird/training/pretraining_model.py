@@ -43,7 +43,7 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
     known = {field.name for field in dataclasses.fields(BigBirdConfig)} - {"extra"}
     unknown = sorted(set(fields) - known)
     if unknown:
-        given = f"model.transformer_config has {', '.join(unknown)}"
+        given = f"{', '.join(unknown)} in model.transformer_config"
         raise ValueError(
             Errors.BB352.format(given=given, expected=f"fields of BigBirdConfig: {', '.join(sorted(known))}")
         )
@@ -56,7 +56,7 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         model = kind.from_pretrained(settings.model.name, **fields)
         model.config = model.bigbird.config = model.config.replace(**ids)
         _check(model.config, settings, tokenizer)
-    model.bigbird.gradient_checkpointing = settings.model.gradient_checkpointing
+    model.gradient_checkpointing = settings.model.gradient_checkpointing
     if model.bigbird.pooler is not None:
         # Without next sentences nothing reads [CLS], and a weight without gradient would block several processes.
         model.bigbird.pooler.requires_grad_(settings.training.next_sentence)

@@ -223,6 +223,7 @@ def test_misaligned_annotation_is_counted_and_reported_once():
     [
         ({"decoder": "beam"}, "decoder = 'beam'.*crf or constrained"),
         ({"threshold": 1.5}, "threshold = 1.5"),
+        ({"spans_threshold": 0.0}, "spans_threshold = 0.0.*0.01 to 1.0"),
         ({"spans_threshold": 0.001}, "spans_threshold = 0.001.*0.01 to 1.0"),
     ],
 )

@@ -171,6 +171,11 @@ def test_questions_in_the_shape_of_squad_and_bad_ones(nlp):
             nlp(asked(nlp, TEXT, wrong))
 
 
+def test_a_text_in_place_of_a_doc_is_told_what_to_do(nlp):
+    with pytest.raises(TypeError, match=r"BB246.*given a str.*nlp\.make_doc"):
+        nlp.get_pipe("bigbird_span_qa").ask(TEXT, "Who?")
+
+
 def test_answers_in_columns_train_like_those_in_rows(vocab_file):
     columns = {"question": "Who?", "answers": {"text": ["court"], "answer_start": [4]}}
     losses = []

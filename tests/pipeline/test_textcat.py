@@ -114,6 +114,7 @@ def test_wrong_annotation_and_settings_are_errors():
     for settings, message in (
         ({"objective": "multilabel"}, "BB200.*exclusive or regression"),
         ({"class_weights": "equal"}, "BB200.*balanced"),
+        ({"class_weights": {"A": -1}}, "BB200.*at least 0"),
         ({"threshold": 2.0}, "BB200.*threshold = 2.0"),
         ({"evidence_share": -1.0}, "BB200.*evidence_share"),
     ):
