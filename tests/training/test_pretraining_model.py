@@ -154,7 +154,10 @@ def test_white_space_is_mapped(vocab_file):
 @pytest.mark.parametrize(
     ("blocks", "named"),
     [
-        ({"model": {"transformer_config": {"hidden_sice": 8}}}, "has hidden_sice in model.transformer_config. Expected fields of BigBirdConfig"),
+        (
+            {"model": {"transformer_config": {"hidden_sice": 8}}},
+            "has hidden_sice in model.transformer_config. Expected fields",
+        ),
         ({"model": {"transformer_config": {"vocab_size": 9}}}, "a model for 9 pieces and a vocabulary of 800"),
         ({"training": {"lengths": [[0, 256]]}}, "up to 256 pieces and max_position_embeddings = 128"),
         ({"model": {"transformer_config": {**TOY_MODEL, "is_decoder": True}}}, "a decoder"),
