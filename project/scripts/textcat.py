@@ -265,8 +265,8 @@ def measure_authors(nlp: Language, corpus: Path, first_pieces: int | None) -> di
 
 
 def spare_style(system: str, settings: Settings) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): settings that leave an author's frequent words alone and replace all others by chance:
-    names and subjects give a novel away, but not who wrote it."""
+    """RETURNS (dict[str, Any]): of every system, settings that leave frequent words alone and replace all others by
+    chance: names and subjects give a novel away, but not who wrote it."""
     return {"training.batcher.noise": 1.0, "training.batcher.frequent": STYLE_WORDS}
 
 

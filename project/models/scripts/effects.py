@@ -74,6 +74,7 @@ def make_config(task_name: str, system: str, seed: int, folder: Path, given: arg
             "system.seed": seed,
             "training.batcher.seconds": given.seconds,
             "training.optimizer.learn_rate.rate": given.source_rate,
+            **task.changes(system, Settings(seed=seed, seconds=given.seconds)),
         }
         folder.mkdir(parents=True, exist_ok=True)
         config = load_config(CONFIGS / f"source_{task_name}.cfg", {**changes, **rare}, interpolate=False)
