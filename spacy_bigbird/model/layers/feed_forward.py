@@ -12,7 +12,7 @@ from ..activations import ACTIVATIONS
 from ..attention.first_order import first_order_only
 from ..config import BigBirdConfig
 from .linear import Linear, add_product, compute_dtype, full_speed, multiply
-from .rows import USUAL_PART, filled_up, split_rows
+from .rows import USUAL_PART, filled_up, map_rows, split_rows
 
 
 class FeedForward(nn.Module):
@@ -37,10 +37,11 @@ class FeedForward(nn.Module):
             weights = (*self.intermediate.parameters(), *self.output.parameters())
             output = _FeedForward.apply(rows, *weights, self.activation, compute_dtype(rows))
         else:
-            output = rows.new_empty(filled_up(len(rows)), rows.shape[1], dtype=compute_dtype(rows))
-            for part, after in zip(*(split_rows(t, USUAL_PART) for t in (rows, output)), strict=True):
-                after.copy_(self.output(self.intermediate(part, self.activation)))
-            output = output[: len(rows)]
+
+            def transformed(part: Tensor) -> Tensor:
+                return self.output(self.intermediate(part, self.activation))
+
+            output = map_rows(transformed, rows, rows.shape[1], compute_dtype(rows), USUAL_PART)
         return self.dropout(output.view(hidden.shape))
 
 

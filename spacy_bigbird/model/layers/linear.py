@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..activations import ACTIVATIONS
 from ..attention.first_order import first_order_only
 from ..attention.precision import fast_float32_products
-from .rows import filled_up, join_rows, split_rows
+from .rows import filled_up, map_rows, split_rows
 
 # Fewer rows than this do not pay for a second, packed copy of the weights, nor for rounding up their number.
 SMALLEST_BATCH = 32
@@ -53,9 +53,11 @@ class Linear(nn.Linear):
             if packed is None or not packed.is_current(self.weight, dtype):
                 packed = self._packed = _PackedWeight.of(self.weight, dtype)
             fused = FUSED_ACTIVATIONS.get(activation or "")
-            rows = x.flatten(0, -2)
-            parts = [packed(part.to(dtype), self.bias, *(fused or NOT_FUSED)) for part in split_rows(rows)]
-            result = join_rows(parts, len(rows)).unflatten(0, x.shape[:-1])
+
+            def multiplied(part: Tensor) -> Tensor:
+                return packed(part.to(dtype), self.bias, *(fused or NOT_FUSED))
+
+            result = map_rows(multiplied, x.flatten(0, -2), self.out_features, dtype).unflatten(0, x.shape[:-1])
         else:
             result = _Linear.apply(x, self.weight, self.bias, dtype)
         return result if activation is None or fused else ACTIVATIONS[activation](result)

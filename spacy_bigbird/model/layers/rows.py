@@ -5,6 +5,8 @@ ever new numbers of rows, one for each batch of documents, would fill gigabytes.
 numbers of rows come from a short list.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -33,14 +35,25 @@ def split_rows(rows: Tensor, largest: int = LARGEST_PART) -> list[Tensor]:
     return parts or [rows]
 
 
-def join_rows(parts: list[Tensor], count: int) -> Tensor:
-    """Undo `split_rows`.
+def map_rows(
+    function: Callable[[Tensor], Tensor], rows: Tensor, width: int, dtype: torch.dtype, largest: int = LARGEST_PART
+) -> Tensor:
+    """Apply a function to rows in the parts of `split_rows`. No more than one part's result is held twice.
 
-    parts (list[Tensor]): what became of the parts, in order. Shape: (rows of the part, width) each.
-    count (int): number of rows in all, without the ones filled up.
+    function (Callable[[Tensor], Tensor]): makes of each row of a part one of the result.
+    rows (Tensor): Shape: (count, any width).
+    width (int): of the result.
+    dtype (torch.dtype): of the result.
+    largest (int): LARGEST_PART or USUAL_PART.
     RETURNS (Tensor): Shape: (count, width).
     """
-    return (parts[0] if len(parts) == 1 else torch.cat(parts))[:count]
+    parts = split_rows(rows, largest)
+    if len(parts) == 1:
+        return function(parts[0])[: len(rows)]
+    results = rows.new_empty(filled_up(len(rows)), width, dtype=dtype)
+    for part, result in zip(parts, split_rows(results, largest), strict=True):
+        result.copy_(function(part))
+    return results[: len(rows)]
 
 
 def filled_up(count: int) -> int:

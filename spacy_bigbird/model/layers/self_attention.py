@@ -39,6 +39,14 @@ class SelfAttention(nn.Module):
         RETURNS (tuple[Tensor, list[Tensor] | None]): the output, shape (rows, hidden_size), and for each sequence the
             probabilities, shape (heads, length, length).
         """
+        context, attentions = self._context(hidden, packing, head_mask, output_attentions)
+        return self.dropout(self.output(context)), attentions
+
+    def _context(
+        self, hidden: Tensor, packing: Packing, head_mask: Tensor | None, output_attentions: bool
+    ) -> tuple[Tensor, list[Tensor] | None]:
+        """What `forward` gives, before the last projection. A function of its own, so that in inference the first
+        projections, three times as wide, are gone when the last one begins."""
         attentions: list[Tensor] | None = [] if output_attentions else None
         outputs = []
         sequences = self.query_key_value(hidden).split(packing.row_counts)
@@ -52,7 +60,7 @@ class SelfAttention(nn.Module):
         context = outputs[0] if len(outputs) == 1 else torch.cat([*outputs, hidden[:0]])
         if head_mask is not None:
             context = (context.unflatten(1, (len(head_mask), -1)) * head_mask[:, None]).flatten(1)
-        return self.dropout(self.output(context)), attentions
+        return context, attentions
 
     def _attend(self, query_key_value: Tensor, length: int, num_blocks: int) -> Tensor:
         heads = self.config.num_attention_heads

@@ -7,18 +7,25 @@ from hypothesis import strategies as st
 
 from spacy_bigbird.model.config import BigBirdConfig
 from spacy_bigbird.model.layers.feed_forward import FeedForward
-from spacy_bigbird.model.layers.rows import LARGEST_PART, STEP, USUAL_PART, join_rows, split_rows
+from spacy_bigbird.model.layers.rows import LARGEST_PART, STEP, USUAL_PART, map_rows, split_rows
 
 LARGEST = st.sampled_from([LARGEST_PART, USUAL_PART])
 
 
 @given(st.integers(0, 3 * LARGEST_PART), LARGEST)
-def test_joining_undoes_splitting(count, largest):
+def test_parts_hold_all_rows_and_few_zeros_behind(count, largest):
     rows = torch.arange(2 * count).view(count, 2)
-    parts = split_rows(rows, largest)
-    assert torch.equal(join_rows(parts, count), rows)
-    assert sum(map(len, parts)) - count < STEP
-    assert (torch.cat(parts)[count:] == 0).all()
+    joined = torch.cat(split_rows(rows, largest))
+    assert torch.equal(joined[:count], rows)
+    assert len(joined) - count < STEP
+    assert (joined[count:] == 0).all()
+
+
+@given(st.integers(0, 3 * LARGEST_PART), LARGEST)
+def test_a_function_of_parts_is_the_function_of_all_rows(count, largest):
+    rows = torch.arange(2 * count).view(count, 2)
+    sums = map_rows(lambda part: part.sum(1, keepdim=True).double(), rows, 1, torch.float64, largest)
+    assert torch.equal(sums, rows.sum(1, keepdim=True).double())
 
 
 def test_sizes_come_from_a_short_list():
