@@ -1,10 +1,12 @@
 """One layer of the encoder."""
 
+import torch
 from torch import Tensor, nn
 
 from ..attention.packing import Packing
 from ..config import BigBirdConfig
 from .feed_forward import FeedForward
+from .rows import USUAL_PART, map_rows
 from .self_attention import SelfAttention
 
 
@@ -27,5 +29,14 @@ class EncoderLayer(nn.Module):
     ) -> tuple[Tensor, list[Tensor] | None]:
         """Arguments and results are those of `SelfAttention.forward`."""
         attended, attentions = self.attention(hidden, packing, head_mask, output_attentions)
+        if torch.is_grad_enabled():
+            return self._behind_attention(attended, hidden), attentions
+        # Part by part, so that what lies between the first sum and the last stays in the caches.
+        width, dtype = hidden.shape[1], hidden.dtype
+        output = map_rows(self._behind_attention, attended, hidden, width=width, dtype=dtype, largest=USUAL_PART)
+        return output, attentions
+
+    def _behind_attention(self, attended: Tensor, hidden: Tensor) -> Tensor:
+        """The rest of the layer, in which each row is on its own. Shape of all: (rows, hidden_size)."""
         hidden = self.attention_norm(attended + hidden)
-        return self.feed_forward_norm(self.feed_forward(hidden) + hidden), attentions
+        return self.feed_forward_norm(self.feed_forward(hidden) + hidden)

@@ -41,7 +41,7 @@ class FeedForward(nn.Module):
             def transformed(part: Tensor) -> Tensor:
                 return self.output(self.intermediate(part, self.activation))
 
-            output = map_rows(transformed, rows, rows.shape[1], compute_dtype(rows), USUAL_PART)
+            output = map_rows(transformed, rows, width=rows.shape[1], dtype=compute_dtype(rows), largest=USUAL_PART)
         return self.dropout(output.view(hidden.shape))
 
 

@@ -57,7 +57,8 @@ class Linear(nn.Linear):
             def multiplied(part: Tensor) -> Tensor:
                 return packed(part.to(dtype), self.bias, *(fused or NOT_FUSED))
 
-            result = map_rows(multiplied, x.flatten(0, -2), self.out_features, dtype).unflatten(0, x.shape[:-1])
+            result = map_rows(multiplied, x.flatten(0, -2), width=self.out_features, dtype=dtype)
+            result = result.unflatten(0, x.shape[:-1])
         else:
             result = _Linear.apply(x, self.weight, self.bias, dtype)
         return result if activation is None or fused else ACTIVATIONS[activation](result)

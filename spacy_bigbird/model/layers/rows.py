@@ -36,24 +36,25 @@ def split_rows(rows: Tensor, largest: int = LARGEST_PART) -> list[Tensor]:
 
 
 def map_rows(
-    function: Callable[[Tensor], Tensor], rows: Tensor, width: int, dtype: torch.dtype, largest: int = LARGEST_PART
+    function: Callable[..., Tensor], *rows: Tensor, width: int, dtype: torch.dtype, largest: int = LARGEST_PART
 ) -> Tensor:
     """Apply a function to rows in the parts of `split_rows`. No more than one part's result is held twice.
 
-    function (Callable[[Tensor], Tensor]): makes of each row of a part one of the result.
-    rows (Tensor): Shape: (count, any width).
+    function (Callable[..., Tensor]): makes one row of the result from a row of each argument.
+    *rows (Tensor): the arguments, all of one length. Shape: (count, any width) each.
     width (int): of the result.
     dtype (torch.dtype): of the result.
     largest (int): LARGEST_PART or USUAL_PART.
     RETURNS (Tensor): Shape: (count, width).
     """
-    parts = split_rows(rows, largest)
+    count = len(rows[0])
+    parts = list(zip(*(split_rows(argument, largest) for argument in rows), strict=True))
     if len(parts) == 1:
-        return function(parts[0])[: len(rows)]
-    results = rows.new_empty(filled_up(len(rows)), width, dtype=dtype)
+        return function(*parts[0])[:count]
+    results = rows[0].new_empty(filled_up(count), width, dtype=dtype)
     for part, result in zip(parts, split_rows(results, largest), strict=True):
-        result.copy_(function(part))
-    return results[: len(rows)]
+        result.copy_(function(*part))
+    return results[:count]
 
 
 def filled_up(count: int) -> int:

@@ -23,9 +23,9 @@ def test_parts_hold_all_rows_and_few_zeros_behind(count, largest):
 
 @given(st.integers(0, 3 * LARGEST_PART), LARGEST)
 def test_a_function_of_parts_is_the_function_of_all_rows(count, largest):
-    rows = torch.arange(2 * count).view(count, 2)
-    sums = map_rows(lambda part: part.sum(1, keepdim=True).double(), rows, 1, torch.float64, largest)
-    assert torch.equal(sums, rows.sum(1, keepdim=True).double())
+    numbers, more = torch.arange(count)[:, None], torch.arange(2 * count).view(count, 2)
+    sums = map_rows(lambda a, b: (a + b).double(), numbers, more, width=2, dtype=torch.float64, largest=largest)
+    assert torch.equal(sums, (numbers + more).double())
 
 
 def test_sizes_come_from_a_short_list():
