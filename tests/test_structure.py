@@ -33,6 +33,7 @@ LEVELS = {
     "thinc_layers": 8,
     "architectures": 9,
     "training": 10,
+    "pipeline.crf": 10,
     "pipeline": 11,
     "visualize": 11,
     "question_answering": 12,

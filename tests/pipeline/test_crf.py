@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_bigbird.pipeline.crf import BEGIN, IN, LAST, UNIT, Transitions, best_paths, path_loss, path_sums, tag_index
+from spacy_bigbird.pipeline.crf.lattice import Lattice
+from spacy_bigbird.pipeline.crf.passes import log_passes, scaled_passes
 
 
 def split(tag: int) -> tuple[str, int]:
@@ -160,7 +162,7 @@ def test_impossible_annotation_counts_nothing_and_is_named():
 
 @pytest.mark.parametrize("tokens_per_batch", [65_536, 50])
 def test_documents_of_different_length_do_not_disturb_each_other(tokens_per_batch, monkeypatch):
-    monkeypatch.setattr("spacy_bigbird.pipeline.crf.TOKENS_PER_BATCH", tokens_per_batch)
+    monkeypatch.setattr("spacy_bigbird.pipeline.crf.lattice.TOKENS_PER_BATCH", tokens_per_batch)
     problems = [random_problem(tokens, 2, tokens) for tokens in (5, 0, 40, 1, 12, *range(2, 25))]
     transitions = problems[0][2]
     emissions, allowed = [p[0] for p in problems], [p[1] for p in problems]
@@ -187,6 +189,38 @@ def test_scores_far_apart_stay_exact():
     assert sums.log_partition[0] == pytest.approx(np.logaddexp.reduce(scores))
     assert best_paths([emissions], [allowed], Transitions.zeros(1)) == [list(paths[int(np.argmax(scores))])]
     assert all(np.isfinite(m).all() for m in sums.marginals())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_numbers_with_a_scale_give_what_logarithms_give(data):
+    """Also where they cannot, as long as they say so."""
+    lengths = sorted(data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=4)), reverse=True)
+    labels, spread = data.draw(st.integers(1, 3)), data.draw(st.sampled_from([1.0, 10.0, 100.0, 1000.0]))
+    problems = [random_problem(n, labels, data.draw(st.integers(0, 10_000)), spread) for n in lengths]
+    lattice = Lattice([p[0] for p in problems], [p[1] for p in problems], problems[0][2])
+    scaled, exact = scaled_passes(lattice), log_passes(lattice)
+    assert scaled is not None or spread >= 100.0
+    if scaled is not None:
+        sums, exact_sums = (lattice.at_ends(passes.forward.closed) for passes in (scaled, exact))
+        totals = np.logaddexp.reduce(exact_sums, axis=1)
+        np.testing.assert_allclose(np.logaddexp.reduce(sums, axis=1), totals, atol=1e-6)
+        # Probabilities, each counted from the sum over all paths: what is hundreds below it counts as nothing.
+        for place in range(3):
+            ways = [(p.forward[place] + [p.closed_rest, p.open_rest, p.start_rest][place]) for p in (scaled, exact)]
+            share = [np.exp(w - (totals[:, None] if place != 1 else totals[None, :, None])) for w in ways]
+            np.testing.assert_allclose(*share, atol=1e-6)
+
+
+def test_numbers_that_lost_the_only_way_leave_it_to_logarithms():
+    emissions = np.zeros((2, 5))
+    emissions[0, tag_index(BEGIN, 0)] = 2000.0
+    last = np.ones_like(emissions, dtype=bool)
+    last[1, [tag_index(IN, 0), tag_index(LAST, 0)]] = False
+    lattice = Lattice([emissions], [last], Transitions.zeros(1))
+    assert scaled_passes(lattice) is None
+    [(sums, _)] = path_sums([emissions], [last], Transitions.zeros(1))
+    assert sums.log_partition[0] == pytest.approx(np.log(4))
 
 
 def test_long_documents_stay_exact():

@@ -1,0 +1,57 @@
+"""The loss of a conditional random field: negative log likelihood of an annotation, which may be partial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .lattice import Floats, Mask, Transitions, in_batches
+from .sums import PathSums
+
+
+@dataclass
+class PathLoss:
+    """Negative log likelihood of the annotation, summed over documents, and its gradients.
+
+    impossible (list[int]): documents whose annotation no allowed path meets. They count nothing.
+    """
+
+    loss: float
+    d_emissions: list[Floats]
+    d_transitions: Transitions
+    impossible: list[int]
+
+
+def path_loss(
+    emissions: Sequence[Floats], gold: Sequence[Mask], allowed: Sequence[Mask], transitions: Transitions
+) -> PathLoss:
+    """Compare the paths that agree with the annotation to all valid paths. Other arguments as in `best_paths`.
+
+    gold (Sequence[Mask]): the tags that agree with the annotation: one for an annotated token, all allowed ones for a
+        token that may be anything. Shape: as emissions.
+    """
+    result = PathLoss(0.0, [np.zeros_like(rows) for rows in emissions], Transitions.zeros(len(transitions.within)), [])
+
+    def compare(batch: list[int]) -> None:
+        # Where nothing is annotated every path agrees.
+        batch = [d for d in batch if (allowed[d] & ~gold[d]).any()]
+        if not batch:
+            return
+        # All valid paths at even numbers and those that agree at odd ones: together they take one loop over tokens.
+        masks = [mask for d in batch for mask in (allowed[d], gold[d] & allowed[d])]
+        sums = PathSums([emissions[d] for d in batch for _ in range(2)], masks, transitions)
+        every, agreeing = sums.log_partition.reshape(-1, 2).T
+        possible = np.isfinite(agreeing)
+        result.loss += float((every - agreeing)[possible].sum())
+        marginals = sums.marginals()
+        for i, d in enumerate(batch):
+            if possible[i]:
+                result.d_emissions[d] = marginals[2 * i] - marginals[2 * i + 1]
+            else:
+                result.impossible.append(d)
+        counts = sums.transition_counts(np.outer(possible, (1.0, -1.0)).ravel())
+        result.d_transitions.follow += counts.follow
+        result.d_transitions.within += counts.within
+
+    in_batches(emissions, compare)
+    return result

@@ -1,0 +1,135 @@
+"""Both passes over a lattice: what all paths reach, and what is still before them. All in logarithms.
+
+Numbers themselves are much faster than their logarithms: a token costs one product with a matrix. They are scaled at
+every token, so that only paths that are hundreds of orders of magnitude behind others can get lost. Whether that
+mattered shows in the sum over all paths, which must be the same wherever it is taken; if it is not, logarithms do it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .lattice import BEGIN, IN, LAST, UNIT, Floats, Forward, Lattice, Transitions, go_forward, tag_index
+
+# How far apart the logarithms of the sum may be: a part that is lost and does not matter, and rounding of large ones.
+TOLERANCE = 1e-7
+ROUNDING = 1e-12
+
+
+class Passes(NamedTuple):
+    """Logarithms of sums over the paths up to a state, and from it to the end.
+
+    forward (Forward): up to a state.
+    closed_rest, open_rest, start_rest (Floats): from the states in `forward`, in the same shapes.
+    """
+
+    forward: Forward
+    closed_rest: Floats
+    open_rest: Floats
+    start_rest: Floats
+
+
+def both_passes(lattice: Lattice) -> Passes:
+    """RETURNS (Passes): over one batch."""
+    return scaled_passes(lattice) or log_passes(lattice)
+
+
+def log_passes(lattice: Lattice) -> Passes:
+    """The passes in logarithms throughout: no difference of scores is too large for them."""
+    closed_rest, open_rest, start_rest = Forward.empty(lattice)
+    closed_rest[lattice.lengths, np.arange(len(lattice.lengths))] = 0.0
+    follow, within = lattice.transitions.follow, lattice.within
+    for t in range(len(lattice.running) - 1, -1, -1):
+        a = lattice.running[t]
+        closed, (begun, inside), rest = closed_rest[t + 1, :a], open_rest[t + 1, :, :a], start_rest[t, :a]
+        unit, begin = lattice.starting[t, :, :a]
+        inner, last = lattice.going[t, :, :a]
+        rest[:, 0] = lattice.outside[t, :a] + closed[:, 0]
+        np.logaddexp(unit + closed[:, 1:], begin + begun, out=rest[:, 1:])
+        closed_rest[t, :a] = np.logaddexp.reduce(rest[:, None, :] + follow, axis=2)
+        ways = within[:, 0] + (inner + inside), within[:, 1] + (last + closed[:, 1:])
+        np.logaddexp(*ways, out=open_rest[t, :, :a])
+    return Passes(go_forward(lattice, np.logaddexp), closed_rest, open_rest, start_rest)
+
+
+def scaled_passes(lattice: Lattice) -> Passes | None:
+    """The passes in numbers with a scale at every token.
+
+    RETURNS (Passes | None): None where a document has no path, or where numbers may not be enough.
+    """
+    steps, documents, tags = lattice.scores.shape
+    there = lattice.lengths > np.arange(steps)[:, None]
+    highest = np.where(there, lattice.scores.max(axis=2), 0.0)
+    matrix, shift = _matrix(lattice.transitions)
+    with np.errstate(all="ignore"):
+        factors = np.exp(lattice.scores - highest[:, :, None])
+        entered, reached = np.zeros((2, steps, documents, tags))
+        scale, scale_rest = np.ones((2, steps, documents))
+        before = np.zeros((documents, tags))
+        before[:, 0] = 1.0
+        for t, a in enumerate(lattice.running):
+            into = np.matmul(before[:a], matrix, out=entered[t, :a])
+            before = np.multiply(into, factors[t, :a], out=reached[t, :a])
+            total = np.add.reduce(before, axis=1, out=scale[t, :a])
+            before /= total[:, None]
+        left, rest = np.zeros((steps, documents, tags)), np.zeros((steps + 1, documents, tags))
+        ends = np.ones(tags)
+        ends[1:].reshape(-1, 4)[:, [BEGIN, IN]] = 0.0
+        rest[lattice.lengths, np.arange(documents)] = ends
+        backwards = np.ascontiguousarray(matrix.T)
+        for t in range(steps - 1, -1, -1):
+            a = lattice.running[t]
+            ahead = np.multiply(rest[t + 1, :a], factors[t, :a], out=left[t, :a])
+            behind = np.matmul(ahead, backwards, out=rest[t, :a])
+            total = np.add.reduce(behind, axis=1, out=scale_rest[t, :a])
+            behind /= total[:, None]
+        # What was divided by, up to each token and from each token to the end.
+        per_token = np.where(there, highest + shift, 0.0)
+        up_to = np.cumsum(np.log(scale) + per_token, axis=0)
+        onwards = np.zeros((steps + 1, documents))
+        onwards[:-1] = np.cumsum((np.log(scale_rest) + per_token)[::-1], axis=0)[::-1]
+        everywhere = np.log((reached * rest[1:]).sum(axis=2)) + up_to + onwards[1:]
+        at_end = everywhere[lattice.lengths - 1, np.arange(documents)]
+        # Not a number where all paths got lost.
+        if not (np.abs(everywhere - at_end) <= TOLERANCE + ROUNDING * np.abs(at_end))[there].all():
+            return None
+        forward = Forward.empty(lattice)
+        forward.closed[0, :, 0] = 0.0
+        forward.closed[1:] = np.log(_sums(reached, LAST, UNIT)) + up_to[:, :, None]
+        forward.open[1:] = np.log(_open(reached)) + up_to[:, None, :, None]
+        before_token = up_to - np.log(scale) - highest
+        forward.start[:] = np.log(_sums(entered, UNIT)) + before_token[:, :, None]
+        closed_rest = np.log(_sums(rest, LAST)) + onwards[:, :, None]
+        open_rest = np.log(_open(rest)) + onwards[:, None, :, None]
+        start_rest = np.log(_sums(left, UNIT, BEGIN)) + (onwards[1:] + highest)[:, :, None]
+    return Passes(forward, closed_rest, open_rest, start_rest)
+
+
+def _matrix(transitions: Transitions) -> tuple[Floats, float]:
+    """Factors from each tag to each, zero where a sequence is not BILUO, and the logarithm of what they are divided by.
+
+    RETURNS (tuple[Floats, float]): the factors, shape (1 + 4 labels, 1 + 4 labels), and the logarithm.
+    """
+    labels = len(transitions.within)
+    scores = np.full((1 + 4 * labels, 1 + 4 * labels), -np.inf)
+    columns = {action: [tag_index(action, label) for label in range(labels)] for action in (BEGIN, IN, LAST, UNIT)}
+    for ending in (LAST, UNIT):
+        for starting in (BEGIN, UNIT):
+            scores[np.ix_([0, *columns[ending]], [0, *columns[starting]])] = transitions.follow
+    for row, before in enumerate((BEGIN, IN)):
+        for column, after in enumerate((IN, LAST)):
+            scores[columns[before], columns[after]] = transitions.within[:, row, column]
+    shift = float(scores.max())
+    return np.exp(scores - shift), shift
+
+
+def _sums(table: Floats, *actions: int) -> Floats:
+    """RETURNS (Floats): O, and for each label the sum over some of its tags. Shape: (..., 1 + labels)."""
+    by_action = table[..., 1:].reshape(*table.shape[:-1], -1, 4)
+    return np.concatenate([table[..., :1], sum(by_action[..., action] for action in actions)], axis=-1)
+
+
+def _open(table: Floats) -> Floats:
+    """RETURNS (Floats): B and I of each label. Shape: (steps, 2, documents, labels)."""
+    by_action = table[..., 1:].reshape(*table.shape[:-1], -1, 4)
+    return np.stack([by_action[..., BEGIN], by_action[..., IN]], axis=1)
