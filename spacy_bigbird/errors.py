@@ -289,3 +289,7 @@ class Errors(metaclass=WithCodes):
         "Component {name!r} has nothing to learn from: none of {number:,} documents of the train corpus has {gold}. "
         "{advice}"
     )
+    BB387 = (
+        "The {name} corpus cannot be read: {path}: {reason}. Correct paths.{name} in the config, or give "
+        "--paths.{name} PATH; `python -m spacy convert` makes .spacy files."
+    )

@@ -6,9 +6,42 @@ from .errors import WithCodes
 class Warnings(metaclass=WithCodes):
     """Messages of warnings. Fill in with `.format(...)`. Codes BW001 and up, in the same ranges as the errors."""
 
+    # Checkpoints: BW050-BW089
     BW050 = "{model}: weights and model do not match. Missing ones are new and need training. {report}"
 
+    # The encoder in a spaCy pipeline: BW130-BW189
+    BW130 = (
+        "Component {reader!r} found no vectors of {encoder!r} on its documents and goes on with zeros: its predictions "
+        "mean nothing. Enable {encoder!r} and run it before {reader!r}; in training, list it in annotating_components "
+        "where {reader!r} is there too."
+    )
+    BW131 = (
+        "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
+        '{truncated} were cut off, because on_oversize = "truncate". "window" encodes everything.'
+    )
+    BW132 = (
+        "A gradient for {encoder!r} came after its backward pass and is lost. Let every component that is updated run "
+        "between the encoder's `update` and its `finish_update`, as `spacy train` and `nlp.update` do."
+    )
+    BW133 = (
+        "Component {encoder!r}: the vectors of one batch of {number} documents take {size:.1f} GB. Long documents "
+        "need a small batch: set `[nlp] batch_size = 16` in the config, or give `nlp.pipe(texts, batch_size=16)`."
+    )
+
     # Heads in a spaCy pipeline: BW200-BW279
+    BW200 = (
+        "Component {name!r}: {lost} of {total} annotated entities do not match the tokens of the predicted documents "
+        "and are not learned. `python -m spacy bigbird check --misaligned FILE` lists them; correct their offsets."
+    )
+    BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}: nothing is learned from it."
+    BW202 = (
+        "Component {name!r}: {lost} of {total} annotations of a batch have labels that it does not know and are not "
+        "learned: {labels}. `nlp.initialize` fixes the labels, by examples or [initialize.components.NAME.labels]."
+    )
+    BW203 = (
+        "Component {name!r} will learn nothing: none of {number} examples has {gold}. A .spacy file keeps them only "
+        "when it was stored with DocBin(store_user_data=True); read it with spacy-bigbird.QuestionCorpus.v1."
+    )
     BW240 = (
         "The question {question!r} has {pieces} pieces; only the first {limit} were read, so that half of the model's "
         "length is left for the document."
@@ -19,43 +52,14 @@ class Warnings(metaclass=WithCodes):
         "{path!s}: not all can be used. What cannot is left out (answers count in the scores by their text and do not "
         "train). `strict = true` in the block of the corpus makes this an error.\n{report}"
     )
-
     BW340 = (
         "The documents do not come in the same order as before step {step}: corpora or batcher have changed, or a "
         "component drew random numbers (spaCy's parser and ner do). In what is left of epoch {epoch} some documents "
         "may come a second time and others not; later epochs are whole."
     )
 
-    # The encoder in a spaCy pipeline: BW130-BW189
-    BW130 = (
-        "Component {reader!r} found no vectors of {encoder!r} on its documents and goes on with zeros: its predictions "
-        "mean nothing. Enable {encoder!r} and run it before {reader!r}; in training, list it in annotating_components "
-        "where {reader!r} is there too."
+    # Before training, batches: BW380-BW399
+    BW380 = (
+        "Component {name!r} cannot be scored: none of {number:,} documents of the dev corpus has {gold}. Its score "
+        "says nothing about which pipeline is the best. {advice}"
     )
-    BW132 = (
-        "A gradient for {encoder!r} came after its backward pass and is lost. Let every component that is updated run "
-        "between the encoder's `update` and its `finish_update`, as `spacy train` and `nlp.update` do."
-    )
-    BW133 = (
-        "Component {encoder!r}: the vectors of one batch of {number} documents take {size:.1f} GB. Long documents "
-        "need a small batch: set `[nlp] batch_size = 16` in the config, or give `nlp.pipe(texts, batch_size=16)`."
-    )
-    BW131 = (
-        "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
-        '{truncated} were cut off, because on_oversize = "truncate". "window" encodes everything.'
-    )
-
-    # Heads in a spaCy pipeline: BW200-BW279
-    BW200 = (
-        "Component {name!r}: {lost} of {total} annotated entities do not match the tokens of the predicted documents "
-        "and are not learned. `python -m spacy bigbird check --misaligned FILE` lists them; correct their offsets."
-    )
-    BW202 = (
-        "Component {name!r}: {lost} of {total} annotations of a batch have labels that it does not know and are not "
-        "learned: {labels}. `nlp.initialize` fixes the labels, by examples or [initialize.components.NAME.labels]."
-    )
-    BW203 = (
-        "Component {name!r} will learn nothing: none of {number} examples has {gold}. A .spacy file keeps them only "
-        "when it was stored with DocBin(store_user_data=True); read it with spacy-bigbird.QuestionCorpus.v1."
-    )
-    BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}: nothing is learned from it."

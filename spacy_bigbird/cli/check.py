@@ -39,7 +39,12 @@ def check_cli(
         Path | None, Opt("--code", "-c", help="Python file with registered functions to be imported")
     ] = None,
     misaligned: Annotated[
-        Path | None, Opt("--misaligned", "-m", help="Write gold spans that would be lost to this file (JSONL)")
+        Path | None,
+        Opt(
+            "--misaligned",
+            "-m",
+            help="Write gold spans that would be lost, and records that cannot be used, to this file (JSONL)",
+        ),
     ] = None,
     plot: Annotated[
         Path | None, Opt("--plot", "-p", help="Write the lengths of the documents as a figure (PNG)")
@@ -67,7 +72,7 @@ def check_cli(
     checked = check(config_path, overrides, limit=limit, measure=measure)
     if misaligned is not None:
         srsly.write_jsonl(misaligned, checked.lost_spans)
-        Printer().info(f"Wrote {len(checked.lost_spans)} lost gold spans to {misaligned}")
+        Printer().info(f"Wrote {len(checked.lost_spans)} lost gold spans and records to {misaligned}")
     if plot is not None and checked.lengths:
         from .check_plot import plot_lengths
 
@@ -81,7 +86,8 @@ class Checked(NamedTuple):
     """What `check` found.
 
     losses (list[str]): ways in which data would be lost or training would fail.
-    lost_spans (list[dict]): gold spans that would be lost, with the name of their corpus.
+    lost_spans (list[dict]): gold spans that would be lost and records that cannot be used, with the name of their
+        corpus.
     lengths (dict[str, list[int]]): pieces of each document, by corpus, for the first encoder.
     window (int): pieces of a document that fit into one window of that encoder.
     """
@@ -107,6 +113,7 @@ def check(
     from ..training.corpus_check import check_corpus, find_gold_problems, find_reader_loss, make_batches
     from ..training.encoder_check import find_encoders
     from ..training.listener_check import find_frozen_problems, find_listener_problems
+    from ..training.problems import collected
     from .check_report import CheckReport
 
     report = CheckReport(Printer(no_print=silent))
@@ -129,12 +136,16 @@ def check(
             readers = dict(zip(names, found_readers, strict=True))
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                corpora = {name: _read(reader, nlp, limit) for name, reader in readers.items()}
+                for name, reader in readers.items():
+                    with collected() as problems:
+                        corpora[name] = _read(name, reader, nlp, limit)
+                    lost_spans += [{"corpus": name, **problem} for problem in problems]
             for message in dict.fromkeys(str(warning.message) for warning in caught):
                 # Of our readers: records that are left out. Others, of spaCy, are about what is reported below.
                 if message.startswith("[BW310]"):
                     report.loss(message)
-            report.gold(*find_gold_problems(nlp, corpora["train"], frozen))
+            for name, examples in corpora.items():
+                report.gold(name, *find_gold_problems(nlp, name, examples, frozen))
         for encoder in encoders:
             found: dict[str, CorpusReport] = {}
             for name, examples in corpora.items():
@@ -173,9 +184,12 @@ def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict
     return nlp, registry.resolve(filled["training"], schema=ConfigSchemaTraining)
 
 
-def _read(reader: Any, nlp: "Language", limit: int) -> "list[Example]":
+def _read(name: str, reader: Any, nlp: "Language", limit: int) -> "list[Example]":
     """Read a corpus; documents too that would end the training by their length, and are reported instead."""
     from ..training.corpus_check import long_texts_allowed
 
-    with long_texts_allowed(reader, nlp):
-        return list(islice(reader(nlp), limit or None))
+    try:
+        with long_texts_allowed(reader, nlp):
+            return list(islice(reader(nlp), limit or None))
+    except OSError as error:
+        raise ValueError(Errors.BB387.format(name=name, path=error.filename, reason=error.strerror or error)) from error

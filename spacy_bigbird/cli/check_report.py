@@ -157,17 +157,21 @@ class CheckReport:
                 "will stop with E088. Set nlp.max_length in a callback such as [initialize.before_init]."
             )
 
-    def gold(self, counts: Mapping[str, int], problems: Sequence[str]) -> None:
-        """What the components of the pipeline learn from.
+    def gold(self, name: str, counts: Mapping[str, int], problems: Sequence[str]) -> None:
+        """What the components of the pipeline learn from, or are scored by.
 
-        counts (Mapping[str, int]): usable gold of the training corpus, by component.
+        name (str): "train" or "dev".
+        counts (Mapping[str, int]): usable gold of the corpus, by component.
         problems (Sequence[str]): a message per component that has none, or whose training it would end.
         """
         if counts:
-            self.msg.divider("Gold in train")
+            self.msg.divider(f"Gold in {name}")
             self.msg.table({name: f"{count:,}" for name, count in counts.items()})
         for problem in problems:
-            self.loss(problem)
+            if problem.startswith("[BW"):
+                self.msg.warn(problem)
+            else:
+                self.loss(problem)
 
     def batches(self, batches: Sequence[Sequence[int]], discarded: Sequence[int], report: CorpusReport) -> None:
         """What the batcher makes of the training corpus.

@@ -16,6 +16,7 @@ from spacy.training import Corpus, Example
 from spacy.training.augment import dont_augment
 
 from ..errors import Errors
+from ..warnings import Warnings
 from .choices import choices_with_gold, read_masks
 from .encoder_check import PlannedEncoder
 from .questions import gold_spans, gold_texts, has_gold, read_questions
@@ -162,15 +163,16 @@ def find_lost_spans(example: Example, number: int) -> list[LostSpan]:
 
 
 def find_gold_problems(
-    nlp: Language, examples: list[Example], frozen: Container[str]
+    nlp: Language, corpus: str, examples: list[Example], frozen: Container[str]
 ) -> tuple[dict[str, int], list[str]]:
-    """Count what every component of a kind that is known here learns from.
+    """Count what every component of a kind that is known here learns from, or is scored by.
 
     nlp (Language): the pipeline; nothing needs to be initialized.
-    examples (list[Example]): the train corpus.
+    corpus (str): "train" or "dev".
+    examples (list[Example]): its documents.
     frozen (Container[str]): components that do not learn.
     RETURNS (tuple[dict[str, int], list[str]]): usable gold by component, and a message per component that has none, or
-        such as would end its training.
+        such as would end its training. In "dev" having none is a warning.
     """
     counts, problems = {}, []
     for name, component in nlp.pipeline:
@@ -184,11 +186,12 @@ def find_gold_problems(
                 counts[name] += count(example, component)
                 number += 1
         except (ValueError, TypeError) as error:
-            problems.append(f"train, document {number}, component {name!r}: {error}")
+            problems.append(f"{corpus}, document {number}, component {name!r}: {error}")
             continue
         if not counts[name]:
             advice = _STORED if gold.startswith("doc._.") else _WITHOUT_LABELS
-            problems.append(Errors.BB386.format(name=name, number=len(examples), gold=gold, advice=advice))
+            message = Errors.BB386 if corpus == "train" else Warnings.BW380
+            problems.append(message.format(name=name, number=len(examples), gold=gold, advice=advice))
     return counts, problems
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,14 +115,26 @@ def find_encoders(nlp: Language) -> list[PlannedEncoder]:
     nlp (Language): the pipeline; nothing needs to be initialized.
     RETURNS (list[PlannedEncoder]): in the order of the pipeline.
     """
+    initialized = nlp.config["initialize"].get("components", {})
     found = []
     for name, component in nlp.components:
-        model = getattr(component, "model", None)
-        shims = [shim for node in model.walk() for shim in node.shims] if isinstance(model, Model) else []
         factory = nlp.get_pipe_meta(name).factory
-        encoders = [shim for shim in shims if isinstance(shim, EncoderShim)]
-        found += [PlannedEncoder.of(name, shim, factory) for shim in encoders]
+        source = initialized.get(name, {}).get("encoder_from")
+        for shim in _shims(component):
+            if source in nlp.component_names:
+                # Copied when the pipeline is initialized.
+                (copied, *_) = _shims(nlp.get_pipe(source)) or [shim]
+                plan = replace(PlannedEncoder.of(name, copied, factory), settings=shim.settings)
+            else:
+                plan = PlannedEncoder.of(name, shim, factory)
+            found.append(plan)
     return found
+
+
+def _shims(component: Any) -> list[EncoderShim]:
+    model = getattr(component, "model", None)
+    shims = [shim for node in model.walk() for shim in node.shims] if isinstance(model, Model) else []
+    return [shim for shim in shims if isinstance(shim, EncoderShim)]
 
 
 @dataclass

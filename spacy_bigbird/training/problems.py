@@ -2,6 +2,8 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Errors
@@ -9,6 +11,22 @@ from ..warnings import Warnings
 
 MOST_EXAMPLES = 3
 SHOWN = 60
+_collections: list[list[dict[str, str]]] = []
+
+
+@contextmanager
+def collected() -> Iterator[list[dict[str, str]]]:
+    """Gather every problem that readers find inside, where a report shows a few examples.
+
+    YIELDS (list[dict]): grows as problems are found: what it is ("kind"), what is wrong ("problem"), "where", and
+        what stands there ("text").
+    """
+    found: list[dict[str, str]] = []
+    _collections.append(found)
+    try:
+        yield found
+    finally:
+        _collections.remove(found)
 
 
 class Problems:
@@ -43,10 +61,13 @@ class Problems:
         """
         kind = f"{what} {problem}"
         self.counts[kind] += 1
+        shown = found if isinstance(found, str) else repr(found)
+        shown = shown[:SHOWN] + ("..." if len(shown) > SHOWN else "")
         examples = self.examples.setdefault(kind, [])
         if len(examples) < MOST_EXAMPLES:
-            shown = found if isinstance(found, str) else repr(found)
-            examples.append(f"{where}: {shown[:SHOWN]}{'...' if len(shown) > SHOWN else ''}")
+            examples.append(f"{where}: {shown}")
+        for collection in _collections:
+            collection.append({"kind": what, "problem": problem, "where": where, "text": shown})
 
     def __str__(self) -> str:
         lines = []

@@ -116,6 +116,37 @@ def test_lost_spans_are_written_and_fail(folder, tmp_path):
     assert {key: row[key] for key in expected} == expected and row["tokens"] == ["New", "Yorkers"]
 
 
+def test_records_that_cannot_be_used_are_written_too(folder, tmp_path):
+    """All of them, where the report shows three of a kind."""
+    lines = [{"text": "New Yorkers left.", "entities": [[0, 8, "GPE"]]}] * 5 + [{"txt": "wrong"}]
+    srsly.write_jsonl(tmp_path / "train.jsonl", lines)
+    arguments = ["--corpora.train.@readers=spacy-bigbird.JsonlCorpus.v1", f"--paths.train={tmp_path / 'train.jsonl'}"]
+    result = run(folder, *arguments, "--misaligned", str(tmp_path / "lost.jsonl"), "--no-measure")
+    assert result.exit_code == 1 and "5 of 5 entities are at no token boundaries" in flat(result)
+    *entities, record = srsly.read_jsonl(tmp_path / "lost.jsonl")
+    assert [row["where"] for row in entities] == [f"train.jsonl, line {number}" for number in range(1, 6)]
+    assert entities[0] == {
+        "corpus": "train",
+        "kind": "entities",
+        "problem": "are at no token boundaries",
+        "where": "train.jsonl, line 1",
+        "text": "[0, 8, 'GPE', 'New York']",
+    }
+    assert record["kind"] == "records" and "txt" in record["text"]
+
+
+def test_a_corpus_that_is_not_there_gets_a_message(folder):
+    result = run(folder, train="nothing.spacy")
+    assert result.exit_code == 1
+    assert "[BB387] The train corpus cannot be read" in flat(result) and "--paths.train PATH" in flat(result)
+
+
+def test_a_dev_corpus_without_gold_is_a_warning(folder):
+    dev = str(folder / "dev_untagged.spacy")
+    result = run(folder, "--no-measure", f"--corpora.dev.path={dev}")
+    assert result.exit_code == 0 and "[BW380] Component 'tagger' cannot be scored: none of 4" in flat(result)
+
+
 def test_a_batcher_that_discards_fails(folder):
     result = run(
         folder,

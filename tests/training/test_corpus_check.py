@@ -132,10 +132,10 @@ def test_what_the_reader_splits_or_drops(tmp_path, is_split):
     assert find_reader_loss(lambda nlp: [], NLP) is None
 
 
-def gold_of(factory: str, *examples: Example, frozen=()) -> tuple[dict[str, int], list[str]]:
+def gold_of(factory: str, *examples: Example, frozen=(), corpus="train") -> tuple[dict[str, int], list[str]]:
     nlp = spacy.blank("en")
     nlp.add_pipe(factory, name="head")
-    return find_gold_problems(nlp, list(examples), frozen)
+    return find_gold_problems(nlp, corpus, list(examples), frozen)
 
 
 @pytest.mark.parametrize("factory", ["bigbird_ner", "ner"])
@@ -150,6 +150,8 @@ def test_entities_on_token_boundaries_are_gold(factory):
     assert counts == {"head": 0}
     assert problem.startswith("[BB386] Component 'head' has nothing to learn from: none of 2 documents")
     assert gold_of(factory, example, frozen=["head"]) == ({}, []) == gold_of(factory)
+    (warning,) = gold_of(factory, example, corpus="dev")[1]
+    assert warning.startswith("[BW380] Component 'head' cannot be scored: none of 1 documents of the dev corpus")
 
 
 @pytest.mark.parametrize("factory", ["bigbird_textcat", "bigbird_textcat_multilabel", "textcat", "textcat_multilabel"])

@@ -64,6 +64,19 @@ def test_settings_that_fail_in_training_fail_here(vocab_file):
         PlannedEncoder.of("bigbird", EncoderShim(small))
 
 
+def test_an_encoder_that_will_be_copied_is_that_of_the_other_component(vocab_file):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("bigbird", config={"model": encoder_block(vocab_file)})
+    block = {"@architectures": "spacy-bigbird.SpanQA.v1", "name": None, "overlap": 3}
+    nlp.add_pipe("bigbird_span_qa", config={"model": block})
+    with pytest.raises(ValueError, match="BB137"):
+        find_encoders(nlp)
+    nlp.config["initialize"]["components"]["bigbird_span_qa"] = {"encoder_from": "bigbird"}
+    shared, copied = find_encoders(nlp)
+    assert copied.component == copied.factory == "bigbird_span_qa" and copied.settings.overlap == 3
+    assert copied.config == shared.config and copied.tokenizer.vocab_size == 800
+
+
 def test_a_choice_without_options_is_said(vocab_file):
     nlp = spacy.blank("en")
     block = {**encoder_block(vocab_file), "@architectures": "spacy-bigbird.MultipleChoice.v1", "name": None}
