@@ -57,32 +57,14 @@ def scaled_passes(lattice: Lattice) -> Passes | None:
 
     RETURNS (Passes | None): None where a document has no path, or where numbers may not be enough.
     """
-    steps, documents, tags = lattice.scores.shape
+    steps, documents, _ = lattice.scores.shape
     there = lattice.lengths > np.arange(steps)[:, None]
     highest = np.where(there, lattice.scores.max(axis=2), 0.0)
     matrix, shift = _matrix(lattice.transitions)
     with np.errstate(all="ignore"):
         factors = np.exp(lattice.scores - highest[:, :, None])
-        entered, reached = np.zeros((2, steps, documents, tags))
-        scale, scale_rest = np.ones((2, steps, documents))
-        before = np.zeros((documents, tags))
-        before[:, 0] = 1.0
-        for t, a in enumerate(lattice.running):
-            into = np.matmul(before[:a], matrix, out=entered[t, :a])
-            before = np.multiply(into, factors[t, :a], out=reached[t, :a])
-            total = np.add.reduce(before, axis=1, out=scale[t, :a])
-            before /= total[:, None]
-        left, rest = np.zeros((steps, documents, tags)), np.zeros((steps + 1, documents, tags))
-        ends = np.ones(tags)
-        ends[1:].reshape(-1, 4)[:, [BEGIN, IN]] = 0.0
-        rest[lattice.lengths, np.arange(documents)] = ends
-        backwards = np.ascontiguousarray(matrix.T)
-        for t in range(steps - 1, -1, -1):
-            a = lattice.running[t]
-            ahead = np.multiply(rest[t + 1, :a], factors[t, :a], out=left[t, :a])
-            behind = np.matmul(ahead, backwards, out=rest[t, :a])
-            total = np.add.reduce(behind, axis=1, out=scale_rest[t, :a])
-            behind /= total[:, None]
+        entered, reached, scale = _scaled_forward(lattice, factors, matrix)
+        left, rest, scale_rest = _scaled_backward(lattice, factors, matrix)
         # What was divided by, up to each token and from each token to the end.
         per_token = np.where(there, highest + shift, 0.0)
         up_to = np.cumsum(np.log(scale) + per_token, axis=0)
@@ -103,6 +85,41 @@ def scaled_passes(lattice: Lattice) -> Passes | None:
         open_rest = np.log(_open(rest)) + onwards[:, None, :, None]
         start_rest = np.log(_sums(left, UNIT, BEGIN)) + (onwards[1:] + highest)[:, :, None]
     return Passes(forward, closed_rest, open_rest, start_rest)
+
+
+def _scaled_forward(lattice: Lattice, factors: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
+    """RETURNS (tuple): what arrives at each token; the same with the token's tags, divided by its sum; the sum.
+    Shape: (steps, documents, tags) twice, (steps, documents).
+    """
+    steps, documents, tags = factors.shape
+    entered, reached = np.zeros((2, steps, documents, tags))
+    scale = np.ones((steps, documents))
+    before = np.zeros((documents, tags))
+    before[:, 0] = 1.0
+    for t, a in enumerate(lattice.running):
+        into = np.matmul(before[:a], matrix, out=entered[t, :a])
+        before = np.multiply(into, factors[t, :a], out=reached[t, :a])
+        before /= np.add.reduce(before, axis=1, out=scale[t, :a])[:, None]
+    return entered, reached, scale
+
+
+def _scaled_backward(lattice: Lattice, factors: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
+    """RETURNS (tuple): what is left from each token on; what is left behind the token before it, divided by its sum;
+    the sum. Shape: (steps, documents, tags), (steps + 1, documents, tags), (steps, documents).
+    """
+    steps, documents, tags = factors.shape
+    left, rest = np.zeros((steps, documents, tags)), np.zeros((steps + 1, documents, tags))
+    scale = np.ones((steps, documents))
+    is_end = np.ones(tags)
+    is_end[1:].reshape(-1, 4)[:, [BEGIN, IN]] = 0.0
+    rest[lattice.lengths, np.arange(documents)] = is_end
+    backwards = np.ascontiguousarray(matrix.T)
+    for t in range(steps - 1, -1, -1):
+        a = lattice.running[t]
+        ahead = np.multiply(rest[t + 1, :a], factors[t, :a], out=left[t, :a])
+        behind = np.matmul(ahead, backwards, out=rest[t, :a])
+        behind /= np.add.reduce(behind, axis=1, out=scale[t, :a])[:, None]
+    return left, rest, scale
 
 
 def _matrix(transitions: Transitions) -> tuple[Floats, float]:
