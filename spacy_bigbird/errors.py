@@ -132,8 +132,8 @@ class Errors(metaclass=WithCodes):
         "scratch with name = null and vocab_file for another shape."
     )
     BB137 = (
-        "The encoder has neither a checkpoint nor a vocabulary to start from. Write in the config\n\n"
-        '    [components.bigbird.model]\n    @architectures = "spacy-bigbird.BigBirdModel.v1"\n'
+        "The encoder has neither a checkpoint nor a vocabulary to start from. Write in the component's block "
+        "[components.NAME.model] of the config\n\n"
         '    name = "google/bigbird-roberta-base"\n\nor, to train from scratch, in place of `name`\n\n'
         '    vocab_file = "spiece.model"\n    transformer_config = {"hidden_size": 256, "num_hidden_layers": 4}\n'
     )
@@ -146,6 +146,11 @@ class Errors(metaclass=WithCodes):
         "was saved with weights."
     )
     BB140 = "The model {found!r} holds no encoder of this package. Use the architecture spacy-bigbird.BigBirdModel.v1."
+    BB141 = (
+        "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once and "
+        'on_oversize = "error". Set on_oversize = "window" to encode all of it in overlapping windows. Texts of more '
+        "than 1,000,000 characters also need a higher `nlp.max_length`."
+    )
     BB142 = (
         "Component {reader!r} listens to {upstream!r}, but no encoder of that name runs before it (there are: "
         "{found}). Correct `upstream` in its config, or place the encoder before it in [nlp] pipeline."
@@ -160,10 +165,9 @@ class Errors(metaclass=WithCodes):
         "frozen_components. Take it from a saved pipeline (`source`; `python -m spacy bigbird import` makes one), or "
         "leave it out there and set `freeze_layers` of its model to its number of layers."
     )
-    BB141 = (
-        "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once and "
-        'on_oversize = "error". Set on_oversize = "window" to encode all of it in overlapping windows. Texts of more '
-        "than 1,000,000 characters also need a higher `nlp.max_length`."
+    BB145 = (
+        "spacy-bigbird.PieceListener.v1 (upstream = {upstream!r}) was initialized before its encoder. Put the encoder's "
+        "component before this one in [nlp] pipeline, and correct `upstream` where it names another one."
     )
 
     # Heads in a spaCy pipeline: BB200-BB279

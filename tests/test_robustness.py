@@ -24,7 +24,7 @@ def make_nlp(vocab_file, *heads):
     nlp = spacy.blank("xx")
     nlp.add_pipe("bigbird", config={"model": encoder_model(vocab_file)})
     for head in heads:
-        encoder = {"name": None, "vocab_file": str(vocab_file), "transformer_config": TINY_ENCODER}
+        encoder = {"vocab_file": str(vocab_file), "transformer_config": TINY_ENCODER}
         model = {"@architectures": "spacy-bigbird.SpanQA.v1", **encoder}
         nlp.add_pipe(head, config={"model": model} if head == "bigbird_span_qa" else {})
     return nlp
@@ -218,7 +218,7 @@ def test_questions_that_cannot_be_used(vocab_file, tmp_path):
     path = tmp_path / "train.json"
     path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf8")
     nlp = spacy.blank("xx")
-    encoder = {"name": None, "vocab_file": str(vocab_file), "transformer_config": TINY_ENCODER}
+    encoder = {"vocab_file": str(vocab_file), "transformer_config": TINY_ENCODER}
     nlp.add_pipe("bigbird_span_qa", config={"model": {"@architectures": "spacy-bigbird.SpanQA.v1", **encoder}})
     config = config_for(nlp, path, "SquadCorpus")
     with pytest.warns(UserWarning) as caught:

@@ -27,7 +27,7 @@ def make_nlp(vocab_file: Any, seed: int = 0, **model: Any) -> Language:
     """A pipeline that answers questions, with random weights."""
     torch.manual_seed(seed)
     nlp = spacy.blank("en")
-    block = {"@architectures": "spacy-bigbird.SpanQA.v1", "name": None, "vocab_file": str(vocab_file)}
+    block = {"@architectures": "spacy-bigbird.SpanQA.v1", "vocab_file": str(vocab_file)}
     nlp.add_pipe("bigbird_span_qa", config={"model": {**block, "transformer_config": TINY, **model}})
     nlp.initialize()
     return nlp

@@ -24,7 +24,6 @@ top_k = 5
 
 [fill_mask.model]
 @architectures = "spacy-bigbird.FillMask.v1"
-name = "google/bigbird-roberta-base"
 """
 )["fill_mask"]
 

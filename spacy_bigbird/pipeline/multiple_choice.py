@@ -28,7 +28,6 @@ combine = "max"
 
 [multiple_choice.model]
 @architectures = "spacy-bigbird.MultipleChoice.v1"
-name = "google/bigbird-roberta-base"
 """
 )["multiple_choice"]
 

@@ -35,7 +35,6 @@ spans_key = "answers"
 
 [span_qa.model]
 @architectures = "spacy-bigbird.SpanQA.v1"
-name = "google/bigbird-roberta-base"
 """
 )["span_qa"]
 

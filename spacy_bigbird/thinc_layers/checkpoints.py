@@ -77,7 +77,8 @@ class Checkpoint:
         """
         module = self.module
         if dtype != "float32":
-            module = self.model_class(module.config, **self.model_arguments)
+            with torch.random.fork_rng(devices=[]):
+                module = self.model_class(module.config, **self.model_arguments)
             module.load_state_dict(self.module.state_dict())
         module.to(getattr(torch, dtype)).save_pretrained(path)
         self.tokenizer.save_vocabulary(str(path))

@@ -33,10 +33,7 @@ def _init_piece_listener(model: Model, X: list[Doc] | None = None, Y: Any = None
     upstream: Any = model.layers[0]
     upstream.initialize(X=X)
     if not upstream.has_dim("nO"):
-        reader = "with spacy-bigbird.PieceListener.v1"
-        raise ValueError(
-            Errors.BB142.format(reader=reader, upstream=upstream.upstream_name, found="none that is ready")
-        )
+        raise ValueError(Errors.BB145.format(upstream=upstream.upstream_name))
     model.set_dim("nO", upstream.get_dim("nO"))
 
 

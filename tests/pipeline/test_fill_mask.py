@@ -16,7 +16,7 @@ from tests.toy_questions import TEXT, TINY
 def make_nlp(vocab_file, seed=0, top_k=5, **model):
     torch.manual_seed(seed)
     nlp = spacy.blank("en")
-    block = {"@architectures": "spacy-bigbird.FillMask.v1", "name": None, "vocab_file": str(vocab_file)}
+    block = {"@architectures": "spacy-bigbird.FillMask.v1", "vocab_file": str(vocab_file)}
     model = {**block, "transformer_config": TINY, **model}
     nlp.add_pipe("bigbird_fill_mask", config={"top_k": top_k, "model": model})
     nlp.initialize()

@@ -22,7 +22,7 @@ CHOICES = [
 def make_nlp(vocab_file, seed=0, combine="max", **model):
     torch.manual_seed(seed)
     nlp = spacy.blank("en")
-    block = {"@architectures": "spacy-bigbird.MultipleChoice.v1", "name": None, "vocab_file": str(vocab_file)}
+    block = {"@architectures": "spacy-bigbird.MultipleChoice.v1", "vocab_file": str(vocab_file)}
     config = {"combine": combine, "model": {**block, "transformer_config": TINY, **model}}
     nlp.add_pipe("bigbird_multiple_choice", config=config)
     nlp.initialize()

@@ -101,7 +101,6 @@ def test_a_corpus_without_anything_to_learn_is_said_before_the_first_step(factor
     architecture = {"bigbird_span_qa": "SpanQA", "bigbird_multiple_choice": "MultipleChoice"}.get(factory, "FillMask")
     model = {
         "@architectures": f"spacy-bigbird.{architecture}.v1",
-        "name": None,
         "vocab_file": str(vocab_file),
         "transformer_config": dict(TINY),
     }

@@ -291,9 +291,9 @@ def test_the_scorer_refuses_questions_that_were_never_asked(nlp):
 
 def test_starts_from_the_encoder_of_another_component(vocab_file):
     nlp = spacy.blank("en")
-    block = {"name": None, "vocab_file": str(vocab_file), "transformer_config": TINY}
+    block = {"vocab_file": str(vocab_file), "transformer_config": TINY}
     nlp.add_pipe("bigbird", config={"model": {"@architectures": "spacy-bigbird.BigBirdModel.v1", **block}})
-    nlp.add_pipe("bigbird_span_qa", config={"model": {"@architectures": "spacy-bigbird.SpanQA.v1", "name": None}})
+    nlp.add_pipe("bigbird_span_qa", config={"model": {"@architectures": "spacy-bigbird.SpanQA.v1"}})
     nlp.config["initialize"]["components"]["bigbird_span_qa"] = {"encoder_from": "bigbird"}
     nlp.initialize()
     source, component = nlp.get_pipe("bigbird"), nlp.get_pipe("bigbird_span_qa")

@@ -223,7 +223,9 @@ def test_half_precision_on_disk(make_encoder, tmp_path):
     loaded = make_encoder().from_bytes(half.to_bytes())
     assert {p.dtype for p in get_shim(loaded).module.parameters()} == {torch.float32}
     numpy.testing.assert_allclose(loaded.predict(pieces()), encoder.predict(pieces()), atol=0.01)
+    before = torch.get_rng_state()
     get_shim(half).to_folder(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
     from_folder = make_encoder()
     get_shim(from_folder).from_folder(tmp_path)
     numpy.testing.assert_allclose(from_folder.predict(pieces()), loaded.predict(pieces()), atol=1e-6)

@@ -115,7 +115,7 @@ def test_width_is_known_after_initialize(nlp, encoder):
 
 
 def test_a_listener_without_an_encoder_says_so():
-    with pytest.raises(ValueError, match=r"BB142.*PieceListener.*'\*'"):
+    with pytest.raises(ValueError, match=r"BB145.*PieceListener.*'\*'"):
         piece_listener("*", 1.0).initialize(X=[NLP.make_doc("text")])
 
 

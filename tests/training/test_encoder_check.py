@@ -67,7 +67,7 @@ def test_settings_that_fail_in_training_fail_here(vocab_file):
 def test_an_encoder_that_will_be_copied_is_that_of_the_other_component(vocab_file):
     nlp = spacy.blank("en")
     nlp.add_pipe("bigbird", config={"model": encoder_block(vocab_file)})
-    block = {"@architectures": "spacy-bigbird.SpanQA.v1", "name": None, "overlap": 3}
+    block = {"@architectures": "spacy-bigbird.SpanQA.v1", "overlap": 3}
     nlp.add_pipe("bigbird_span_qa", config={"model": block})
     with pytest.raises(ValueError, match="BB137"):
         find_encoders(nlp)
@@ -79,7 +79,7 @@ def test_an_encoder_that_will_be_copied_is_that_of_the_other_component(vocab_fil
 
 def test_a_choice_without_options_is_said(vocab_file):
     nlp = spacy.blank("en")
-    block = {**encoder_block(vocab_file), "@architectures": "spacy-bigbird.MultipleChoice.v1", "name": None}
+    block = {**encoder_block(vocab_file), "@architectures": "spacy-bigbird.MultipleChoice.v1"}
     nlp.add_pipe("bigbird_multiple_choice", config={"model": block})
     (encoder,) = find_encoders(nlp)
     doc = nlp.make_doc("the house")

@@ -62,7 +62,7 @@ def test_an_upstream_of_the_wrong_kind_and_none_at_all():
 
 def test_a_frozen_encoder_needs_weights_from_somewhere(vocab_file):
     nlp = spacy.blank("en")
-    encoder = {"vocab_file": str(vocab_file), "name": None, "transformer_config": TINY}
+    encoder = {"vocab_file": str(vocab_file), "transformer_config": TINY}
     nlp.add_pipe("bigbird", config={"model": {"@architectures": "spacy-bigbird.BigBirdModel.v1", **encoder}})
     nlp.add_pipe("sentencizer")
     assert find_frozen_problems(nlp, ["sentencizer"]) == []
