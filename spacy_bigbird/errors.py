@@ -166,8 +166,8 @@ class Errors(metaclass=WithCodes):
         "leave it out there and set `freeze_layers` of its model to its number of layers."
     )
     BB145 = (
-        "spacy-bigbird.PieceListener.v1 (upstream = {upstream!r}) was initialized before its encoder. Put the encoder's "
-        "component before this one in [nlp] pipeline, and correct `upstream` where it names another one."
+        "spacy-bigbird.PieceListener.v1 (upstream = {upstream!r}) was initialized before its encoder. Put the "
+        "encoder's component before this one in [nlp] pipeline, and correct `upstream` where it names another one."
     )
 
     # Heads in a spaCy pipeline: BB200-BB279

@@ -59,21 +59,7 @@ def build_bigbird_model_v1(
     RETURNS (Model[list[Doc], BigBirdBatch]): the encoder, without weights yet.
     RAISES ValueError: a setting is not allowed.
     """
-    settings = EncoderSettings(
-        name=None if name is None else str(name),
-        vocab_file=None if vocab_file is None else str(vocab_file),
-        transformer_config=dict(transformer_config),
-        overlap=overlap,
-        on_oversize=on_oversize,
-        max_batch_pieces=max_batch_pieces,
-        precision=precision,
-        mixed_precision=mixed_precision,
-        gradient_checkpointing=gradient_checkpointing,
-        freeze_layers=freeze_layers,
-        layer_learning_rate_decay=layer_learning_rate_decay,
-        map_whitespace=map_whitespace,
-        save_as=save_as,
-    )
+    settings = EncoderSettings(**locals())
     attrs = {"replace_listener": replace_listener, "replace_listener_cfg": replace_listener_cfg}
     return document_encoder(with_windows(build_encoder(settings)), attrs)
 

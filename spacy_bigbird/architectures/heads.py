@@ -2,22 +2,20 @@
 
 from typing import Any
 
-from spacy.util import SimpleFrozenDict
 from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..thinc_layers.encoder_wrapper import build_encoder
-from ..thinc_layers.head_wrapper import FillMaskShim, HeadShim, MultipleChoiceShim, QuestionAnsweringShim
+from ..thinc_layers.head_wrapper import FillMaskShim, MultipleChoiceShim, QuestionAnsweringShim
 from ..thinc_layers.settings import EncoderSettings
 from ..thinc_layers.types import PackedPieces
-
-NO_FIELDS: dict[str, Any] = SimpleFrozenDict()
+from .encoder import NO_OVERRIDES
 
 
 def build_span_qa_v1(
     name: str | None = None,
     vocab_file: str | None = None,
-    transformer_config: dict[str, Any] = NO_FIELDS,
+    transformer_config: dict[str, Any] = NO_OVERRIDES,
     overlap: int | None = None,
     max_batch_pieces: int = 16384,
     precision: str = "fp32",
@@ -48,13 +46,13 @@ def build_span_qa_v1(
     RETURNS (Model[PackedPieces, Floats2d]): from pairs of texts to the start and end logit of every piece.
     RAISES ValueError: a setting is not allowed.
     """
-    return _build(QuestionAnsweringShim, **locals())
+    return build_encoder(EncoderSettings(**locals()), QuestionAnsweringShim)
 
 
 def build_multiple_choice_v1(
     name: str | None = None,
     vocab_file: str | None = None,
-    transformer_config: dict[str, Any] = NO_FIELDS,
+    transformer_config: dict[str, Any] = NO_OVERRIDES,
     overlap: int | None = None,
     max_batch_pieces: int = 16384,
     precision: str = "fp32",
@@ -71,13 +69,13 @@ def build_multiple_choice_v1(
     RETURNS (Model[PackedPieces, Floats2d]): from pairs of texts to one logit each.
     RAISES ValueError: a setting is not allowed.
     """
-    return _build(MultipleChoiceShim, **locals())
+    return build_encoder(EncoderSettings(**locals()), MultipleChoiceShim)
 
 
 def build_fill_mask_v1(
     name: str | None = None,
     vocab_file: str | None = None,
-    transformer_config: dict[str, Any] = NO_FIELDS,
+    transformer_config: dict[str, Any] = NO_OVERRIDES,
     overlap: int | None = None,
     max_batch_pieces: int = 16384,
     precision: str = "fp32",
@@ -94,10 +92,4 @@ def build_fill_mask_v1(
     RETURNS (Model[PackedPieces, Floats2d]): from masked texts to a logit per piece of the vocabulary at each mask.
     RAISES ValueError: a setting is not allowed.
     """
-    return _build(FillMaskShim, **locals())
-
-
-def _build(shim_class: type[HeadShim], **settings: Any) -> Model[PackedPieces, Floats2d]:
-    paths = {key: None if settings[key] is None else str(settings[key]) for key in ("name", "vocab_file")}
-    settings["transformer_config"] = dict(settings["transformer_config"])
-    return build_encoder(EncoderSettings(**{**settings, **paths}), shim_class)
+    return build_encoder(EncoderSettings(**locals()), FillMaskShim)

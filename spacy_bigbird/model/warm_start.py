@@ -103,9 +103,7 @@ def warm_start(
         matches = _match_pieces(tokenizer, directory, values["model_type"])
         _replace_rows_of_pieces(tensors, [ids for ids, _ in matches], path)
         found = [how for _, how in matches]
-        vocabulary = {"vocab_size": tokenizer.vocab_size}
-        for role in ("pad", "bos", "eos", "sep"):
-            vocabulary[f"{role}_token_id"] = getattr(tokenizer, f"{role}_token_id")
+        vocabulary = dict(tokenizer.config_fields)
     elif values["model_type"] == MODEL_TYPE:
         found = ["copied"] * BigBirdConfig.from_dict(values).vocab_size
     else:

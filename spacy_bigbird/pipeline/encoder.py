@@ -19,12 +19,12 @@ from thinc.api import Config, Model, Optimizer
 
 from ..errors import Errors
 from ..thinc_layers.encoder_wrapper import get_shim, set_width
+from ..thinc_layers.grouping import group_by_size
 from ..thinc_layers.linking import batch_identity, link, listener_keys, release
 from ..thinc_layers.pooling import allow_empty_tokens
 from ..thinc_layers.shim import EncoderShim
 from ..thinc_layers.token_vectors import pool_in_stretches
 from ..thinc_layers.types import BigBirdBatch
-from ..thinc_layers.windows import group_by_pieces
 from ..warnings import Warnings
 from .extensions import install_extensions
 from .pending import PendingBatch
@@ -173,8 +173,8 @@ class BigBird(Transformer):
         install_extensions()
         for docs in util.minibatch(stream, batch_size):
             docs, pieces = list(docs), 0
-            for part in group_by_pieces([len(doc) + 2 for doc in docs], self.shim.settings.max_batch_pieces):
-                encoded = self._annotate(docs[part])
+            for part in group_by_size(docs, lambda doc: len(doc) + 2, self.shim.settings.max_batch_pieces):
+                encoded = self._annotate(part)
                 pieces += sum(doc._.bigbird_stats["pieces"] for doc in encoded)
                 yield from encoded
             self._warn_of_size(len(docs), pieces)

@@ -38,7 +38,7 @@ class Entities:
 
 
 @dataclass
-class Lattice:
+class TagScores:
     """All tag sequences of some documents. A temperature divides the scores: it does not change which is best.
 
     emissions (Sequence[Floats]): scores of the tags. Shape of each: (tokens, 1 + 4 labels).

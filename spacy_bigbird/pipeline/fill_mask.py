@@ -12,9 +12,10 @@ from thinc.api import Config, Model
 from ..thinc_layers.question_windows import micro_batches, pack
 from ..thinc_layers.types import Array
 from ..tokenizer.encoding import TextPieces
-from ..tokenizer.pairs import ADDED_TO_ONE, PairWindow, window_ranges
+from ..tokenizer.pairs import PairWindow, window_ranges
 from ..training.choices import read_masks
 from .own_encoder import OwnEncoderPipe
+from .probabilities import softmax
 from .settings import WHOLE_NUMBER, check_settings, is_count
 
 DEFAULT_CONFIG = Config().from_str(
@@ -107,8 +108,7 @@ class FillMask(OwnEncoderPipe):
 
     def _best(self, logits: np.ndarray) -> list[Prediction]:
         order = np.argsort(-logits, kind="stable")[: self.cfg["top_k"]]
-        weights = np.exp((logits - logits.max()).astype(np.float64))
-        scores = weights / weights.sum()
+        scores = softmax(logits.astype(np.float64))
         decode = self.shim.checkpoint.tokenizer.decode
         return [(decode([int(index)]), int(index), float(scores[index])) for index in order]
 
@@ -140,10 +140,8 @@ class FillMask(OwnEncoderPipe):
 
     def _windows(self, ids: np.ndarray, stands_for: list[int | None]) -> Iterator[tuple[list[int | None], PairWindow]]:
         """The windows in which a mask counts, with what each of their masks stands for."""
-        tokenizer, settings = self.shim.checkpoint.tokenizer, self.shim.settings
-        capacity = self.shim.config.max_position_embeddings - ADDED_TO_ONE
-        overlap = capacity // 8 if settings.overlap is None else settings.overlap
-        ranges = window_ranges(len(ids), capacity, overlap)
+        tokenizer = self.shim.checkpoint.tokenizer
+        ranges = window_ranges(len(ids), *self.shim.settings.window_capacity(self.shim.config))
         places = [place for place, value in enumerate(stands_for) if value is not None]
         # The first of equally good windows, so that a mask counts once.
         starts, ends = np.asarray(ranges).T

@@ -13,8 +13,9 @@ from thinc.api import Config, Model
 from ..thinc_layers.question_windows import QuestionTokenizer, micro_batches, pack
 from ..thinc_layers.types import Array
 from ..tokenizer.pairs import PairWindow
-from ..training.choices import choices_with_gold, read_choices
+from ..training.choices import choice_texts, choices_with_gold, read_choices
 from .own_encoder import OwnEncoderPipe
+from .probabilities import softmax
 from .settings import check_settings
 
 COMBINATIONS = ("max", "mean")
@@ -109,8 +110,7 @@ class MultipleChoice(OwnEncoderPipe):
         documents = tokenizer.pieces(text if asked else "" for text, asked in zip(texts, choices, strict=True))
         for number, asked in enumerate(choices):
             for place, choice in enumerate(asked):
-                firsts = [f"{choice['question']} {option}" for option in choice["options"]]
-                for option, pieces in enumerate(tokenizer.questions(firsts)):
+                for option, pieces in enumerate(tokenizer.questions(choice_texts(choice))):
                     for window in tokenizer.windows(pieces, documents[number]):
                         yield (number, place, option), window
 
@@ -151,7 +151,7 @@ class MultipleChoice(OwnEncoderPipe):
             if self.cfg["combine"] == "max":
                 options = [[max(rows, key=lambda row: values[row])] for rows in options]
             logits = np.asarray([values[rows].mean(dtype=np.float64) for rows in options])
-            probabilities = _softmax(logits)
+            probabilities = softmax(logits)
             right = choices[number][place]["answer"]
             total += float(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[right])
             for option, rows in enumerate(options):
@@ -159,12 +159,7 @@ class MultipleChoice(OwnEncoderPipe):
         return total, gradient
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    weights = np.exp(logits - logits.max())
-    return weights / weights.sum()
-
-
 def _answer(logits: np.ndarray) -> dict[str, Any]:
     if not len(logits):
         return {"index": None, "probabilities": []}
-    return {"index": int(logits.argmax()), "probabilities": _softmax(logits).tolist()}
+    return {"index": int(logits.argmax()), "probabilities": softmax(logits).tolist()}

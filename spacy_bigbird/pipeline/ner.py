@@ -20,8 +20,9 @@ from ..warnings import Warnings
 from .biluo import misaligned_entities, preset_entities, valid_tags
 from .calibration import expected_calibration_error, fit_temperature, log_loss
 from .crf import Floats, Transitions
-from .entities import Entities, Entity, Lattice
+from .entities import Entities, Entity, TagScores
 from .extensions import install_extensions
+from .labelled import Labelled
 from .ner_scorer import judge
 from .settings import SavedSettings, check_settings, encoded_documents
 from .tag_loss import tag_loss
@@ -93,8 +94,8 @@ def make_ner(
     return EntityTagger(nlp.vocab, model, name, scorer, **settings)
 
 
-class EntityTagger(SavedSettings, TrainablePipe):
-    """Tags tokens in the BILUO scheme. Sequences that are not valid are impossible, see `crf.py` and `biluo.py`."""
+class EntityTagger(Labelled, SavedSettings, TrainablePipe):
+    """Tags tokens in the BILUO scheme. Sequences that are not valid are impossible, see `crf/` and `biluo.py`."""
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
         """vocab (Vocab): the shared vocabulary. The other arguments are those of `make_ner`.
@@ -117,31 +118,8 @@ class EntityTagger(SavedSettings, TrainablePipe):
         self._has_reported_misaligned = False
         install_extensions()
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The entity types."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> list[str]:
-        """The entity types, as `initialize` takes them."""
-        return list(self.cfg["labels"])
-
-    def add_label(self, label: str) -> int:
-        """Add an entity type. A trained component keeps what it knows of the others.
-
-        label (str): the type.
-        RETURNS (int): 1, or 0 where it is there already.
-        """
-        if not isinstance(label, str) or not label:
-            raise ValueError(Errors.BB200.format(name="label", value=label, expected="a string that is not empty"))
-        if label in self.labels:
-            return 0
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
-        if self.model.has_dim("nO"):
-            self.model.attrs["resize_output"](self.model, 1 + 4 * len(self.labels))
-        return 1
+    def _num_outputs(self) -> int:
+        return 1 + 4 * len(self.labels)
 
     def initialize(
         self,
@@ -166,7 +144,7 @@ class EntityTagger(SavedSettings, TrainablePipe):
             self.add_label(label)
         self._require_labels()
         if not self.model.has_dim("nO"):
-            self.model.set_dim("nO", 1 + 4 * len(self.labels))
+            self.model.set_dim("nO", self._num_outputs())
         self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
 
     def predict(self, docs: Iterable[Doc]) -> list[Entities]:
@@ -179,8 +157,8 @@ class EntityTagger(SavedSettings, TrainablePipe):
         docs = list(docs)
         presets = [([], []) if self.cfg["overwrite_ents"] else preset_entities(doc) for doc in docs]
         allowed = [valid_tags(doc, self.labels, *preset) for doc, preset in zip(docs, presets, strict=True)]
-        lattice = Lattice(self._emissions(docs), allowed, self._transitions())
-        results = lattice.entities(self.cfg["temperature"], self.cfg["spans_threshold"])
+        tag_scores = TagScores(self._emissions(docs), allowed, self._transitions())
+        results = tag_scores.entities(self.cfg["temperature"], self.cfg["spans_threshold"])
         for result, (kept, blocked) in zip(results, presets, strict=True):
             result.keep(kept, blocked)
         return results
@@ -261,10 +239,12 @@ class EntityTagger(SavedSettings, TrainablePipe):
         """
         examples = list(examples)
         docs = encoded_documents(examples, self.name, nlp)
-        lattice = Lattice(self._emissions(docs), [valid_tags(doc, self.labels) for doc in docs], self._transitions())
+        tag_scores = TagScores(
+            self._emissions(docs), [valid_tags(doc, self.labels) for doc in docs], self._transitions()
+        )
         entities: list[list[Entity]] = []
         is_right: list[bool] = []
-        for example, found in zip(examples, lattice.best_entities(), strict=True):
+        for example, found in zip(examples, tag_scores.best_entities(), strict=True):
             verdicts = judge(example, [(start, end, self.labels[label]) for start, end, label in found])
             entities.append([entity for entity, right in zip(found, verdicts, strict=True) if right is not None])
             is_right += [right for right in verdicts if right is not None]
@@ -272,7 +252,7 @@ class EntityTagger(SavedSettings, TrainablePipe):
             raise ValueError(Errors.BB201.format(name=self.name, number=len(examples)))
 
         def probabilities(temperature: float) -> list[float]:
-            return [value for row in lattice.probabilities(entities, temperature) for value in row]
+            return [value for row in tag_scores.probabilities(entities, temperature) for value in row]
 
         before = expected_calibration_error(probabilities(self.cfg["temperature"]), is_right)
         self.cfg["temperature"] = fit_temperature(lambda t: log_loss(probabilities(t), is_right))
@@ -280,8 +260,7 @@ class EntityTagger(SavedSettings, TrainablePipe):
         return {"temperature": self.cfg["temperature"], "before": before, "after": after}
 
     def _emissions(self, docs: list[Doc]) -> list[Floats]:
-        if not self.labels or not self.model.get_ref("output_layer").has_param("W"):
-            raise ValueError(Errors.BB202.format(name=self.name))
+        self._require_weights()
         return self._to_host(self.model.predict(docs)) if docs else []
 
     def _transitions(self) -> Transitions:

@@ -11,7 +11,7 @@ from spacy.training import Example
 from thinc.api import Config, Model
 
 from ..errors import Errors
-from ..thinc_layers.question_windows import QuestionTokenizer, gold_pieces, micro_batches, pack, span_loss
+from ..thinc_layers.question_windows import QuestionTokenizer, gold_pieces, micro_batches, pack, window_span_loss
 from ..thinc_layers.types import Array
 from ..tokenizer.encoding import TextPieces
 from ..tokenizer.pairs import PairWindow
@@ -196,7 +196,7 @@ class SpanQA(OwnEncoderPipe):
             gradients, start = [], 0
             logits = self.model.ops.to_numpy(logits)
             for answers, window in group:
-                loss, part = span_loss(logits[start : start + len(window.ids)], window, answers)
+                loss, part = window_span_loss(logits[start : start + len(window.ids)], window, answers)
                 gradients.append(part / len(inputs))
                 total += loss / len(inputs)
                 start += len(window.ids)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .probabilities import softmax
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
@@ -142,9 +144,7 @@ def search_spans(
                 break
     kept.append((0, 0, min(window.null for window in windows)))
     kept.sort(key=lambda row: -row[2])
-    values = np.asarray([row[2] for row in kept], dtype=np.float64)
-    weights = np.exp(values - values.max())
-    scores = weights / weights.sum()
+    scores = softmax(np.asarray([row[2] for row in kept], dtype=np.float64))
     return [Candidate(*row, float(score)) for row, score in zip(kept, scores, strict=True)]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from spacy.training import Example
 
 from .crf import Floats, Mask
+from .probabilities import sigmoid, softmax
 
 
 def gold_values(examples: Sequence[Example], labels: Sequence[str], missing_is_zero: bool) -> tuple[Floats, Mask]:
@@ -61,22 +62,14 @@ def number_scales(examples: Iterable[Example], labels: Sequence[str]) -> dict[st
     return scales
 
 
-def softmax(logits: Floats) -> Floats:
-    """RETURNS (Floats): probabilities of exclusive labels. Shape: (documents, labels)."""
-    scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """RETURNS (Floats): probabilities of independent labels. Shape: (documents, labels)."""
-    return np.exp(-np.logaddexp(0.0, -logits))
-
-
 def exclusive_loss(logits: Floats, values: Floats, counts: Mask, weights: Floats) -> tuple[float, Floats]:
     """Cross-entropy, averaged over the documents that have a true label.
 
+    logits (Floats): of exclusive labels. Shape: (documents, labels).
+    values (Floats): gold: 1 where a label is true, 0 where it is false. Shape: (documents, labels).
+    counts (Mask): whether a value is annotated. Shape: (documents, labels).
     weights (Floats): where a label is true and where it is false (not used). Shape: (2, labels).
-    RETURNS (tuple[float, Floats]): loss and gradient.
+    RETURNS (tuple[float, Floats]): loss, and its gradient by the logits. Shape: (documents, labels).
     """
     target = values * counts * weights[0]
     total = max(1, int(counts.any(axis=1).sum()))

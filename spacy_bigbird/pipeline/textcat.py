@@ -19,9 +19,11 @@ from ..errors import Errors
 from ..thinc_layers.text_classifier import PieceScores, TextScores
 from .crf import Floats
 from .extensions import install_extensions
+from .labelled import Labelled
+from .probabilities import sigmoid, softmax
 from .settings import SavedSettings, check_settings, is_number
 from .text_evidence import contributions, evidence, stretches_of
-from .text_loss import LOSSES, class_weights, gold_values, number_scales, sigmoid, softmax
+from .text_loss import LOSSES, class_weights, gold_values, number_scales
 from .upstreams import check_weights_of_upstreams
 
 DEFAULT_CONFIG_STR = """[textcat]
@@ -99,7 +101,7 @@ class TextPredictions:
     pieces: list[PieceScores] = field(default_factory=list)
 
 
-class TextLabeler(SavedSettings, TrainablePipe):
+class TextLabeler(Labelled, SavedSettings, TrainablePipe):
     """Gives documents one of several labels, or numbers."""
 
     objectives: ClassVar[tuple[str, ...]] = ("exclusive", "regression")
@@ -131,35 +133,12 @@ class TextLabeler(SavedSettings, TrainablePipe):
         install_extensions()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> list[str]:
-        """The labels, as `initialize` takes them."""
-        return list(self.cfg["labels"])
-
-    @property
     def thresholds(self) -> dict[str, float]:
         """At or above which score each label counts as predicted: as tuned, else as set."""
         return {label: self.cfg["thresholds"].get(label, self.cfg["threshold"]) for label in self.labels}
 
-    def add_label(self, label: str) -> int:
-        """Add a label. A trained component keeps what it knows of the others.
-
-        label (str): the label.
-        RETURNS (int): 1, or 0 where it is there already.
-        """
-        if not isinstance(label, str) or not label:
-            raise ValueError(Errors.BB200.format(name="label", value=label, expected="a string that is not empty"))
-        if label in self.labels:
-            return 0
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
-        if self.model.has_dim("nO"):
-            self.model.attrs["resize_output"](self.model, len(self.labels))
-        return 1
+    def _num_outputs(self) -> int:
+        return len(self.labels)
 
     def initialize(
         self,
@@ -198,7 +177,7 @@ class TextLabeler(SavedSettings, TrainablePipe):
         if self.cfg["objective"] == "regression":
             self.cfg["scales"] = number_scales(self._checked(get_examples()), self.labels)
         if not self.model.has_dim("nO"):
-            self.model.set_dim("nO", len(self.labels))
+            self.model.set_dim("nO", self._num_outputs())
         self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
 
     def predict(self, docs: Iterable[Doc]) -> TextPredictions:
@@ -209,8 +188,7 @@ class TextLabeler(SavedSettings, TrainablePipe):
         """
         install_extensions()
         docs = list(docs)
-        if not self.labels or not self.model.get_ref("output_layer").has_param("W"):
-            raise ValueError(Errors.BB202.format(name=self.name))
+        self._require_weights()
         if not docs:
             return TextPredictions(np.zeros((0, len(self.labels))))
         scores: TextScores = self.model.predict(docs)

@@ -49,9 +49,7 @@ class Checkpoint:
             module = cls.model_class.from_pretrained(settings.name, **cls.model_arguments)
         elif settings.vocab_file is not None:
             tokenizer = BigBirdTokenizer(settings.vocab_file, map_whitespace=settings.map_whitespace)
-            ids = {f"{piece}_token_id": getattr(tokenizer, f"{piece}_token_id") for piece in ("pad", "sep")}
-            values = {"vocab_size": tokenizer.vocab_size, **ids, **settings.transformer_config}
-            module = cls.model_class(BigBirdConfig.from_dict(values), **cls.model_arguments)
+            module = cls.model_class(settings.scratch_config(tokenizer), **cls.model_arguments)
         else:
             raise ValueError(Errors.BB137)
         return cls(module, tokenizer).adapted(settings)

@@ -5,27 +5,17 @@ from itertools import accumulate
 from typing import Any, ClassVar
 
 import torch
-from thinc.api import Model
-from thinc.types import Floats2d
 from torch import Tensor
 
 from ..model.heads.masked_lm import BigBirdForMaskedLM
 from ..model.heads.multiple_choice import BigBirdForMultipleChoice
 from ..model.heads.question_answering import BigBirdForQuestionAnswering
 from .checkpoints import Checkpoint
-from .encoder_wrapper import build_encoder
-from .settings import EncoderSettings
 from .shim import EncoderShim
-from .types import PackedPieces
 
 
 class HeadShim(EncoderShim):
     """Holds a model with a head and its tokenizer; gives what the head computes instead of the encoder's rows."""
-
-    @property
-    def head(self) -> Any:
-        """The model with its head. RAISES (ValueError): it is not loaded yet."""
-        return self.module
 
     def use_encoder(self, source: EncoderShim) -> None:
         """Take configuration, vocabulary and weights of another encoder; what it lacks starts with random weights.
@@ -52,7 +42,8 @@ class QuestionAnsweringShim(HeadShim):
     checkpoint_class = QuestionAnsweringCheckpoint
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
-        return self.head.qa_head(rows)
+        model: Any = self.module
+        return model.qa_head(rows)
 
 
 class MultipleChoiceCheckpoint(Checkpoint):
@@ -68,9 +59,10 @@ class MultipleChoiceShim(HeadShim):
     checkpoint_class = MultipleChoiceCheckpoint
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+        model: Any = self.module
         firsts = list(accumulate(lengths[:-1], initial=0))
-        pooled = self.head.bigbird.pool(rows[torch.as_tensor(firsts, device=rows.device)])
-        return self.head.score(pooled).unsqueeze(-1)
+        pooled = model.bigbird.pool(rows[torch.as_tensor(firsts, device=rows.device)])
+        return model.score(pooled).unsqueeze(-1)
 
 
 class FillMaskCheckpoint(Checkpoint):
@@ -87,19 +79,5 @@ class FillMaskShim(HeadShim):
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
         assert self.tokenizer is not None
-        return self.head.lm_head(rows[ids == self.tokenizer.mask_token_id])
-
-
-def build_question_answering(settings: EncoderSettings) -> Model[PackedPieces, Floats2d]:
-    """RETURNS (Model[PackedPieces, Floats2d]): from pairs to start and end logits. Shape: (total_pieces, 2)."""
-    return build_encoder(settings, QuestionAnsweringShim)
-
-
-def build_multiple_choice(settings: EncoderSettings) -> Model[PackedPieces, Floats2d]:
-    """RETURNS (Model[PackedPieces, Floats2d]): from pairs to one logit each. Shape: (inputs, 1)."""
-    return build_encoder(settings, MultipleChoiceShim)
-
-
-def build_fill_mask(settings: EncoderSettings) -> Model[PackedPieces, Floats2d]:
-    """RETURNS (Model[PackedPieces, Floats2d]): from masked texts to logits. Shape: (masks, vocabulary)."""
-    return build_encoder(settings, FillMaskShim)
+        model: Any = self.module
+        return model.lm_head(rows[ids == self.tokenizer.mask_token_id])

@@ -12,6 +12,7 @@ from ..tokenizer.encoding import TextPieces
 from ..tokenizer.pairs import ADDED_TO_TWO, PairWindow
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 from ..warnings import Warnings
+from .grouping import group_by_size
 from .types import PackedPieces
 
 Key = TypeVar("Key")
@@ -71,22 +72,8 @@ def pack(windows: Sequence[PairWindow]) -> PackedPieces:
 def micro_batches(
     items: Iterable[tuple[Key, PairWindow]], max_batch_pieces: int
 ) -> Iterator[list[tuple[Key, PairWindow]]]:
-    """Group inputs in their order, as many as fit; one input is always allowed.
-
-    items (Iterable[tuple[Key, PairWindow]]): inputs, each with what it belongs to.
-    max_batch_pieces (int): most pieces of a group.
-    YIELDS (list[tuple[Key, PairWindow]]): a group.
-    """
-    group: list[tuple[Key, PairWindow]] = []
-    pieces = 0
-    for key, window in items:
-        if group and pieces + len(window.ids) > max_batch_pieces:
-            yield group
-            group, pieces = [], 0
-        group.append((key, window))
-        pieces += len(window.ids)
-    if group:
-        yield group
+    """Group inputs, each with what it belongs to, by their pieces. See `group_by_size`."""
+    return group_by_size(items, lambda item: len(item[1].ids), max_batch_pieces)
 
 
 def gold_pieces(spans: Iterable[tuple[int, int]], pieces: TextPieces) -> list[tuple[int, int]]:
@@ -105,7 +92,9 @@ def gold_pieces(spans: Iterable[tuple[int, int]], pieces: TextPieces) -> list[tu
     return found
 
 
-def span_loss(logits: np.ndarray, window: PairWindow, answers: Sequence[tuple[int, int]]) -> tuple[float, np.ndarray]:
+def window_span_loss(
+    logits: np.ndarray, window: PairWindow, answers: Sequence[tuple[int, int]]
+) -> tuple[float, np.ndarray]:
     """Cross-entropy of start and end over [CLS] and the context of one window, and its gradient.
 
     Answers that lie wholly in the window are all right, with their probabilities added up. Where there is none, [CLS]

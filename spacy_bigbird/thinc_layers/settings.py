@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
 from ..model.config import BigBirdConfig
+from ..tokenizer.sentencepiece import BigBirdTokenizer
 
 # Weights belong to these fields; the others may be changed beside a checkpoint.
 SHAPE_FIELDS = (
@@ -58,6 +60,9 @@ class EncoderSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transformer_config", dict(self.transformer_config))
+        for name in ("name", "vocab_file"):
+            if isinstance(getattr(self, name), Path):
+                object.__setattr__(self, name, str(getattr(self, name)))
         for name, (allows, expected) in _RULES.items():
             value = getattr(self, name)
             if not allows(value):
@@ -72,6 +77,14 @@ class EncoderSettings:
             raise ValueError(Errors.BB135.format(name="transformer_config", value=unknown, expected=expected))
         if self.name is None:
             self.window_capacity(BigBirdConfig.from_dict(self.transformer_config))
+
+    def scratch_config(self, tokenizer: BigBirdTokenizer) -> BigBirdConfig:
+        """The configuration of an encoder with random weights.
+
+        tokenizer (BigBirdTokenizer): its vocabulary.
+        RETURNS (BigBirdConfig): what `transformer_config` says, and the vocabulary's ids where it says nothing.
+        """
+        return BigBirdConfig.from_dict({**tokenizer.config_fields, **self.transformer_config})
 
     def apply_to(self, config: BigBirdConfig) -> BigBirdConfig:
         """Change a checkpoint's configuration as `transformer_config` says.

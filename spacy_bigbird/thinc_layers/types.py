@@ -1,6 +1,6 @@
 """What travels between the layers: packed pieces in, rows out, one document's data, one batch's gradient.
 
-list[Doc] -> PieceEncoder -> pieces -> windows -> PackedPieces -> encoder -> rows -> BigBirdBatch -> doc._.trf_data
+list[Doc] -> encode_documents -> pieces -> windows -> PackedPieces -> encoder -> rows -> BigBirdBatch -> doc._.trf_data
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Documents of any length through an encoder of limited length: cut into windows, encode in bounds, merge."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from thinc.types import Floats2d, Ints1d
 
 from ..tokenizer.pairs import window_ranges
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
+from .grouping import group_by_size
 from .types import Array, PackedPieces
 
 
@@ -56,23 +57,6 @@ def plan_windows(num_pieces: int, capacity: int, overlap: int) -> list[Window]:
     cuts = [(start + next_start + capacity - 1) // 2 + 1 for (start, _), (next_start, _) in pairwise(ranges)]
     kept = pairwise([0, *cuts, num_pieces])
     return [Window(*stretch, *keep) for stretch, keep in zip(ranges, kept, strict=True)]
-
-
-def group_by_pieces(lengths: Sequence[int], limit: int) -> Iterator[slice]:
-    """Group neighbours so that no group is longer than a limit; one that is longer alone is a group of its own.
-
-    lengths (Sequence[int]): lengths of the items.
-    limit (int): the longest group.
-    YIELDS (slice): the next items.
-    """
-    start = total = 0
-    for index, length in enumerate(lengths):
-        if index > start and total + length > limit:
-            yield slice(start, index)
-            start, total = index, 0
-        total += length
-    if start < len(lengths):
-        yield slice(start, len(lengths))
 
 
 def with_windows(encoder: Model[PackedPieces, Floats2d]) -> Model[list[Ints1d], list[DocumentRows]]:
@@ -147,7 +131,7 @@ def _forward(
         if len(ids):
             last = len(windows) - 1
             jobs += [_Job(index, number, window, number == last) for number, window in enumerate(windows)]
-    groups = [jobs[part] for part in group_by_pieces([job.size for job in jobs], shim.settings.max_batch_pieces)]
+    groups = list(group_by_size(jobs, lambda job: job.size, shim.settings.max_batch_pieces))
     tape: list[tuple[list[_Job], Callable]] = []
     for group in groups:
         packed: list[Any] = []

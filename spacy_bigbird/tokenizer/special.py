@@ -46,6 +46,15 @@ class SpecialPieces:
     def __len__(self) -> int:
         return self.vocab_size
 
+    @property
+    def config_fields(self) -> dict[str, int]:
+        """RETURNS (dict[str, int]): what the configuration of a model with this vocabulary says about it."""
+        roles = ("pad", "bos", "eos", "sep")
+        return {
+            "vocab_size": self.vocab_size,
+            **{f"{role}_token_id": getattr(self, f"{role}_token_id") for role in roles},
+        }
+
     def get_vocab(self) -> dict[str, int]:
         """RETURNS (dict[str, int]): id of each piece, in the order of the ids."""
         return dict(self._ids)

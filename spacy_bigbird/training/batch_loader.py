@@ -158,21 +158,3 @@ class Batch:
 def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
     tensor = torch.from_numpy(values.astype(np.int64))
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
-
-
-def micro_batches(samples: Sequence[Sample], most_pieces: int) -> list[list[Sample]]:
-    """Divide sequences, in their order, so that no part is too large for the device.
-
-    samples (Sequence[Sample]): the sequences.
-    most_pieces (int): pieces of a part; a longer sequence is a part of its own.
-    RETURNS (list[list[Sample]]): the parts.
-    """
-    parts: list[list[Sample]] = []
-    total = 0
-    for sample in samples:
-        if not parts or total + len(sample) > most_pieces:
-            parts.append([])
-            total = 0
-        parts[-1].append(sample)
-        total += len(sample)
-    return parts

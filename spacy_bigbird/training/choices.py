@@ -25,6 +25,11 @@ def read_choices(doc: Doc) -> list[dict[str, Any]]:
     return list(choices)
 
 
+def choice_texts(choice: dict[str, Any]) -> list[str]:
+    """RETURNS (list[str]): what is read beside the document for each option: the question and the option."""
+    return [f"{choice['question']} {option}" for option in choice["options"]]
+
+
 def choices_with_gold(doc: Doc) -> list[dict[str, Any]]:
     """Those that say which option is right.
 

@@ -24,7 +24,7 @@ from ..thinc_layers.types import Array, PackedPieces
 from ..thinc_layers.windows import plan_windows
 from ..tokenizer.encoding import TextPieces
 from ..tokenizer.sentencepiece import BigBirdTokenizer
-from .choices import read_choices
+from .choices import choice_texts, read_choices
 from .questions import read_questions
 
 FLOAT_BYTES = 4
@@ -71,8 +71,7 @@ class PlannedEncoder:
         else:
             assert settings.vocab_file is not None
             tokenizer = BigBirdTokenizer(settings.vocab_file, map_whitespace=settings.map_whitespace)
-            scratch = BigBirdConfig.from_dict({"vocab_size": tokenizer.vocab_size, **settings.transformer_config})
-            config = settings.apply_to(scratch)
+            config = settings.apply_to(settings.scratch_config(tokenizer))
         if tokenizer.vocab_size > config.vocab_size:
             raise ValueError(Errors.BB138.format(pieces=tokenizer.vocab_size, rows=config.vocab_size))
         return cls(component, settings, tokenizer, config, factory)
@@ -103,7 +102,7 @@ def _questions(doc: Doc) -> list[str]:
 
 
 def _choices(doc: Doc) -> list[str]:
-    return [f"{choice['question']} {option}" for choice in read_choices(doc) for option in choice["options"]]
+    return [text for choice in read_choices(doc) for text in choice_texts(choice)]
 
 
 _ASKED_BY_FACTORY = {"bigbird_span_qa": _questions, "bigbird_multiple_choice": _choices}

@@ -16,7 +16,8 @@ from thinc.api import Config
 from torch import Tensor
 
 from ..errors import Errors
-from .batch_loader import Batch, BatchLoader, StepData, micro_batches
+from ..thinc_layers.grouping import group_by_size
+from .batch_loader import Batch, BatchLoader, StepData
 from .masking import PieceTable
 from .pretraining_evaluation import Evaluator, held_out_samples
 from .pretraining_log import LOG_NAME, RunLog, read_log
@@ -55,7 +56,7 @@ def pretrain(
 
 
 @dataclass
-class Window:
+class LogInterval:
     """What this process did since the last line of the log.
 
     waited_before (float): how long the data had kept it waiting until then. Unit: seconds.
@@ -78,7 +79,7 @@ class Window:
         processes (Processes): the others.
         waited (float): how long the data have kept this process waiting since the start of the run. Unit: seconds.
         limit (float | None): floating-point operations per second that all of them together could do.
-        RETURNS (dict[str, Any]): losses and accuracies of the window, throughput, and the share of the time that went
+        RETURNS (dict[str, Any]): losses and accuracies of the interval, throughput, and the share of the time that went
             by waiting for data.
         """
         own = [self.masked, self.pairs, self.pieces, self.operations, waited - self.waited_before]
@@ -163,9 +164,9 @@ class Run:
     ) -> dict[str, Any]:
         training, report, processes = self.settings.training, self.settings.report, self.processes
         last: dict[str, Any] = {"step": self.first_step, "is_main": processes.is_main, "dev": None}
-        window = Window()
+        interval = LogInterval()
         for data in loader:
-            self.step(data, window)
+            self.step(data, interval)
             done = data.step + 1
             is_last = done == training.max_steps
             if log is not None:
@@ -173,7 +174,7 @@ class Run:
             if done % report.log_every == 0 or is_last:
                 self._check_norm(done)
                 values = {
-                    **window.report(processes, loader.waited, limit),
+                    **interval.report(processes, loader.waited, limit),
                     "learning_rate": learning_rate(data.step, training),
                     "gradient_norm": float(self._norm),
                     "length": training.length_at(data.step),
@@ -182,7 +183,7 @@ class Run:
                 last |= {"step": done, **values}
                 if log is not None:
                     log.write("train", done, values)
-                window = Window(loader.waited)
+                interval = LogInterval(loader.waited)
             paused = time.perf_counter()
             if evaluate is not None and (done % report.evaluate_every == 0 or is_last):
                 last["dev"] = evaluate(self.objective)
@@ -191,7 +192,7 @@ class Run:
             if done % report.save_every == 0 or is_last:
                 self._check_norm(done)
                 self._save(done, data, log)
-            window.paused += time.perf_counter() - paused
+            interval.paused += time.perf_counter() - paused
         return last
 
     def loader(self) -> BatchLoader:
@@ -211,11 +212,11 @@ class Run:
         samples = held_out_samples(texts, self.tokenizer, self.table, self.settings)
         return Evaluator(samples, self.table, self.settings, self.processes)
 
-    def step(self, data: StepData, window: Window) -> None:
+    def step(self, data: StepData, interval: LogInterval) -> None:
         """One update of the weights. The loss is the mean over what is masked in the whole batch, wherever it lies.
 
         data (StepData): this process's part of the batch.
-        window (Window): counts it.
+        interval (LogInterval): counts it.
         """
         training, processes = self.settings.training, self.processes
         # Dropout depends on the step and the process alone, so that a resumed run draws what the first one would have.
@@ -227,7 +228,7 @@ class Run:
         counts = torch.tensor([masked, len(data.samples)], dtype=torch.float32, device=processes.device)
         # The gradients are means over the processes, but the counts are sums.
         scales = processes.count / processes.sum(counts).clamp(min=1)
-        parts = micro_batches(data.samples, training.micro_batch_pieces)
+        parts = list(group_by_size(data.samples, len, training.micro_batch_pieces))
         total = torch.zeros(4, device=processes.device)
         for number, part in enumerate(parts):
             batch = Batch.of(part, processes.device, self.objective.has_pairs)
@@ -243,12 +244,12 @@ class Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         lengths = [len(sample) for sample in data.samples]
-        window.sums.append(total)
-        window.masked += masked
-        window.pairs += len(lengths) if self.objective.has_pairs else 0
-        window.pieces += sum(lengths)
-        window.operations += training_operations(self.objective.model.config, lengths, masked)
-        window.steps += 1
+        interval.sums.append(total)
+        interval.masked += masked
+        interval.pairs += len(lengths) if self.objective.has_pairs else 0
+        interval.pieces += sum(lengths)
+        interval.operations += training_operations(self.objective.model.config, lengths, masked)
+        interval.steps += 1
 
     def _check_norm(self, done: int) -> None:
         """Stop before a run that has lost its numbers is saved."""

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from ..errors import Errors
+from ..thinc_layers.grouping import group_by_size
 from ..tokenizer import BigBirdTokenizer
-from .batch_loader import Batch, micro_batches
+from .batch_loader import Batch
 from .masking import PieceTable
 from .pretraining_model import PretrainingObjective
 from .pretraining_settings import PretrainingSettings
@@ -96,7 +97,7 @@ class Evaluator:
         pairs = torch.zeros(3, dtype=torch.float64)
         objective.eval()
         mine = self.samples[processes.number :: processes.count]
-        for part in micro_batches(mine, training.micro_batch_pieces):
+        for part in group_by_size(mine, len, training.micro_batch_pieces):
             batch = Batch.of(part, processes.device, objective.has_pairs)
             kind = processes.device.type
             with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=training.mixed_precision):

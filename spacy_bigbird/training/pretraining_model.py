@@ -47,9 +47,10 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         raise ValueError(
             Errors.BB352.format(given=given, expected=f"fields of BigBirdConfig: {', '.join(sorted(known))}")
         )
-    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "sep")}
+    ids = {name: index for name, index in tokenizer.config_fields.items() if name != "vocab_size"}
     if settings.model.name is None:
-        config = BigBirdConfig(**{"vocab_size": tokenizer.vocab_size, **fields, **ids})
+        # A vocab_size that is given may be wrong, which is said below; ids of special pieces are the vocabulary's.
+        config = BigBirdConfig(**{**tokenizer.config_fields, **fields}).replace(**ids)
         _check(config, settings, tokenizer)
         model: LanguageModel = kind(config)
     else:

@@ -69,7 +69,7 @@ def question_scores(gold: Sequence[str], prediction: str, version: str = "2.0") 
     )
 
 
-def best_threshold(scores: Sequence[float], questions: Sequence[AnsweredQuestion]) -> tuple[float, float]:
+def best_null_threshold(scores: Sequence[float], questions: Sequence[AnsweredQuestion]) -> tuple[float, float]:
     """The best mean score that a threshold on `null_odds` can reach, and that threshold.
 
     scores (Sequence[float]): score of `best_text` per question.
@@ -133,7 +133,7 @@ def squad_scores(questions: Sequence[AnsweredQuestion], version: str = "2.0") ->
         scores[f"qa_best_{name}"] = scores[f"qa_best_{name}_threshold"] = None
         if questions:
             raw = [question_scores(question.gold, question.best_text, version)[position] for question in questions]
-            scores[f"qa_best_{name}"], scores[f"qa_best_{name}_threshold"] = best_threshold(raw, questions)
+            scores[f"qa_best_{name}"], scores[f"qa_best_{name}_threshold"] = best_null_threshold(raw, questions)
     if questions:
         exact = [pair[0] for pair in pairs]
         scores["qa_risk_coverage"] = risk_coverage_area(exact, [question.confidence for question in questions])

@@ -11,7 +11,7 @@ from spacy_bigbird.thinc_layers.question_windows import (
     gold_pieces,
     micro_batches,
     pack,
-    span_loss,
+    window_span_loss,
 )
 from spacy_bigbird.tokenizer.pairs import PairWindow
 from spacy_bigbird.tokenizer.sentencepiece import BigBirdTokenizer
@@ -51,7 +51,7 @@ def test_loss_and_gradient_equal_autograd(context, start, answers, seed):
         losses.append(-torch.log_softmax(logits[rows, column], 0)[right].logsumexp(0))
     expected = sum(losses) / 2
     expected.backward()
-    loss, gradient = span_loss(logits.detach().numpy(), view, answers)
+    loss, gradient = window_span_loss(logits.detach().numpy(), view, answers)
     assert loss == pytest.approx(float(expected.detach()), abs=1e-9)
     np.testing.assert_allclose(gradient, logits.grad.numpy(), atol=1e-7)
 
@@ -60,7 +60,7 @@ def test_loss_of_huge_logits_is_finite():
     view = window(4)
     logits = np.full((len(view.ids), 2), -1e9, dtype=np.float32)
     logits[5] = 1e9
-    loss, gradient = span_loss(logits, view, [(3, 3)])
+    loss, gradient = window_span_loss(logits, view, [(3, 3)])
     assert loss == pytest.approx(2e9)
     assert np.isfinite(gradient).all()
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_bigbird.thinc_layers.encoder_wrapper import build_encoder, get_shim
+from spacy_bigbird.thinc_layers.grouping import group_by_size
 from spacy_bigbird.thinc_layers.settings import EncoderSettings
-from spacy_bigbird.thinc_layers.windows import DocumentRows, group_by_pieces, plan_windows, with_windows
+from spacy_bigbird.thinc_layers.windows import DocumentRows, plan_windows, with_windows
 
 from ..toy_pipelines import TINY_ENCODER
 
@@ -52,7 +53,7 @@ def test_neighbours_share_the_overlap_and_the_last_window_is_full(case):
 
 @given(st.lists(st.integers(1, 30)), st.integers(1, 50))
 def test_groups_stay_below_the_limit_or_hold_one_item(lengths, limit):
-    groups = [lengths[part] for part in group_by_pieces(lengths, limit)]
+    groups = list(group_by_size(lengths, int, limit))
     assert [length for group in groups for length in group] == lengths
     assert all(sum(group) <= limit or len(group) == 1 for group in groups)
     assert all(sum(first) + second[0] > limit for first, second in itertools.pairwise(groups))

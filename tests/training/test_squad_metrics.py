@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_bigbird.training.squad_metrics import (
     AnsweredQuestion,
-    best_threshold,
+    best_null_threshold,
     normalize_answer,
     question_scores,
     risk_coverage_area,
@@ -162,4 +162,4 @@ def test_nothing_asked_gives_none_and_no_division_by_zero():
     scores = squad_scores(only_impossible)
     assert scores["qa_hasans_f1"] is None
     assert scores["qa_noans_exact"] == scores["qa_best_f1"] == 1.0
-    assert best_threshold([0.0], only_impossible) == (1.0, 0.0)
+    assert best_null_threshold([0.0], only_impossible) == (1.0, 0.0)

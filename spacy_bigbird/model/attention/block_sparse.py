@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -71,7 +71,7 @@ class _Sequence:
         self.by_head = query_key_value.view(rows, 3, num_heads, width // (3 * num_heads))
         self.length = length
         self.keys = keys
-        self.num_blocks = _num_blocks(keys, rows)
+        self.num_blocks = _num_blocks(keys)
         self.block_size = rows // self.num_blocks
         self.scale = self.by_head.shape[-1] ** -0.5
         # What must not be attended to, by key block; one more entry stands for blocks that are missing.
@@ -87,12 +87,9 @@ class _Sequence:
         )
         on_cpu = query_key_value.device.type == "cpu"
         self.chunk = CHUNK_PER_CORE * torch.get_num_threads() if on_cpu else CHUNK_ELSEWHERE
-        needs_penalty = self.penalised >= self.num_blocks - (length < rows)
-        by_chunk = torch.stack([_places(chunk) for chunk in needs_penalty.split(self.chunk, dim=1)], 1).tolist()
-        self.to_penalise = [
-            [[(place, *rows) for place, (needs, *rows) in enumerate(chunk) if needs] for chunk in head]
-            for head in by_chunk
-        ]
+        # The stand-in for missing blocks, and the last block where part of it is padding.
+        first_penalised = self.num_blocks - 1 if length < rows else self.num_blocks
+        self.to_penalise = _penalised_ranges(self.penalised >= first_penalised, self.chunk)
 
     def heads(self) -> Iterator[_Head]:
         for number in range(self.by_head.shape[2]):
@@ -110,18 +107,36 @@ class _Sequence:
         return copied
 
 
-def _places(needs_penalty: Tensor) -> Tensor:
-    """Whether any query block must not read all of the key blocks that stand at one place of the table, and the first
-    and behind the last such query block: mostly it is one, at an end of the sequence.
-
-    needs_penalty (Tensor): Shape: (heads, query blocks, places).
-    RETURNS (Tensor): Shape: (heads, places, 3).
+class _PenalisedRange(NamedTuple):
+    """Query blocks of a chunk, from `start` to before `stop`, of which some may not read all of their key block number
+    `place`. Mostly it is one query block, at an end of the sequence.
     """
-    before, behind = (needs.cumsum(1).eq(0).sum(1) for needs in (needs_penalty, needs_penalty.flip(1)))
-    return torch.stack([needs_penalty.sum(1), before, needs_penalty.shape[1] - behind], dim=2)
+
+    place: int
+    start: int
+    stop: int
 
 
-def _num_blocks(keys: KeyBlocks, rows: int) -> int:
+def _penalised_ranges(needs_penalty: Tensor, chunk: int) -> list[list[list[_PenalisedRange]]]:
+    """Look for what needs a penalty; everything else is spared the addition.
+
+    needs_penalty (Tensor): whether a query block may not read all of a key block. Shape: (heads, query blocks, places).
+    chunk (int): query blocks of a chunk.
+    RETURNS (list): per head and chunk the ranges.
+    """
+    bounds = []
+    for needs in needs_penalty.split(chunk, dim=1):
+        before, after = (side.cumsum(1).eq(0).sum(1) for side in (needs, needs.flip(1)))
+        bounds.append(torch.stack([before, needs.shape[1] - after], dim=2))
+    # All at once: each transfer would wait for the device.
+    ranges = [
+        [[_PenalisedRange(place, *bound) for place, bound in enumerate(places)] for places in head]
+        for head in torch.stack(bounds, dim=1).tolist()
+    ]
+    return [[[one for one in places if one.start < one.stop] for places in head] for head in ranges]
+
+
+def _num_blocks(keys: KeyBlocks) -> int:
     return keys.blocks.shape[1] + len(keys.global_queries)
 
 
