@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..training.corpus_check import CorpusReport
     from ..training.encoder_check import PlannedEncoder
+    from .check_report import CheckReport
 
 # What a config, its corpora and what they name can be wrong in; anything else is an error of the program.
 FAILURES = (ValueError, OSError, ImportError, ConfigParserError)
@@ -113,7 +114,6 @@ def check(
     from ..training.corpus_check import check_corpus, find_gold_problems, find_reader_loss, make_batches
     from ..training.encoder_check import find_encoders
     from ..training.listener_check import find_frozen_problems, find_listener_problems
-    from ..training.problems import collected
     from .check_report import CheckReport
 
     report = CheckReport(Printer(no_print=silent))
@@ -134,16 +134,11 @@ def check(
             names = {"train": training["train_corpus"], "dev": training["dev_corpus"]}
             found_readers = resolve_dot_names(nlp.config.interpolate(), list(names.values()))
             readers = dict(zip(names, found_readers, strict=True))
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                for name, reader in readers.items():
-                    with collected() as problems:
-                        corpora[name] = _read(name, reader, nlp, limit)
-                    lost_spans += [{"corpus": name, **problem} for problem in problems]
-            for message in dict.fromkeys(str(warning.message) for warning in caught):
-                # Of our readers: records that are left out. Others, of spaCy, are about what is reported below.
-                if message.startswith("[BW310]"):
-                    report.loss(message)
+            for name, reader in readers.items():
+                examples, problems = _read(name, reader, nlp, limit, report)
+                lost_spans += [{"corpus": name, **problem} for problem in problems]
+                if examples is not None:
+                    corpora[name] = examples
             for name, examples in corpora.items():
                 report.gold(name, *find_gold_problems(nlp, name, examples, frozen))
         for encoder in encoders:
@@ -154,7 +149,9 @@ def check(
                 if encoder is encoders[0]:
                     lengths[name] = found[name].lengths
                     lost_spans += [{"corpus": name, **asdict(span)} for span in found[name].lost_spans]
-                    report.limits(name, find_reader_loss(readers[name], nlp), examples, nlp)
+                    report.limits(name, find_reader_loss(readers[name], nlp, limit), examples, nlp)
+            if "train" not in corpora:
+                continue
             batches, discarded = make_batches(corpora["train"], training["batcher"])
             if encoder is encoders[0]:
                 report.batches(batches, discarded, found["train"])
@@ -184,12 +181,33 @@ def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict
     return nlp, registry.resolve(filled["training"], schema=ConfigSchemaTraining)
 
 
-def _read(name: str, reader: Any, nlp: "Language", limit: int) -> "list[Example]":
-    """Read a corpus; documents too that would end the training by their length, and are reported instead."""
-    from ..training.corpus_check import long_texts_allowed
+def _read(
+    name: str, reader: Any, nlp: "Language", limit: int, report: "CheckReport"
+) -> "tuple[list[Example] | None, list[dict[str, str]]]":
+    """Read a corpus; documents too that would end the training by their length, and are reported instead.
 
-    try:
-        with long_texts_allowed(reader, nlp):
-            return list(islice(reader(nlp), limit or None))
-    except OSError as error:
-        raise ValueError(Errors.BB387.format(name=name, path=error.filename, reason=error.strerror or error)) from error
+    RETURNS (tuple): the examples, None where the corpus cannot be read, and every record that cannot be used.
+    """
+    from ..training.corpus_check import long_texts_allowed
+    from ..training.problems import collected
+
+    examples = None
+    with warnings.catch_warnings(record=True) as caught, collected() as problems:
+        warnings.simplefilter("always")
+        try:
+            with long_texts_allowed(reader, nlp):
+                examples = list(islice(reader(nlp), limit or None))
+        except OSError as error:
+            reason = error.strerror or error
+            report.loss(Errors.BB387.format(name=name, path=error.filename, reason=reason))
+        except ValueError as error:
+            report.loss(f"{name}: {error}")
+    # Of our readers: records that are left out. Others, of spaCy, are about what is reported below.
+    messages = dict.fromkeys(str(warning.message) for warning in caught)
+    found = [message for message in messages if message.startswith("[BW310]")]
+    for message in found:
+        report.loss(message)
+    if problems and not found and examples is not None:
+        # A reader that is stopped by the limit does not come to its own report.
+        report.loss(f"{name}: {len(problems):,} annotations or records cannot be used; --misaligned lists them.")
+    return examples, problems

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -263,11 +264,12 @@ class ReaderLoss:
     lost_tokens: int = 0
 
 
-def find_reader_loss(reader: Any, nlp: Language) -> ReaderLoss | None:
+def find_reader_loss(reader: Any, nlp: Language, limit: int = 0) -> ReaderLoss | None:
     """Look for what spaCy's reader splits or leaves out without a word.
 
     reader (Callable[[Language], Iterable[Example]]): a corpus reader.
     nlp (Language): the pipeline.
+    limit (int): most documents to look at; 0 for all.
     RETURNS (ReaderLoss | None): None where the reader is of another kind or has no limit.
     """
     if not isinstance(reader, Corpus) or not reader.max_length:
@@ -275,7 +277,7 @@ def find_reader_loss(reader: Any, nlp: Language) -> ReaderLoss | None:
     loss, whole = ReaderLoss(reader.max_length), copy(reader)
     whole.max_length, whole.augmenter = 0, dont_augment
     with long_texts_allowed(reader, nlp):
-        for example in whole(nlp):
+        for example in islice(whole(nlp), limit or None):
             doc: Doc = example.reference
             if len(doc) >= reader.max_length:
                 loss.documents += 1

@@ -114,7 +114,7 @@ def find_encoders(nlp: Language) -> list[PlannedEncoder]:
     nlp (Language): the pipeline; nothing needs to be initialized.
     RETURNS (list[PlannedEncoder]): in the order of the pipeline.
     """
-    initialized = nlp.config["initialize"].get("components", {})
+    initialized = nlp.config.interpolate()["initialize"].get("components", {})
     found = []
     for name, component in nlp.components:
         factory = nlp.get_pipe_meta(name).factory

@@ -131,7 +131,13 @@ class Run:
         self.cursors: dict[int, Cursor] = {}
         if state is not None:
             self.objective.model.load_state_dict(state.model)
+            # The state has the moments; rates, betas and decay are those that the settings name now.
+            groups = [
+                {name: group[name] for name in group if name != "params"} for group in self.optimizer.param_groups
+            ]
             self.optimizer.load_state_dict(dict(state.optimizer))
+            for group, values in zip(self.optimizer.param_groups, groups, strict=True):
+                group.update(values)
             self.first_step, self.cursors = state.step, state.cursors
         steps = processes.sum(torch.tensor(float(self.first_step), device=processes.device))
         if steps != self.first_step * processes.count:
@@ -155,6 +161,9 @@ class Run:
             if processes.is_main:
                 self.output.mkdir(parents=True, exist_ok=True)
                 Config(settings.to_dict()).to_disk(self.output / CONFIG_NAME)
+                if self.first_step:
+                    # The run may have been killed between its last state and the checkpoint that belongs to it.
+                    self._save_checkpoint()
                 log = RunLog(self.output, self.first_step, settings.training.max_steps, show_progress)
                 stack.callback(log.close)
             return self._loop(stack.enter_context(self.loader()), log, evaluate, limit)
@@ -267,8 +276,11 @@ class Run:
             cursors = {number: Cursor(*map(int, row)) for number, row in enumerate(table.tolist())}
             state = RunState.of(done, cursors, self.objective.model, self.optimizer, self.settings)
             state.save(self.output, self.settings.report.keep)
-            self.objective.model.save_pretrained(self.output)
-            self.tokenizer.save_vocabulary(self.output)
+            self._save_checkpoint()
             if self.settings.report.curves:
                 log.draw_curves()
         self.processes.wait()
+
+    def _save_checkpoint(self) -> None:
+        self.objective.model.save_pretrained(self.output)
+        self.tokenizer.save_vocabulary(self.output)

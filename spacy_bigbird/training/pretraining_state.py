@@ -107,7 +107,7 @@ class RunState:
 def _deciding(settings: dict[str, Any], step: int) -> dict[str, Any]:
     """The settings that may not change after so many steps of a run, by their full names."""
     wanted = {
-        "corpus": ("streams", "shuffle_documents", "shuffle_characters", "join_documents"),
+        "corpus": ("streams", "shuffle_documents", "shuffle_characters", "join_documents", "one_per_line"),
         "training": ("batch_pieces", "lengths", "next_sentence", "seed"),
         "masking": tuple(settings["masking"]),
         "model": ("transformer_config",),

@@ -26,7 +26,7 @@ def collected() -> Iterator[list[dict[str, str]]]:
     try:
         yield found
     finally:
-        _collections.remove(found)
+        _collections[:] = [collection for collection in _collections if collection is not found]
 
 
 class Problems:

@@ -46,6 +46,15 @@ def make_question_corpus(
     return QuestionCorpus(path, max_questions, limit, strict)
 
 
+def is_unicode(text: str) -> bool:
+    """RETURNS (bool): whether a text from JSON can be written as UTF-8. Half of a pair of surrogates cannot."""
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class SquadCorpus:
     """Yields an example per context of SQuAD files, with its questions."""
 
@@ -76,6 +85,9 @@ class SquadCorpus:
         for where, context, questions in self._contexts(problems):
             if self.limit and number >= self.limit:
                 break
+            if not is_unicode(context):
+                problems.add("contexts", "have half a character (a lone surrogate)", where, repr(context))
+                continue
             if len(context) > nlp.max_length:
                 problems.add(
                     "contexts", f"have more than nlp.max_length = {nlp.max_length:,} characters", where, context

@@ -1,6 +1,7 @@
 """Corpus reader for JSON lines with texts, entities, labels and questions, which survives broken records."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from spacy.training import Example
 from spacy.util import filter_spans
 
 from .problems import Problems
-from .readers import check_answers, find_files, given_path, set_questions, usable_questions
+from .readers import check_answers, find_files, given_path, is_unicode, set_questions, usable_questions
 
 ENDING = ".jsonl"
 
@@ -87,6 +88,9 @@ def _example(
     if not isinstance(text, str):
         problems.add("records", "are no JSON object with a string `text`", where, line.decode("utf8", "replace"))
         return None
+    if not is_unicode(text):
+        problems.add("records", "have a text with half a character (a lone surrogate)", where, repr(text))
+        return None
     if len(text) > nlp.max_length:
         problems.add("records", f"have more than nlp.max_length = {nlp.max_length:,} characters", where, text)
         return None
@@ -103,6 +107,14 @@ def _example(
     return example
 
 
+def is_finite(value: Any) -> bool:
+    """RETURNS (bool): whether a value from JSON is a number that a float can hold."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
     spans: list[Span] = []
     missing: list[Span] = []
@@ -111,7 +123,8 @@ def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, 
     for entity in entities:
         try:
             start, end, label = entity
-            is_inside = 0 <= start < end <= len(doc.text) and isinstance(label, str) and bool(label)
+            are_offsets = type(start) is int and type(end) is int
+            is_inside = are_offsets and 0 <= start < end <= len(doc.text) and isinstance(label, str) and bool(label)
         except (TypeError, ValueError):
             is_inside = False
         if not is_inside:
@@ -145,8 +158,8 @@ def _cats(cats: Any, where: str, labels: set[str] | None, problems: Problems) ->
     problems.seen("cats", len(cats))
     found = {}
     for label, value in cats.items():
-        if not isinstance(value, int | float):
-            problems.add("cats", "are no numbers", where, {label: value})
+        if not is_finite(value):
+            problems.add("cats", "are no finite numbers", where, {label: value})
             continue
         if labels is not None and label not in labels:
             problems.add("cats", "have a label that the pipeline does not know", where, label)

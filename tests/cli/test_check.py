@@ -135,6 +135,16 @@ def test_records_that_cannot_be_used_are_written_too(folder, tmp_path):
     assert record["kind"] == "records" and "txt" in record["text"]
 
 
+@pytest.mark.parametrize("options", [["--limit", "3"], ["--corpora.train.strict", "true"]])
+def test_a_reader_that_does_not_come_to_its_report(folder, tmp_path, options):
+    srsly.write_jsonl(tmp_path / "train.jsonl", [{"text": "New Yorkers left.", "entities": [[0, 8, "GPE"]]}] * 5)
+    arguments = ["--corpora.train.@readers=spacy-bigbird.JsonlCorpus.v1", f"--paths.train={tmp_path / 'train.jsonl'}"]
+    result = run(folder, *arguments, *options, "--misaligned", str(tmp_path / "lost.jsonl"), "--no-measure")
+    assert result.exit_code == 1 and "Corpus dev for bigbird" in flat(result)
+    assert "cannot be used; --misaligned lists them" in flat(result) or "[BB318]" in flat(result)
+    assert len(list(srsly.read_jsonl(tmp_path / "lost.jsonl"))) == (3 if "--limit" in options else 5)
+
+
 def test_a_corpus_that_is_not_there_gets_a_message(folder):
     result = run(folder, train="nothing.spacy")
     assert result.exit_code == 1
@@ -236,7 +246,7 @@ def test_lines_of_a_message_stay_lines(capsys):
     report.loss(Errors.BB137)
     printed = capsys.readouterr().out
     assert '\n    [components.bigbird.model]\n    @architectures = "spacy-bigbird.BigBirdModel.v1"\n' in printed
-    assert "Write in the config" in " ".join(printed.split()) and report.losses == [Errors.BB137]
+    assert "Write in the component's block" in " ".join(printed.split()) and report.losses == [Errors.BB137]
     CheckReport(Printer(no_print=True)).loss("one\ntwo")
     assert capsys.readouterr().out == ""
 

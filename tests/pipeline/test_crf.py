@@ -160,9 +160,19 @@ def test_impossible_annotation_counts_nothing_and_is_named():
     np.testing.assert_allclose(both.d_transitions.follow, alone.d_transitions.follow)
 
 
-@pytest.mark.parametrize("tokens_per_batch", [65_536, 50])
-def test_documents_of_different_length_do_not_disturb_each_other(tokens_per_batch, monkeypatch):
-    monkeypatch.setattr("spacy_bigbird.pipeline.crf.lattice.TOKENS_PER_BATCH", tokens_per_batch)
+def test_scores_that_are_no_numbers_are_no_fault_of_the_annotation():
+    emissions, _, transitions = random_problem(4, 1, 1)
+    allowed = np.ones_like(emissions, dtype=bool)
+    gold = allowed.copy()
+    gold[0, 1:] = False
+    emissions[2, 0] = np.nan
+    result = path_loss([emissions], [gold], [allowed], transitions)
+    assert np.isnan(result.loss) and result.impossible == []
+
+
+@pytest.mark.parametrize("rows_per_batch", [32_768, 50])
+def test_documents_of_different_length_do_not_disturb_each_other(rows_per_batch, monkeypatch):
+    monkeypatch.setattr("spacy_bigbird.pipeline.crf.lattice.ROWS_PER_BATCH", rows_per_batch)
     problems = [random_problem(tokens, 2, tokens) for tokens in (5, 0, 40, 1, 12, *range(2, 25))]
     transitions = problems[0][2]
     emissions, allowed = [p[0] for p in problems], [p[1] for p in problems]

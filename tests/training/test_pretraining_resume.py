@@ -4,6 +4,7 @@ import dataclasses
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,6 +61,27 @@ def test_a_resumed_run_ends_with_the_same_weights(whole_run, tmp_path, monkeypat
     pretrain(settings, tmp_path, resume=True)
     assert_same_weights(output, tmp_path)
     assert losses(tmp_path) == losses(output)
+
+
+def test_what_a_kill_left_undone_is_made_up_for(whole_run, tmp_path):
+    """Killed between the last state and its checkpoint: nothing is left to train, but the checkpoint is written."""
+    settings, output = whole_run
+    shutil.copytree(output, tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    (tmp_path / "run" / "spiece.model").unlink()
+    pretrain(settings, tmp_path / "run", resume=True)
+    assert_same_weights(output, tmp_path / "run")
+    assert (tmp_path / "run" / "spiece.model").read_bytes() == (output / "spiece.model").read_bytes()
+
+
+def test_a_resumed_run_takes_the_optimizer_that_its_settings_name(whole_run, tmp_path):
+    settings, output = whole_run
+    shutil.copytree(output, tmp_path / "run")
+    optimizer = dataclasses.replace(settings.training.optimizer, weight_decay=0.5, learning_rate=0.1)
+    changed = dataclasses.replace(settings, training=dataclasses.replace(settings.training, optimizer=optimizer))
+    run = Run(changed, tmp_path / "run", Processes(), resume=True)
+    assert {group["weight_decay"] for group in run.optimizer.param_groups} == {0.5, 0.0}
+    assert all(len(run.optimizer.state[weight]) for group in run.optimizer.param_groups for weight in group["params"])
 
 
 def command(blocks: dict, output: Path, folder: Path, *options: str) -> list[str]:

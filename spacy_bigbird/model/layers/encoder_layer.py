@@ -29,10 +29,10 @@ class EncoderLayer(nn.Module):
     ) -> tuple[Tensor, list[Tensor] | None]:
         """Arguments and results are those of `SelfAttention.forward`."""
         attended, attentions = self.attention(hidden, packing, head_mask, output_attentions)
-        if self.training or torch.is_grad_enabled():
-            # In one piece: a pass without gradients must drop out what the pass that repeats it drops out.
+        if self.training or torch.is_grad_enabled() or hidden.device.type != "cpu":
+            # In training a pass without gradients must drop out what the pass that repeats it drops out.
             return self._behind_attention(attended, hidden), attentions
-        # Part by part, so that what lies between the first sum and the last stays in the caches.
+        # Part by part, so that what lies between the first sum and the last stays in the CPU's caches.
         width, dtype = hidden.shape[1], hidden.dtype
         output = map_rows(self._behind_attention, attended, hidden, width=width, dtype=dtype, largest=USUAL_PART)
         return output, attentions

@@ -50,7 +50,7 @@ def map_rows(
     count = len(rows[0])
     parts = list(zip(*(split_rows(argument, largest) for argument in rows), strict=True))
     if len(parts) == 1:
-        return function(*parts[0])[:count]
+        return function(*parts[0])[:count].to(dtype)
     results = rows[0].new_empty(filled_up(count), width, dtype=dtype)
     for part, result in zip(parts, split_rows(results, largest), strict=True):
         result.copy_(function(*part))

@@ -57,7 +57,7 @@ class SelfAttention(nn.Module):
             else:
                 output = self._attend(sequence, length, num_blocks)
             outputs.append(output)
-        context = outputs[0] if len(outputs) == 1 else torch.cat([*outputs, hidden[:0]])
+        context = outputs[0] if len(outputs) == 1 else torch.cat(outputs or [hidden])
         if head_mask is not None:
             context = (context.unflatten(1, (len(head_mask), -1)) * head_mask[:, None]).flatten(1)
         return context, attentions

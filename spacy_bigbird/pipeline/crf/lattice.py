@@ -17,9 +17,10 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 BEGIN, IN, LAST, UNIT = range(4)
-# Documents of similar length share the loop over tokens; more of them at once only cost memory.
+# Documents of similar length share the loop over tokens: more of them, or much shorter ones, only cost memory.
 DOCUMENTS_PER_BATCH = 16
-TOKENS_PER_BATCH = 65_536
+ROWS_PER_BATCH = 32_768
+SHORTEST_SHARE = 0.5
 
 
 def tag_index(action: int, label: int) -> int:
@@ -121,10 +122,17 @@ def go_forward(lattice: Lattice, combine: np.ufunc) -> Forward:
     return forward
 
 
-def in_batches(emissions: Sequence[Floats], use: Callable[[list[int]], None]) -> None:
-    """Call `use` with the numbers of documents of similar length, longest first. Empty documents are left out."""
+def in_batches(emissions: Sequence[Floats], use: Callable[[list[int]], None], rows_per_token: int = 1) -> None:
+    """Call `use` with the numbers of documents of similar length, longest first. Empty documents are left out.
+
+    emissions (Sequence[Floats]): scores per document. Shape: (tokens, 1 + 4 labels).
+    use (Callable[[list[int]], None]): works on some documents.
+    rows_per_token (int): rows of a lattice that it makes of a token.
+    """
     order = sorted((d for d, rows in enumerate(emissions) if len(rows)), key=lambda d: -len(emissions[d]))
     while order:
-        number = max(1, min(DOCUMENTS_PER_BATCH, TOKENS_PER_BATCH // len(emissions[order[0]])))
-        use(order[:number])
-        order = order[number:]
+        longest = len(emissions[order[0]])
+        number = max(1, min(DOCUMENTS_PER_BATCH, ROWS_PER_BATCH // (rows_per_token * longest)))
+        batch = [d for d in order[:number] if len(emissions[d]) >= SHORTEST_SHARE * longest]
+        use(batch)
+        order = order[len(batch) :]
