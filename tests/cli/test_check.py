@@ -245,7 +245,7 @@ def test_lines_of_a_message_stay_lines(capsys):
     report = CheckReport(Printer())
     report.loss(Errors.BB137)
     printed = capsys.readouterr().out
-    assert '\n    [components.bigbird.model]\n    @architectures = "spacy-bigbird.BigBirdModel.v1"\n' in printed
+    assert '\n    vocab_file = "spiece.model"\n    transformer_config = {' in printed
     assert "Write in the component's block" in " ".join(printed.split()) and report.losses == [Errors.BB137]
     CheckReport(Printer(no_print=True)).loss("one\ntwo")
     assert capsys.readouterr().out == ""
