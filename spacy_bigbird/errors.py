@@ -228,6 +228,11 @@ class Errors(metaclass=WithCodes):
         "spaCy has no language {lang!r} here: {reason}. Give the code of one that it has, such as en, or xx for none "
         "in particular, or install the package that it needs."
     )
+    BB323 = (
+        "{path!s} has no single kind of evaluation data (found: {found}). Expected a .spacy or .jsonl file, questions "
+        "in SQuAD's .json, or a folder with files of one of these kinds."
+    )
+    BB324 = "{path!s} holds no documents to evaluate on."
 
     BB340 = (
         "{checkpoint!s} has no head for the task {task!r}: the weight {weight!r} is missing. Import it with another "

@@ -4,7 +4,7 @@ spaCy imports this module at every start of its command line, so the modules nam
 the models) inside their functions.
 """
 
-from . import ask, check, import_checkpoint, init_config, pretrain, resume, train_vocab
+from . import ask, check, evaluate, import_checkpoint, init_config, pretrain, resume, train_vocab
 from .app import app
 
-__all__ = ["app", "ask", "check", "import_checkpoint", "init_config", "pretrain", "resume", "train_vocab"]
+__all__ = ["app", "ask", "check", "evaluate", "import_checkpoint", "init_config", "pretrain", "resume", "train_vocab"]

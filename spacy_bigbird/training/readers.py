@@ -28,7 +28,9 @@ def make_squad_corpus(
     strict (bool): whether what cannot be used is an error instead of being reported and left out.
     RETURNS (SquadCorpus): the reader.
     """
-    return SquadCorpus(path, join_paragraphs, max_questions, limit, strict)
+    return SquadCorpus(
+        path, join_paragraphs=join_paragraphs, max_questions=max_questions, limit=limit, strict=strict
+    )
 
 
 def make_question_corpus(
@@ -43,7 +45,7 @@ def make_question_corpus(
     strict (bool): whether what cannot be used is an error instead of being reported and left out.
     RETURNS (QuestionCorpus): the reader.
     """
-    return QuestionCorpus(path, max_questions, limit, strict)
+    return QuestionCorpus(path, max_questions=max_questions, limit=limit, strict=strict)
 
 
 def is_unicode(text: str) -> bool:
@@ -61,6 +63,7 @@ class SquadCorpus:
     def __init__(
         self,
         path: Path | str | None,
+        *,
         join_paragraphs: bool = False,
         max_questions: int = 0,
         limit: int = 0,
@@ -128,7 +131,9 @@ class SquadCorpus:
 class QuestionCorpus:
     """Yields an example per document of .spacy files, with what was asked on both sides and gold on the reference."""
 
-    def __init__(self, path: Path | str | None, max_questions: int = 0, limit: int = 0, strict: bool = False) -> None:
+    def __init__(
+        self, path: Path | str | None, *, max_questions: int = 0, limit: int = 0, strict: bool = False
+    ) -> None:
         self.path = given_path(path, "QuestionCorpus")
         self.max_questions = max_questions
         self.limit = limit

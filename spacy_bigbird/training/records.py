@@ -27,13 +27,13 @@ def make_jsonl_corpus(path: Path | None, strict: bool = False, limit: int = 0) -
     limit (int): most examples. 0 for no limit.
     RETURNS (JsonlCorpus): the reader.
     """
-    return JsonlCorpus(path, strict, limit)
+    return JsonlCorpus(path, strict=strict, limit=limit)
 
 
 class JsonlCorpus:
     """Yields an example per line; what cannot be used is left out, counted and reported."""
 
-    def __init__(self, path: Path | str | None, strict: bool = False, limit: int = 0) -> None:
+    def __init__(self, path: Path | str | None, *, strict: bool = False, limit: int = 0) -> None:
         self.path = given_path(path, "JsonlCorpus")
         self.strict = strict
         self.limit = limit

@@ -1,0 +1,110 @@
+"""`python -m spacy bigbird evaluate`: scores of a pipeline, also of components that must be asked something."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import srsly
+import typer
+from spacy.cli._util import import_code
+from wasabi import Printer
+
+from ..errors import Errors
+from .app import app
+from .preparation import check_place, set_up_gpu
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+
+@app.command("evaluate")
+def evaluate_cli(
+    model: Annotated[str, typer.Argument(help="Pipeline: a folder or a package")],
+    data_path: Annotated[
+        Path, typer.Argument(help="Gold data: .spacy or .jsonl files, questions in SQuAD's .json, or a folder of them")
+    ],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write all scores to this file (JSON)")] = None,
+    code_path: Annotated[
+        Path | None, typer.Option("-c", "--code", help="Python file with registered functions to be imported")
+    ] = None,
+    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
+) -> None:
+    """Score a pipeline on annotated documents.
+
+    Like `spacy evaluate`, but the components also see the questions, options and masks of the documents, without the
+    answers, so that question answering, multiple choice and filled masks are scored too.
+    """
+    msg = Printer()
+    import_code(code_path)
+    try:
+        if output is not None:
+            check_place(output)
+        set_up_gpu(use_gpu)
+        scores = evaluate(model, data_path, show_progress=True)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error), exits=1)
+    print_scores(msg, scores)
+    if output is not None:
+        srsly.write_json(output, scores)
+        msg.good(f"Saved all scores to {output}")
+
+
+def evaluate(model: "str | Path | Language", data_path: Path, *, show_progress: bool = False) -> dict[str, Any]:
+    """Run a pipeline on documents with gold, and score it.
+
+    model (str | Path | Language): the pipeline, or where it is.
+    data_path (Path): .spacy, .jsonl or SQuAD's .json file, or a folder of files of one of these kinds.
+    show_progress (bool): whether a bar on standard error counts the documents.
+    RETURNS (dict[str, Any]): the scores of all components, and `speed`. Unit of speed: tokens per second.
+    RAISES ValueError: there are no such files, or none of them has a document.
+    """
+    import spacy
+    from spacy.language import Language
+    from spacy.scorer import Scorer
+    from tqdm import tqdm
+
+    nlp = model if isinstance(model, Language) else spacy.load(model)
+    examples = list(_make_reader(Path(data_path))(nlp))
+    if not examples:
+        raise ValueError(Errors.BB324.format(path=data_path))
+    start = time.perf_counter()
+    stream = nlp.pipe((example.predicted for example in examples), batch_size=nlp.batch_size)
+    bar = tqdm(stream, total=len(examples), unit="doc", disable=not show_progress, file=sys.stderr)
+    for example, doc in zip(examples, bar, strict=True):
+        example.predicted = doc
+    seconds = time.perf_counter() - start
+    scores = Scorer(nlp=nlp).score(examples)
+    return {**scores, "speed": sum(len(example.predicted) for example in examples) / seconds}
+
+
+def _make_reader(path: Path) -> Any:
+    from ..training.readers import QuestionCorpus, SquadCorpus
+    from ..training.records import JsonlCorpus
+
+    kinds = {".spacy": QuestionCorpus, ".jsonl": JsonlCorpus, ".json": SquadCorpus}
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    found = [kind for kind in kinds if any(file.suffix == kind for file in files)]
+    if len(found) != 1:
+        raise ValueError(Errors.BB323.format(path=path, found=", ".join(found) or "none"))
+    return kinds[found[0]](path)
+
+
+def print_scores(msg: Printer, scores: dict[str, Any]) -> None:
+    """Print the scores that are numbers, and precision, recall and F where they are given by type.
+
+    msg (Printer): where to print.
+    scores (dict[str, Any]): from `evaluate`.
+    """
+    rows = {key: _shown(key, value) for key, value in scores.items() if isinstance(value, int | float)}
+    msg.divider("Scores")
+    msg.table(rows, aligns=("l", "r"))
+    for key, values in scores.items():
+        if key.endswith("_per_type") and values:
+            table = [(kind, *(f"{row[name]:.3f}" for name in "prf")) for kind, row in values.items()]
+            msg.divider(key)
+            msg.table(table, header=("", "P", "R", "F"), aligns=("l", "r", "r", "r"))
+
+
+def _shown(key: str, value: float) -> str:
+    return f"{value:,.0f}" if key == "speed" else f"{value:.3f}"

@@ -1,0 +1,87 @@
+"""`spacy bigbird evaluate`: what `nlp.evaluate` gives, from files, with questions."""
+
+import pytest
+import spacy
+import srsly
+from spacy.cli import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_bigbird.cli.main  # noqa: F401  the command registers itself
+from spacy_bigbird.cli.evaluate import evaluate
+from spacy_bigbird.training.readers import QuestionCorpus
+from tests.toy_questions import TEXT, asked, make_nlp
+
+QUESTION = {"question": "What flows?", "answers": [{"text": "The river", "answer_start": TEXT.index("The river")}]}
+
+
+@pytest.fixture(scope="module")
+def model(vocab_file, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model")
+    make_nlp(vocab_file).to_disk(path)
+    return path
+
+
+@pytest.fixture
+def data(model, tmp_path):
+    nlp = spacy.load(model)
+    docs = [asked(nlp, TEXT, [QUESTION]), asked(nlp, TEXT, [{"question": "Why?", "answers": []}])]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "test.spacy")
+    return tmp_path / "test.spacy"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["bigbird", "evaluate", *map(str, arguments)])
+
+
+def test_scores_are_those_of_the_pipeline(model, data, tmp_path):
+    result = run(model, data, "--output", tmp_path / "scores.json")
+    assert result.exit_code == 0, result.output
+    scores = srsly.read_json(tmp_path / "scores.json")
+    nlp = spacy.load(model)
+    expected = nlp.evaluate(list(QuestionCorpus(data)(nlp)))
+    assert expected.pop("speed") > 0 and scores.pop("speed") > 0
+    assert expected["qa_f1"] is not None and scores == srsly.json_loads(srsly.json_dumps(expected))
+    assert f"{scores['qa_f1']:.3f}" in result.output and "speed" in result.output
+
+
+def test_all_kinds_of_files(model, data, tmp_path):
+    article = {
+        "paragraphs": [
+            {"context": TEXT, "qas": [{"id": "1", **QUESTION}, {"id": "2", "question": "Why?", "answers": []}]}
+        ]
+    }
+    srsly.write_json(tmp_path / "squad.json", {"data": [article]})
+    (tmp_path / "lines").mkdir()
+    lines = [
+        {"text": TEXT, "questions": [QUESTION]},
+        {"text": TEXT, "questions": [{"question": "Why?", "answers": []}]},
+    ]
+    srsly.write_jsonl(tmp_path / "lines" / "a.jsonl", lines)
+    scores = [evaluate(model, path)["qa_f1"] for path in (data, tmp_path / "squad.json", tmp_path / "lines")]
+    assert scores[0] == scores[1] == scores[2]
+
+
+def test_entities_by_type_are_printed(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "London"}])
+    nlp.to_disk(tmp_path / "model")
+    lines = [{"text": "Anna lives in London.", "entities": [[0, 4, "PERSON"], [14, 20, "GPE"]]}]
+    srsly.write_jsonl(tmp_path / "test.jsonl", lines)
+    result = run(tmp_path / "model", tmp_path / "test.jsonl")
+    assert result.exit_code == 0 and "ents_per_type" in result.output
+    rows = [line.split() for line in result.output.splitlines()]
+    assert ["GPE", "1.000", "1.000", "1.000"] in rows and ["PERSON", "0.000", "0.000", "0.000"] in rows
+    assert ["ents_r", "0.500"] in rows
+
+
+def test_bad_input(model, data, tmp_path):
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "a.spacy").write_bytes(data.read_bytes())
+    (tmp_path / "mixed" / "b.jsonl").write_text("", encoding="utf8")
+    (tmp_path / "empty.jsonl").write_text("", encoding="utf8")
+    for path, code in (("nothing.spacy", "BB323"), ("mixed", "BB323"), ("empty.jsonl", "BB324")):
+        result = run(model, tmp_path / path)
+        assert result.exit_code == 1 and code in result.output, path
+    result = run(tmp_path / "no-model", data)
+    assert result.exit_code == 1 and "no-model" in result.output
