@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
-# Used only where the pinned version is not to be had as a CPU build from the package index in use.
+# Used only if the package index in use has no CPU build of the pinned version.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
 
-help:  ## show the targets
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/.installed  ## create .venv and install the package with everything the tests need
@@ -24,10 +24,10 @@ $(VENV)/.installed: setup.cfg pyproject.toml scripts/install_torch.sh
 test: install  ## run the tests (under 6 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-test-all: install  ## run the tests, the slow ones too
+test-all: install  ## run the tests, including the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --slow
 
-lint: install  ## ruff and mypy
+lint: install  ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy spacy_bigbird
@@ -37,7 +37,7 @@ bench: install  ## measure speed and memory on this machine, into benchmarks/res
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json --plot benchmarks/results/$$name.png || exit 1; \
 	done
 
-docs: install  ## draw pictures and write project/README.md anew; check links, tables, names and examples of the pages
+docs: install  ## redraw the pictures and rewrite project/README.md; check links, tables, names and examples in the docs
 	$(BIN)/python docs/draw_attention_pattern.py
 	if [ -f project/project.yml ]; then $(BIN)/python -m weasel document project --output project/README.md; fi
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/test_readme.py tests/test_coming_from_transformers.py

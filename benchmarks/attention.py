@@ -1,6 +1,6 @@
-"""Speed of the attention alone, of a base-size layer: block-sparse, the same as a masked dense one, and plain dense.
+"""Speed of the attention alone, in a base-size layer: block-sparse, the same with masked dense attention, plain dense.
 
-The masked dense one is what "simulating" sparse attention costs; plain dense is PyTorch's own fused attention.
+Masked dense attention shows what "simulating" sparse attention costs; plain dense is PyTorch's own fused attention.
 """
 
 import torch

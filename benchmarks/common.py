@@ -43,7 +43,7 @@ def parser(description: str | None, repeats: int = 5, threads: int | None = None
     """
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--repeats", type=int, default=repeats, help="measured rounds, after one to warm up")
-    options.add_argument("--threads", type=int, default=threads or usable_cores(), help="threads of PyTorch")
+    options.add_argument("--threads", type=int, default=threads or usable_cores(), help="PyTorch threads")
     options.add_argument("--json", type=Path, help="write options, machine and rows to this file")
     options.add_argument("--plot", type=Path, help="write a figure (PNG) to this file")
     return options
@@ -53,7 +53,7 @@ def data_dir(given: Path | None = None) -> Path:
     """The folder of real long documents: the given one, or SPACY_BIGBIRD_DATA; ends the script when there is none."""
     folder = given or os.environ.get("SPACY_BIGBIRD_DATA")
     if not folder or not Path(folder).is_dir():
-        sys.exit("Give the folder of real documents in the environment variable SPACY_BIGBIRD_DATA.")
+        sys.exit("Set the environment variable SPACY_BIGBIRD_DATA to the folder of real documents.")
     return Path(folder)
 
 

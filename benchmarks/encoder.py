@@ -1,7 +1,7 @@
 """Speed and memory of the encoder: ours, transformers' BigBird and dense attention, at BigBird's base size.
 
-All contestants run in turns in one process, so ratios hold on a noisy machine; the limit of the machine's matrix
-products is one of them. Peak memory, beyond the weights, comes from fresh processes.
+All contestants run in turns in one process, so ratios hold on a noisy machine; the machine's limit for matrix products
+is measured along with them. Peak memory beyond the weights is measured in fresh processes.
 """
 
 from itertools import accumulate
@@ -42,12 +42,12 @@ def main() -> None:
         rows,
         draw=lambda axes: draw(axes, rows),
         notes=[
-            "Limit of matrix products: "
+            "Limit for matrix products: "
             + ", ".join(f"{median(limit) / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, limit in limits.items()),
-            f"x reference: times faster than transformers in fp32. {REFERENCE_BF16} is the fair rival of {OURS_BF16}.",
-            f"Error of bf16 after {ERROR_LAYERS} layers with random weights, where entries of vectors have size 1: "
+            f"x reference: times faster than transformers in fp32. Compare {OURS_BF16} with {REFERENCE_BF16}.",
+            f"Error of bf16 after {ERROR_LAYERS} layers with random weights, where vector entries have size 1: "
             + ", ".join(f"{error:.4f} ({name})" for name, error in errors.items()),
-            "tensors MB: the most that tensors held, beyond the model. process MB: how much the process grew.",
+            "tensors MB: peak memory of the tensors, beyond the model. process MB: growth of the process.",
         ],
     )
 

@@ -1,9 +1,9 @@
 """Memory of `nlp.pipe`: one document of a million characters, and a stream of thousands of long documents.
 
-Each part runs in a fresh process, with random weights and Google's vocabulary. The first part reports the highest
-memory above the loaded pipeline, with the encoder alone and with a stock tagger, which makes copies of all vectors of
-its batch; the second the memory after every few documents, which the caller drops: what it grows
-by from the first quarter of the stream to the last must stay near zero. The text is that of real articles, joined.
+Each part runs in a fresh process, with random weights and Google's vocabulary. The first part reports the peak memory
+above the loaded pipeline, with the encoder alone and with a stock tagger, which makes copies of all vectors of its
+batch. The second part reports the memory after every few documents, which the caller drops: its growth from the second
+quarter of the stream to the last must stay near zero. The text consists of real articles, joined.
 
     SPACY_BIGBIRD_DATA=data python benchmarks/memory.py --json memory.json --plot memory.png
 """
@@ -136,15 +136,15 @@ def many_documents(options: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     options = parser(__doc__, repeats=1)
     options.add_argument(
-        "--characters", type=int, default=1_000_000, help="length of the one long document; 0 for none"
+        "--characters", type=int, default=1_000_000, help="length of the single long document; 0 to skip it"
     )
-    options.add_argument("--documents", type=int, default=2000, help="documents in the stream; 0 for no stream")
-    options.add_argument("--tokens", type=int, default=4000, help="length of each of them")
+    options.add_argument("--documents", type=int, default=2000, help="documents in the stream; 0 to skip it")
+    options.add_argument("--tokens", type=int, default=4000, help="tokens in each document of the stream")
     options.add_argument("--layers", type=int, default=12, help="layers of the encoder")
     options.add_argument("--stream-layers", type=int, default=1, help="layers of the encoder for the stream")
     options.add_argument("--width", type=int, default=768, help="hidden size, a multiple of 64")
     options.add_argument("--batch-size", type=int, default=16, help="nlp.batch_size")
-    options.add_argument("--max-batch-pieces", type=int, default=16384, help="pieces in the encoder at one time")
+    options.add_argument("--max-batch-pieces", type=int, default=16384, help="pieces in the encoder at once")
     options.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
     options.add_argument("--keep-vectors", default="float32", choices=["float32", "float16", "none"])
     options = options.parse_args()
@@ -156,7 +156,7 @@ def main() -> None:
         rows.append(in_fresh_process(many_documents, stream))
     columns = ["case", "tokens", "windows", "loaded MB", "above loaded MB", "growth MB", "tokens/s"]
     notes = [
-        f"The encoder alone may take {LIMIT_MB:,} MB above the loaded pipeline. Growth: last against second quarter."
+        f"Limit for the encoder alone: {LIMIT_MB:,} MB above the loaded pipeline. Growth: from second to last quarter."
     ]
     title = (
         f"Memory of nlp.pipe, width {options.width}, {options.layers} layers ({options.stream_layers} for the stream)"

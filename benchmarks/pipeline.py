@@ -1,9 +1,10 @@
 """Tokens per second and peak memory of `nlp.pipe` on real long documents.
 
-Compared, in turns: this package in fp32 and in bf16; spacy-transformers hosting transformers' BigBird, each document
+Compared in turns: this package in fp32 and in bf16; spacy-transformers hosting transformers' BigBird, each document as
 one span; spacy-transformers with a dense encoder of the same size in windows of 128 tokens at a stride of 96. All have
-random weights (both BigBirds the same ones) and Google's vocabulary. The documents fit into 4,096 pieces, as
-transformers' BigBird takes no longer ones. Peak memory is that of a fresh process, also above the loaded pipeline.
+random weights (the same for both BigBirds) and Google's vocabulary. The documents fit into 4,096 pieces, since
+transformers' BigBird takes no more. Peak memory is that of a fresh process, both in total and above the loaded
+pipeline.
 
     SPACY_BIGBIRD_DATA=data python benchmarks/pipeline.py --json pipeline.json --plot pipeline.png
 """
@@ -115,8 +116,8 @@ def choose_texts(options: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     options = parser(__doc__, repeats=3)
-    options.add_argument("--documents", type=int, default=12, help="how many real articles")
-    options.add_argument("--min-pieces", type=int, default=1500, help="shorter articles are left out")
+    options.add_argument("--documents", type=int, default=12, help="number of real articles")
+    options.add_argument("--min-pieces", type=int, default=1500, help="skip shorter articles")
     options.add_argument("--layers", type=int, default=4, help="layers of every encoder")
     options.add_argument("--width", type=int, default=768, help="hidden size of every encoder, a multiple of 64")
     options.add_argument("--batch-size", type=int, default=16, help="nlp.batch_size")
@@ -151,7 +152,7 @@ def main() -> None:
         for case, timing in timings.items()
     ]
     columns = ["pipeline", "tokens/s", "x BigBird", "x windows", "spread", "peak MB", "above loaded MB"]
-    note = f"{len(texts)} documents of {tokens:,} tokens in all; x: times faster, median over rounds"
+    note = f"{len(texts)} documents with {tokens:,} tokens in total; x: times faster, median over rounds"
     title = f"nlp.pipe, {options.layers} layers of width {options.width}"
     report(title, options, columns, rows, lambda axes: _draw(axes, rows), [note])
 

@@ -1,8 +1,8 @@
-"""Steps of pre-training on real texts, from the file to the updated weights: throughput in fp32 and under autocast, the
-share of the machine's matrix-product limit, and how much of the time a step waits for its data.
+"""Pre-training steps on real texts, from the file to the updated weights: throughput in fp32 and under autocast, the
+share of the machine's limit for matrix products, and how much of the time a step waits for its data.
 
-All cases run in turns in one process, each with a data path of its own. Model sizes: "base" is the released model's,
-"small" and "tiny" are those that a CPU can train.
+All cases run in turns in one process, each with its own data path. Model sizes: "base" is that of the released model,
+"small" and "tiny" can be trained on a CPU.
 """
 
 import tempfile
@@ -36,8 +36,8 @@ CASES = {
 def main() -> None:
     options = parser(__doc__, repeats=3)
     options.add_argument("--size", choices=SIZES, default="small", help="size of the model (default: small)")
-    options.add_argument("--lengths", type=int, nargs="+", default=[512, 4096], help="pieces of a sequence")
-    options.add_argument("--batch-pieces", type=int, default=8192, help="pieces of a step (default: 8192)")
+    options.add_argument("--lengths", type=int, nargs="+", default=[512, 4096], help="pieces per sequence")
+    options.add_argument("--batch-pieces", type=int, default=8192, help="pieces per step (default: 8192)")
     options.add_argument("--cases", nargs="+", choices=CASES, default=["fp32", "autocast"])
     options.add_argument("--whole-words", action="store_true", help="mask whole words")
     options.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
@@ -55,9 +55,9 @@ def main() -> None:
         rows,
         draw=lambda axes: draw(axes, rows),
         notes=[
-            "Limit of matrix products: "
+            "Limit for matrix products: "
             + ", ".join(f"{limits[mixed] / 1e9:,.0f} GFLOP/s in {name}" for mixed, name in ((0, "fp32"), (1, "bf16"))),
-            "waiting: share of a step's time in which its data were not ready.",
+            "waiting: share of a step's time spent waiting for its data.",
         ],
         device=given.device,
     )

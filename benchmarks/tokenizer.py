@@ -1,7 +1,7 @@
 """Encode long documents with character offsets: BigBirdTokenizer against transformers' BigBirdTokenizerFast.
 
-Both get the same texts, use the same number of threads and hand out ids and offsets as lists. Google's vocabulary and
-the documents are found through SPACY_BIGBIRD_DATA.
+Both get the same texts, use the same number of threads and return ids and offsets as lists. Google's vocabulary and
+the documents are read from the folder named by SPACY_BIGBIRD_DATA.
 
     python benchmarks/tokenizer.py --texts 1000 --json tokenizer.json --plot tokenizer.png
 """
@@ -17,7 +17,7 @@ from spacy_bigbird.tokenizer import BigBirdTokenizer
 def main() -> None:
     options_parser = common.parser(__doc__)
     options_parser.add_argument("--texts", type=int, default=1000, help="number of documents")
-    options_parser.add_argument("--min-characters", type=int, default=10_000, help="shorter documents are left out")
+    options_parser.add_argument("--min-characters", type=int, default=10_000, help="skip shorter documents")
     options = options_parser.parse_args()
     # Read by the Rust library when its pool of threads starts.
     os.environ["RAYON_NUM_THREADS"] = str(options.threads)
@@ -67,7 +67,7 @@ def main() -> None:
 
     notes = [
         f"{len(texts):,} documents, {characters:,} characters, {pieces:,} pieces.",
-        f"Medians of {options.repeats} rounds, the cases in turns.",
+        f"Medians of {options.repeats} rounds, with the cases run in turns.",
         f"Loading Google's vocabulary takes {seconds_to_load:.2f} s.",
     ]
     report_columns = ["case", "seconds", "spread", "M characters/s", "M pieces/s", "times the fast one"]

@@ -26,7 +26,7 @@ class QuestionAnswerer:
         question_answerer(question="Who signs?", context="...")  # a dictionary: score, start, end, answer
 
     pipeline (Language | str | Path): a pipeline with a `bigbird_span_qa` component, or what `spacy.load` takes.
-    RAISES (ValueError): the pipeline has no such component.
+    RAISES ValueError: the pipeline has no such component.
     """
 
     def __init__(self, pipeline: Language | str | Path) -> None:
@@ -54,7 +54,7 @@ class QuestionAnswerer:
         align_to_words (bool): whether answers are made of whole tokens.
         RETURNS (ExtractedAnswer | list): a dictionary for one question with `top_k` 1, a list of such for more
             answers; for a list of questions a list of either.
-        RAISES (ValueError): the numbers of questions and contexts differ.
+        RAISES ValueError: the numbers of questions and contexts differ.
         """
         questions = [question] if isinstance(question, str) else list(question)
         contexts = [context] * len(questions) if isinstance(context, str) else list(context)
@@ -80,7 +80,7 @@ class QuestionAnswerer:
 
 
 def find_span_qa(nlp: Language) -> SpanQA:
-    """RETURNS (SpanQA): the first component that answers questions. RAISES (ValueError): there is none."""
+    """RETURNS (SpanQA): the first component that answers questions. RAISES ValueError: there is none."""
     for _, component in nlp.pipeline:
         if isinstance(component, SpanQA):
             return component

@@ -7,25 +7,27 @@ class Warnings(metaclass=WithCodes):
     """Messages of warnings. Fill in with `.format(...)`. Codes BW001 and up, in the same ranges as the errors."""
 
     # Checkpoints: BW050-BW089
-    BW050 = "{model}: weights and model do not match. Missing ones are new and need training. {report}"
+    BW050 = (
+        "{model}: the weights do not match the model. Missing weights are newly initialized and need training. {report}"
+    )
 
     # The encoder in a spaCy pipeline: BW130-BW189
     BW130 = (
-        "Component {reader!r} found no vectors of {encoder!r} on its documents and goes on with zeros: its predictions "
-        "mean nothing. Enable {encoder!r} and run it before {reader!r}; in training, list it in annotating_components "
-        "where {reader!r} is there too."
+        "Component {reader!r} found no vectors of {encoder!r} on its documents and continues with zeros: its "
+        "predictions are meaningless. Enable {encoder!r} and run it before {reader!r}; in training, list it in "
+        "annotating_components if {reader!r} is listed there too."
     )
     BW131 = (
-        "The document that begins {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
-        '{truncated} were cut off, because on_oversize = "truncate". "window" encodes everything.'
+        "The document beginning with {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
+        '{truncated} were cut off, because on_oversize = "truncate". Set on_oversize = "window" to encode everything.'
     )
     BW132 = (
-        "A gradient for {encoder!r} came after its backward pass and is lost. Let every component that is updated run "
-        "between the encoder's `update` and its `finish_update`, as `spacy train` and `nlp.update` do."
+        "A gradient for {encoder!r} arrived after its backward pass and is lost. Update every component between the "
+        "encoder's `update` and its `finish_update`, as `spacy train` and `nlp.update` do."
     )
     BW133 = (
-        "Component {encoder!r}: the vectors of one batch of {number} documents take {size:.1f} GB. Long documents "
-        "need a small batch: set `[nlp] batch_size = 16` in the config, or give `nlp.pipe(texts, batch_size=16)`."
+        "Component {encoder!r}: the vectors of one batch of {number} documents take {size:.1f} GB. Long documents need "
+        "a small batch: set `[nlp] batch_size = 16` in the config, or call `nlp.pipe(texts, batch_size=16)`."
     )
 
     # Heads in a spaCy pipeline: BW200-BW279
@@ -33,14 +35,15 @@ class Warnings(metaclass=WithCodes):
         "Component {name!r}: {lost} of {total} annotated entities do not match the tokens of the predicted documents "
         "and are not learned. `python -m spacy bigbird check --misaligned FILE` lists them; correct their offsets."
     )
-    BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}: nothing is learned from it."
+    BW201 = "Component {name!r}: no valid tags agree with the annotation of {text!r}, so nothing is learned from it."
     BW202 = (
-        "Component {name!r}: {lost} of {total} annotations of a batch have labels that it does not know and are not "
-        "learned: {labels}. `nlp.initialize` fixes the labels, by examples or [initialize.components.NAME.labels]."
+        "Component {name!r}: {lost} of {total} annotations in a batch have labels that it does not know and are not "
+        "learned: {labels}. The labels are fixed by `nlp.initialize`, from examples or "
+        "[initialize.components.NAME.labels]."
     )
     BW203 = (
-        "Component {name!r} will learn nothing: none of {number} examples has {gold}. A .spacy file keeps them only "
-        "when it was stored with DocBin(store_user_data=True); read it with spacy-bigbird.QuestionCorpus.v1."
+        "Component {name!r} will learn nothing: none of the {number} examples has {gold}. A .spacy file keeps them "
+        "only if it was stored with DocBin(store_user_data=True); read it with spacy-bigbird.QuestionCorpus.v1."
     )
     BW240 = (
         "The question {question!r} has {pieces} pieces; only the first {limit} were read, so that half of the model's "
@@ -49,17 +52,17 @@ class Warnings(metaclass=WithCodes):
 
     # Training, readers and the command line: BW300-BW379
     BW310 = (
-        "{path!s}: not all can be used. What cannot is left out (answers count in the scores by their text and do not "
-        "train). `strict = true` in the block of the corpus makes this an error.\n{report}"
+        "{path!s}: some of it cannot be used and is left out (answers still count in the scores by their text, but are "
+        "not trained on). Set `strict = true` in the block of the corpus to make this an error.\n{report}"
     )
     BW340 = (
         "The documents do not come in the same order as before step {step}: corpora or batcher have changed, or a "
-        "component drew random numbers (spaCy's parser and ner do). In what is left of epoch {epoch} some documents "
-        "may come a second time and others not; later epochs are whole."
+        "component drew random numbers (spaCy's parser and ner do). In the rest of epoch {epoch}, some documents may "
+        "come a second time and others not at all; later epochs are complete."
     )
 
     # Before training, batches: BW380-BW399
     BW380 = (
-        "Component {name!r} cannot be scored: none of {number:,} documents of the dev corpus has {gold}. Its score "
-        "says nothing about which pipeline is the best. {advice}"
+        "Component {name!r} cannot be scored: none of the {number:,} documents in the dev corpus has {gold}. Its score "
+        "says nothing about which pipeline is best. {advice}"
     )

@@ -191,9 +191,9 @@ def test_a_corpus_of_broken_records_trains_on_the_rest(vocab_file, tmp_path):
     message = reported(caught)
     for expected in (
         "1 of 5 records have more than nlp.max_length",
-        "1 of 5 records are no JSON object",
+        "1 of 5 records are not a JSON object",
         "1 of 5 entities overlap longer ones",
-        "1 of 5 entities are at no token boundaries",
+        "1 of 5 entities are not at token boundaries",
         "1 of 5 entities have a label that the pipeline does not know",
         "1 of 5 cats have a label that the pipeline does not know",
         'train.jsonl, line 5: {"text": "cut',
@@ -202,7 +202,7 @@ def test_a_corpus_of_broken_records_trains_on_the_rest(vocab_file, tmp_path):
     assert trained.get_pipe("bigbird_ner").labels == ("PER", "PLACE")
     assert trained.meta["performance"]["bigbird_ner_loss"] > 0
     config["corpora"]["train"]["strict"] = True
-    with pytest.raises(ValueError, match=r"BB318(?s:.)*1 of 5 records are no JSON object"):
+    with pytest.raises(ValueError, match=r"BB318(?s:.)*1 of 5 records are not a JSON object"):
         run(init_nlp(config), tmp_path / "strict")
     assert not (tmp_path / "strict" / "model-last").exists()
 

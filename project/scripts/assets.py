@@ -120,9 +120,9 @@ def fetch(names: list[str], root: Path) -> None:
 
 def main(
     names: Annotated[list[str], typer.Argument(help=f"Corpora: {', '.join(SOURCES)}")],
-    check: Annotated[bool, typer.Option(help="Only see whether they are there")] = False,
+    check: Annotated[bool, typer.Option(help="Only check whether they are there")] = False,
 ) -> None:
-    """Get the corpora of a workflow: nothing is fetched where SPACY_BIGBIRD_DATA is set."""
+    """Fetch the corpora of a workflow; nothing is fetched if SPACY_BIGBIRD_DATA is set."""
     root = Path.cwd()
     try:
         if not check:

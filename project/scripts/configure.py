@@ -30,7 +30,7 @@ def configure(path: Path, task_name: str, system: str, settings: Settings, root:
 
 def main(
     task: TaskName,
-    output: Annotated[Path, typer.Option(help="The file")],
+    output: Annotated[Path, typer.Option(help="File to write the config to")],
     system: System = "bigbird",
     size: Size = "tiny",
     checkpoint: Checkpoint = "none",

@@ -27,7 +27,9 @@ def evaluate(task_name: str, system: str, settings: Settings, root: Path) -> dic
     task, paths = get_task(task_name), Paths(root, task_name)
     folder = paths.training(system, settings.seed)
     if not (folder / "pipeline").exists():
-        raise FileNotFoundError(f"{folder} holds no finished training: run scripts.train with the same options first")
+        raise FileNotFoundError(
+            f"{folder} contains no finished training: run scripts.train with the same options first"
+        )
     if settings.gpu >= 0:
         spacy.require_gpu(settings.gpu)
     else:

@@ -14,7 +14,7 @@ def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if value not in allowed:
-            raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}")
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
         return value
 
     return check
@@ -25,7 +25,7 @@ System = Annotated[str, typer.Option(help=f"One of {', '.join(SYSTEMS)}", callba
 Size = Annotated[str, typer.Option(help=f"Size of an encoder with random weights: {', '.join(SIZES)}")]
 Checkpoint = Annotated[str, typer.Option(help="BigBird checkpoint to start from (folder or hub name), or none")]
 Gpu = Annotated[int, typer.Option(help="Number of the GPU, or -1 for the CPU")]
-Seed = Annotated[int, typer.Option(help="Of weights and of the order of the documents")]
+Seed = Annotated[int, typer.Option(help="Seed for the weights and the order of the documents")]
 MaxLength = Annotated[int, typer.Option(help="Pieces that the encoder takes at once")]
 Seconds = Annotated[float, typer.Option(help="Training time of each system: CPU time, or wall time on a GPU")]
 
@@ -42,5 +42,5 @@ def make_settings(
 ) -> Settings:
     """RETURNS (Settings): of what was given on the command line."""
     if size not in SIZES:
-        raise typer.BadParameter(f"{size!r} is none of {', '.join(SIZES)}", param_hint="--size")
+        raise typer.BadParameter(f"{size!r} is not one of {', '.join(SIZES)}", param_hint="--size")
     return Settings(size, None if checkpoint in ("", "none") else checkpoint, gpu, seed, max_length, seconds)

@@ -1,8 +1,8 @@
-"""Masked language modelling on articles of an encyclopedia: an encoder of one's own, ready to start other tasks from.
+"""Masked language modelling on encyclopedia articles: an encoder of your own, as a starting point for other tasks.
 
-Nothing here is spaCy's training: `python -m spacy bigbird train-vocab` and `python -m spacy bigbird pretrain` do the
-work. The systems differ in the sequences they learn from and read: all of them begin with 128 pieces, as `strided` goes
-on to the end; after half of the time `truncated` has 512, and `bigbird` whole articles.
+spaCy's training is not used here: `python -m spacy bigbird train-vocab` and `python -m spacy bigbird pretrain` do the
+work. The systems differ in the sequences they learn from and read: all of them begin with 128 pieces, and `strided`
+stays with that to the end; after half of the time, `truncated` changes to 512 pieces and `bigbird` to whole articles.
 """
 
 import math
@@ -207,7 +207,7 @@ def curve_of(lines: Sequence[dict[str, Any]], seconds: float) -> list[dict[str, 
 
 @app.command("check")
 def check(root: Annotated[Path, typer.Option(help="The project's folder")] = Path()) -> None:
-    """Look at the texts, and how the vocabulary spells those that are not learned from."""
+    """Check the texts, and how the vocabulary segments those that are not trained on."""
     corpus = Paths(root.resolve(), "pretrain").corpus
     for part, facts in srsly.read_json(corpus / "split.json")["facts"].items():
         msg.text(f"{part}: {facts['documents']:,} articles, {facts['characters']:,} characters")
@@ -222,7 +222,7 @@ def export(
     seed: Seed = 0,
     root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
 ) -> None:
-    """Write the checkpoint alone: `name` of the encoder in a config, and a folder that transformers reads."""
+    """Export only the checkpoint: a folder for `name` of the encoder in a config, which transformers reads too."""
     folder = Paths(root.resolve(), "pretrain").training(system, seed) / "pipeline"
     output.mkdir(parents=True, exist_ok=True)
     for name in CHECKPOINT_FILES:

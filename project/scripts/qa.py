@@ -15,7 +15,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_bigbird.training.questions import Answer, gold_texts, install_question_extensions, without_gold
-from spacy_bigbird.training.squad_metrics import AnsweredQuestion, best_threshold, question_scores
+from spacy_bigbird.training.squad_metrics import AnsweredQuestion, best_null_threshold, question_scores
 
 from .assets import find
 from .measuring import beginnings, stream
@@ -114,7 +114,7 @@ def _prepare(plain: Doc, doc: Doc) -> None:
 def choose_threshold(asked: Sequence[Asked]) -> float:
     """RETURNS (float): the `null_threshold` with the best mean F1."""
     rows = [one.row for one in asked]
-    return best_threshold([question_scores(row.gold, row.best_text)[1] for row in rows], rows)[1]
+    return best_null_threshold([question_scores(row.gold, row.best_text)[1] for row in rows], rows)[1]
 
 
 def points(asked: Asked, threshold: float) -> tuple[float, float]:

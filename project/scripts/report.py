@@ -301,7 +301,7 @@ def main(
     seconds: Seconds = 600.0,
     root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
 ) -> None:
-    """Write the report of one or more tasks from the results of all seeds that have these settings."""
+    """Write the report of one or more tasks from the results of all seeds with these settings."""
     settings = make_settings(size, checkpoint, gpu, max_length=max_length, seconds=seconds)
     if readme:
         print(readme_table(root.resolve(), tasks, settings))

@@ -61,13 +61,13 @@ def start(root: Path, job: Job, options: list[str], log: Path) -> subprocess.Pop
 
 
 def main(
-    side_by_side: Annotated[int, typer.Option(help="Systems that run at the same time")] = 2,
+    side_by_side: Annotated[int, typer.Option(help="Number of systems to run at the same time")] = 2,
     size: Size = "tiny",
     max_length: MaxLength = 4096,
     seconds: Seconds = 600.0,
-    dry: Annotated[bool, typer.Option(help="Only say what is missing")] = False,
+    dry: Annotated[bool, typer.Option(help="Only list what is missing")] = False,
 ) -> None:
-    """Make all results that are missing, in the project's folder."""
+    """Produce all missing results, in the project's folder."""
     root = Path.cwd()
     make_settings(size=size, max_length=max_length, seconds=seconds)
     jobs = missing(root)
@@ -85,13 +85,13 @@ def main(
                 command = [sys.executable, "-m", "scripts.preprocess", job.task, "--max-length", str(max_length)]
                 subprocess.run(command, cwd=root, check=True)
             running[job] = start(root, job, options, root / "training" / f"{job.task}-{job.system}-seed{job.seed}.log")
-            msg.info(f"{time.strftime('%H:%M')} {job.task} {job.system} seed {job.seed} begins")
+            msg.info(f"{time.strftime('%H:%M')} {job.task} {job.system} seed {job.seed} started")
         for job, process in list(running.items()):
             if process.poll() is not None:
                 del running[job]
                 failed += process.returncode != 0
                 say = msg.fail if process.returncode else msg.good
-                say(f"{time.strftime('%H:%M')} {job.task} {job.system} seed {job.seed} ends")
+                say(f"{time.strftime('%H:%M')} {job.task} {job.system} seed {job.seed} ended")
         time.sleep(POLL_SECONDS)
     sys.exit(1 if failed else 0)
 

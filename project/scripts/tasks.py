@@ -88,13 +88,13 @@ class Task:
     def config(self, root: Path, system: str) -> Path:
         """RETURNS (Path): the config that a system's is written from. RAISES ValueError: it is none of the task's."""
         if system not in self.systems:
-            raise ValueError(f"{self.name} has no system {system!r}, but {', '.join(self.systems)}.")
+            raise ValueError(f"{self.name} has no system {system!r}. Choose from {', '.join(self.systems)}.")
         return root / "configs" / self.configs.get(system, self.configs[""])
 
 
 def get_task(name: str) -> Task:
     """RETURNS (Task): by its name. RAISES ValueError: there is none of this name."""
     if name not in FILES:
-        raise ValueError(f"There is no task {name!r}, but {', '.join(FILES)}.")
+        raise ValueError(f"There is no task {name!r}. Choose from {', '.join(FILES)}.")
     tasks: dict[str, Task] = import_module(f".{FILES[name]}", __package__).TASKS
     return tasks[name]

@@ -51,5 +51,5 @@ def _snapshot(name: str, patterns: tuple[str, ...]) -> Path:
             return Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=True))
         except (OSError, ValueError):
             reason = str(error).strip().split("\n")[0] or type(error).__name__
-            found = f"no existing directory, and the hub and its cache do not give it ({reason})"
+            found = f"not an existing directory, and neither the hub nor its cache has it ({reason})"
             raise FileNotFoundError(Errors.BB050.format(given=name, found=found)) from error

@@ -35,17 +35,21 @@ h2 {{ border-bottom: 1px solid #ccc }} mark {{ background: #ffe08a; padding: 0 .
 def ask_cli(
     model: Annotated[str, typer.Argument(help="Pipeline with a bigbird_span_qa component: a folder or a package")],
     files: Annotated[list[Path], typer.Argument(help="Text files (UTF-8), or folders with .txt files")],
-    question: Annotated[list[str] | None, typer.Option("-q", "--question", help="A question; repeatable")] = None,
+    question: Annotated[list[str] | None, typer.Option("-q", "--question", help="Question to ask; repeatable")] = None,
     questions: Annotated[Path | None, typer.Option(help="File with one question per line")] = None,
-    surroundings: Annotated[int, typer.Option("-s", "--surroundings", help="Characters around an answer")] = 60,
-    html_path: Annotated[Path | None, typer.Option("--html", help="Write a page with all answers")] = None,
-    jsonl: Annotated[Path | None, typer.Option(help="Write one JSON object per question; - for the terminal")] = None,
-    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU, or -1 for the CPU")] = -1,
+    surroundings: Annotated[
+        int, typer.Option("-s", "--surroundings", help="Characters to show on each side of an answer")
+    ] = 60,
+    html_path: Annotated[Path | None, typer.Option("--html", help="Write all answers to an HTML page")] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(help="Write one JSON object per question to this file; - for the terminal")
+    ] = None,
+    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
 ) -> None:
     """Ask questions about documents of any length. Answers are exact parts of the text.
 
-    JSON lines are written as the answers come. A file that cannot be read is reported and left out; the exit code is
-    then 1.
+    JSON lines are written as soon as an answer is found. Files that cannot be read are reported and skipped; the exit
+    code is then 1.
     """
     from tqdm import tqdm
 
@@ -71,7 +75,7 @@ def ask_cli(
     results: list[dict[str, Any]] = []
     number = 0
     with ExitStack() as stack:
-        # Each line is on the disk as soon as it is there, whatever happens to the files behind.
+        # Each line is on the disk as soon as it is there, whatever happens to the files after it.
         lines = stack.enter_context(lines_path.open("w", encoding="utf8")) if lines_path else None
         try:
             for result in answers:
@@ -89,7 +93,7 @@ def ask_cli(
     if html_path:
         html_path.write_text(render_page(results, surroundings), encoding="utf8")
     for path in filter(None, (lines_path, html_path)):
-        msg.good(f"{number} answers in {path}")
+        msg.good(f"Wrote {number} answers to {path}")
     if problems:
         raise typer.Exit(1)
 
@@ -112,7 +116,7 @@ def ask(
         then left out; without it, such a file is an error.
     RETURNS (Iterator[dict[str, Any]]): file, context (the whole text, without a byte order mark) and the answer's
         fields, file after file.
-    RAISES (ValueError): no file, a file that is not UTF-8, or a pipeline that cannot answer questions.
+    RAISES ValueError: no file, a file that is not UTF-8, or a pipeline that cannot answer questions.
     """
     import spacy
     from spacy.language import Language

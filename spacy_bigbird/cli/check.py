@@ -48,19 +48,19 @@ def check_cli(
         ),
     ] = None,
     plot: Annotated[
-        Path | None, Opt("--plot", "-p", help="Write the lengths of the documents as a figure (PNG)")
+        Path | None, Opt("--plot", "-p", help="Write a figure of the document lengths to this file (PNG)")
     ] = None,
     limit: Annotated[
-        int, Opt("--limit", "-n", min=0, help="Look at this many documents of each corpus; 0 for all")
+        int, Opt("--limit", "-n", min=0, help="Check only this many documents of each corpus; 0 for all")
     ] = 0,
     measure: Annotated[bool, Opt(help="Run a short training step to estimate time and memory")] = True,
     use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
 ) -> None:
-    """Look at a config's corpora as its encoder and its batcher will see them.
+    """Check a config's corpora as its encoder and its batcher will see them.
 
-    Prints the lengths in pieces, windows per document, unknown pieces, what the batcher and the corpus reader would
-    leave out, gold spans that no tokens match, and what an epoch costs. Settings of the config can be overridden as
-    in `spacy train`. The exit code is 1 where data would be lost or training would fail.
+    Prints document lengths in pieces, windows per document, unknown pieces, what the batcher and the corpus reader
+    would leave out, gold spans that match no tokens, and what an epoch costs. Config settings can be overridden as in
+    `spacy train`. The exit code is 1 if data would be lost or training would fail.
     """
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
@@ -78,7 +78,7 @@ def check_cli(
         from .check_plot import plot_lengths
 
         plot_lengths(plot, checked.lengths, checked.window)
-        Printer().info(f"Wrote the lengths of the documents to {plot}")
+        Printer().info(f"Wrote a figure of the document lengths to {plot}")
     if checked.losses:
         sys.exit(1)
 
@@ -169,9 +169,9 @@ def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict
     try:
         config = util.load_config(config_path, overrides=overrides)
     except UnicodeDecodeError as error:
-        raise ValueError(Errors.BB384.format(path=config_path, reason="it is no text in UTF-8")) from error
+        raise ValueError(Errors.BB384.format(path=config_path, reason="it is not UTF-8 text")) from error
     if "nlp" not in config:
-        raise ValueError(Errors.BB384.format(path=config_path, reason="it has no section [nlp]"))
+        raise ValueError(Errors.BB384.format(path=config_path, reason="it has no [nlp] section"))
     nlp = util.load_model_from_config(config, auto_fill=True)
     filled = nlp.config.interpolate()
     before_init = filled["initialize"].get("before_init")

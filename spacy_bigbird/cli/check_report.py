@@ -62,10 +62,10 @@ class CheckReport:
                 "One window": f"{capacity:,} pieces; neighbours share at least {overlap:,}",
                 "Longer documents": {
                     "window": "several windows, nothing is cut off",
-                    "truncate": "cut off behind the first window",
+                    "truncate": "cut off after the first window",
                     "error": "an error",
                 }[settings.on_oversize],
-                "At one time": f"{settings.max_batch_pieces:,} pieces",
+                "Encoded at once": f"{settings.max_batch_pieces:,} pieces",
             }
             self.msg.table(rows)
 
@@ -83,13 +83,13 @@ class CheckReport:
             return
         middle, high = np.percentile(report.lengths, [50, 95])
         self.msg.text(
-            f"{len(report.lengths):,} documents of {total:,} pieces; median {middle:,.0f}, "
-            f"95 % within {high:,.0f}, longest {max(report.lengths):,}"
+            f"{len(report.lengths):,} documents with {total:,} pieces in total; median {middle:,.0f}, "
+            f"95% within {high:,.0f}, longest {max(report.lengths):,}"
         )
         for line in histogram(report.lengths):
             self.msg.text(line)
         windows = sorted(Counter(report.windows).items())
-        self.msg.text("Windows per document: " + ", ".join(f"{n:,} in {count:,}" for n, count in windows[:8]))
+        self.msg.text("Windows per document: " + ", ".join(f"{n:,} ({count:,} documents)" for n, count in windows[:8]))
         if len(windows) > 8:
             self.msg.text(f"... and up to {windows[-1][0]:,}")
         self._oversize(name, report, encoder)
@@ -97,14 +97,14 @@ class CheckReport:
         lost = report.lost_spans
         if lost:
             self.loss(
-                f"{name}: {len(lost):,} of {report.spans:,} gold spans are at no token boundaries (or answers not at "
-                "their offset) and will not be learned. See them all with --misaligned, and correct the annotation or "
-                "change the tokenizer."
+                f"{name}: {len(lost):,} of {report.spans:,} gold spans are not at token boundaries (or answers not at "
+                "their offset) and will not be learned. List them all with --misaligned, then correct the annotation "
+                "or change the tokenizer."
             )
             for span in lost[:MOST_EXAMPLES]:
                 self.msg.text(f"  document {span.document}, {span.kind}: {span.label} {span.text!r} in {span.tokens}")
         elif report.spans:
-            self.msg.good(f"All {report.spans:,} gold spans can be learned from")
+            self.msg.good(f"All {report.spans:,} gold spans can be learned")
 
     def _oversize(self, name: str, report: CorpusReport, encoder: PlannedEncoder) -> None:
         policy, number = encoder.settings.on_oversize, len(report.oversize)
@@ -126,9 +126,7 @@ class CheckReport:
             for character, count in report.unknown_characters.most_common(MOST_EXAMPLES)
         ]
         if report.unknown_rate > MANY_UNKNOWN:
-            self.msg.warn(
-                f"{name}: {text}. Replace frequent characters in the texts, or train a vocabulary of your own."
-            )
+            self.msg.warn(f"{name}: {text}. Replace the frequent ones in the texts, or train your own vocabulary.")
         else:
             self.msg.text(text)
         for line in common:
@@ -143,7 +141,7 @@ class CheckReport:
         nlp (Language): the pipeline.
         """
         if reader_loss is not None and reader_loss.documents:
-            setting = f"{name}: max_length = {reader_loss.max_length} of the corpus"
+            setting = f"{name}: the corpus setting max_length = {reader_loss.max_length}"
             if reader_loss.lost_tokens:
                 lost = f"{reader_loss.lost_tokens:,} tokens of {reader_loss.documents:,} documents"
                 self.loss(f"{setting} leaves out {lost}. Set max_length = 0.")
@@ -186,7 +184,9 @@ class CheckReport:
         if batches:
             documents = np.mean([len(batch) for batch in batches])
             largest = max(pieces_of(batch, report) for batch in batches)
-            self.msg.text(f"{len(batches):,} batches of {documents:.1f} documents, the largest of {largest:,} pieces")
+            self.msg.text(
+                f"{len(batches):,} batches of {documents:.1f} documents on average, the largest with {largest:,} pieces"
+            )
         if discarded:
             lost = sum(report.lengths[number] for number in discarded)
             self.loss(
@@ -227,9 +227,9 @@ class CheckReport:
             "Weights": f"{cost.parameters:,}, {0 if is_frozen else cost.trained_parameters:,} of them trained",
             "Training": f"{1 / cost.training_seconds:,.0f} pieces per second, {duration(epoch)} per epoch",
             "Evaluation": f"{1 / cost.prediction_seconds:,.0f} pieces per second, {duration(evaluation)} on dev",
-            "Memory": f"{memory / 2**30:.1f} GB for weights, gradients, Adam and {at_once:,} pieces at one time",
+            "Memory": f"{memory / 2**30:.1f} GB for weights, gradients, Adam and {at_once:,} pieces at once",
         }
-        self.msg.divider(f"Cost of the encoder of {encoder.component} on this machine (estimated)")
+        self.msg.divider(f"Estimated cost of the encoder of {encoder.component} on this machine")
         self.msg.table(rows)
         self._warn_of_memory(memory, cost)
 
@@ -238,15 +238,15 @@ class CheckReport:
         if available is not None and memory > MEMORY_MARGIN * available:
             piece = cost.bytes_per_piece / 2**20
             self.msg.warn(
-                f"{memory / 2**30:.1f} GB are needed and {available / 2**30:.1f} GB are free. Lower max_batch_pieces "
-                f"(a piece holds {piece:.2f} MB in training), or set gradient_checkpointing = true."
+                f"{memory / 2**30:.1f} GB are needed, but only {available / 2**30:.1f} GB are free. Lower "
+                f"max_batch_pieces (each piece takes {piece:.2f} MB in training), or set gradient_checkpointing = true."
             )
 
     def summary(self) -> None:
         """The last line."""
         self.msg.divider("Summary")
         if self.losses:
-            self.msg.fail(f"Findings that mean lost data or a failing training, see above: {len(self.losses)}")
+            self.msg.fail(f"Findings above that would lose data or make training fail: {len(self.losses)}")
         else:
             self.msg.good("Nothing would be lost")
 

@@ -50,20 +50,20 @@ PREFIXED = re.compile(r"^([BILUESMW])[-_](.+)$")
 
 @app.command("import", no_args_is_help=True)
 def import_cli(
-    checkpoint: Annotated[str, Arg(help="Directory that transformers or this package wrote, or a name on the hub")],
-    output: Annotated[Path, Arg(help="Folder for the pipeline")],
+    checkpoint: Annotated[str, Arg(help="Directory written by transformers or this package, or a name on the hub")],
+    output: Annotated[Path, Arg(help="Folder to save the pipeline to")],
     task: Annotated[Task, Opt("--task", "-t", help="What the checkpoint was trained for")],
-    lang: Annotated[str, Opt("--lang", "-l", help="Language of spaCy's tokenizer")] = "en",
+    lang: Annotated[str, Opt("--lang", "-l", help="Language code for spaCy's tokenizer")] = "en",
     random_pattern: Annotated[
         RandomPattern | None,
-        Opt("--random-pattern", "-r", help="Random blocks of the attention; default: config.json's, else paper"),
+        Opt("--random-pattern", "-r", help="Random blocks of the attention; default: as in config.json, else paper"),
     ] = None,
     force: Annotated[bool, Opt("--force", "-F", help="Write into a folder that is not empty")] = False,
 ) -> None:
     """Turn a BigBird checkpoint into a pipeline that loads offline.
 
-    Heads come along: entities (BigBirdForTokenClassification), texts (BigBirdForSequenceClassification), answers
-    (BigBirdForQuestionAnswering), choices (BigBirdForMultipleChoice) and masked words (BigBirdForMaskedLM).
+    The head is imported too: for entities (BigBirdForTokenClassification), texts (BigBirdForSequenceClassification),
+    answers (BigBirdForQuestionAnswering), choices (BigBirdForMultipleChoice) or masked words (BigBirdForMaskedLM).
     """
     msg = Printer()
     try:
@@ -77,12 +77,12 @@ def import_cli(
             checkpoint, task.value, lang=lang, random_pattern=random_pattern and random_pattern.value
         )
     except (OSError, ValueError) as error:
-        msg.fail(f"{checkpoint} cannot be imported", str(error), exits=1)
+        msg.fail(f"Cannot import {checkpoint}", str(error), exits=1)
     try:
         nlp.to_disk(output)
     except OSError as error:
         msg.fail(Errors.BB319.format(path=output, reason=error), exits=1)
-    msg.good(f"{', '.join(nlp.pipe_names)} saved in {output}")
+    msg.good(f"Saved {', '.join(nlp.pipe_names)} to {output}")
     for name, labels in nlp.pipe_labels.items():
         if labels:
             msg.text(f"Labels of {name}: {', '.join(labels)}")
@@ -216,7 +216,7 @@ def describe_attention(config: "BigBirdConfig") -> str:
         chosen = "those that Google's checkpoints were trained with; checkpoints that were fine-tuned with transformers"
         chosen += " may do better with --random-pattern huggingface"
         if config.random_pattern == "none" or not config.num_random_blocks:
-            blocks, chosen = "no random blocks", "only the window and the first and last block"
+            blocks, chosen = "no random blocks", "only the window and the first and last blocks"
     return (
         f'Attention: block_sparse with {blocks}, random_pattern = "{config.random_pattern}" ({chosen}); '
         f"full up to {dense} pieces."

@@ -46,32 +46,34 @@ WARMUP_STEPS, MAX_STEPS = 250, 20000
 @app.command("init-config")
 def init_config_cli(
     output_file: Annotated[Path, Arg(help="File to write, or - for the terminal", allow_dash=True)] = Path("-"),
-    lang: Annotated[str, Opt("--lang", "-l", help="Two-letter code of the language")] = "en",
+    lang: Annotated[str, Opt("--lang", "-l", help="Two-letter language code")] = "en",
     pipeline: Annotated[
-        str, Opt("--pipeline", "-p", help="Components with commas between, such as ner,textcat,span_qa,tagger")
+        str, Opt("--pipeline", "-p", help="Comma-separated components, such as ner,textcat,span_qa,tagger")
     ] = "ner",
     size: Annotated[
-        Size, Opt("--size", "-s", help="small: from scratch, base and large: Google's checkpoints")
+        Size, Opt("--size", "-s", help="small: from scratch; base and large: from Google's checkpoints")
     ] = Size.base,
     optimize: Annotated[
-        Optimize, Opt("--optimize", "-o", help="efficiency: bf16, half of the time; accuracy: fp32 throughout")
+        Optimize, Opt("--optimize", "-o", help="efficiency: bf16, half the time; accuracy: fp32 throughout")
     ] = Optimize.accuracy,
-    name: Annotated[str | None, Opt("--name", "-n", help="Directory or hub name of another checkpoint")] = None,
-    vocab_file: Annotated[
-        Path | None, Opt("--vocab-file", "-v", help="SentencePiece model to train from scratch with")
+    name: Annotated[
+        str | None, Opt("--name", "-n", help="Directory or hub name of another checkpoint to start from")
     ] = None,
-    force: Annotated[bool, Opt("--force", "-F", help="Overwrite the file")] = False,
+    vocab_file: Annotated[
+        Path | None, Opt("--vocab-file", "-v", help="SentencePiece model for training from scratch")
+    ] = None,
+    force: Annotated[bool, Opt("--force", "-F", help="Overwrite an existing file")] = False,
 ) -> None:
     """Write a complete config for `spacy train`, with one encoder that all components share.
 
-    ner, textcat and textcat_multilabel are the heads of this package, span_qa, multiple_choice and fill_mask bring an
-    encoder of their own, and every other name is spaCy's component, listening to the encoder where it can.
+    ner, textcat and textcat_multilabel are the heads of this package; span_qa, multiple_choice and fill_mask each bring
+    their own encoder; every other name stands for spaCy's component, which listens to the encoder if it can.
     """
     msg = Printer(no_print=str(output_file) == "-")
     if str(output_file) != "-" and output_file.is_dir():
         msg.fail(Errors.BB319.format(path=output_file, reason="it is a folder"), exits=1)
     if str(output_file) != "-" and output_file.exists() and not force:
-        msg.fail(f"{output_file} exists. Overwrite it with --force.", exits=1)
+        msg.fail(f"{output_file} already exists. Use --force to overwrite it.", exits=1)
     names = [part.strip() for part in pipeline.split(",") if part.strip()]
     try:
         config = make_config(
@@ -129,7 +131,7 @@ def make_config(
         found = ", ".join(unknown or pipeline) or "nothing"
         raise ValueError(Errors.BB383.format(name="pipeline", value=found, expected="names of different components"))
     if name is not None and vocab_file is not None:
-        expected = "no vocabulary beside a checkpoint, which brings its own"
+        expected = "no vocabulary along with a checkpoint, which brings its own"
         raise ValueError(Errors.BB383.format(name="vocab_file", value=vocab_file, expected=expected))
     is_from_scratch = name is None and (size is Size.small or vocab_file is not None)
     model = _encoder(size, optimize, name, is_from_scratch)

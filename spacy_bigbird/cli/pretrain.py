@@ -15,14 +15,18 @@ from .preparation import check_folder
 def pretrain_cli(
     ctx: typer.Context,
     config_path: Annotated[Path, typer.Argument(help="Config file, such as configs/pretrain.cfg")],
-    output_path: Annotated[Path, typer.Argument(help="Directory for checkpoint, log and states to go on from")],
-    resume: Annotated[bool, typer.Option("--resume", "-r", help="Go on with the run in the directory, if any")] = False,
+    output_path: Annotated[
+        Path, typer.Argument(help="Directory for the checkpoint, the log and states to resume from")
+    ],
+    resume: Annotated[
+        bool, typer.Option("--resume", "-r", help="Resume the run in the directory, if there is one")
+    ] = False,
 ) -> None:
     """Pre-train an encoder on plain texts by masked language modelling.
 
-    Settings of the config file are overridden by options of their names, for example --paths.train texts/ or
-    --training.max_steps 20. Several processes share the work when `accelerate launch` or `torchrun` start the command.
-    The output directory is a checkpoint: its path can stand as `name` in the config of a pipeline.
+    Config settings can be overridden by options with their names, for example --paths.train texts/ or
+    --training.max_steps 20. To share the work between several processes, start the command with `accelerate launch` or
+    `torchrun`. The output directory is a checkpoint: use its path as `name` in the config of a pipeline.
     """
     from spacy.cli._util import parse_config_overrides, show_validation_error
 
@@ -35,7 +39,7 @@ def pretrain_cli(
         print(error)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
-        msg.warn("Stopped", "The same command with --resume goes on from the last saved state.")
+        msg.warn("Stopped", "Run the same command with --resume to continue from the last saved state.")
         raise typer.Exit(1) from error
     if result["is_main"]:
         msg.good(f"Wrote the checkpoint to {output_path}", "Use it as `name` in the config of a pipeline's encoder.")

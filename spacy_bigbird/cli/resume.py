@@ -15,17 +15,17 @@ from .preparation import set_up_gpu
 @app.command("resume", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def resume_cli(
     ctx: typer.Context,
-    output_path: Annotated[Path, typer.Argument(help="What `spacy train --output` wrote to")],
+    output_path: Annotated[Path, typer.Argument(help="Directory given to `spacy train --output`")],
     code_path: Annotated[
         Path | None, typer.Option("--code", "-c", help="Python file with registered functions to be imported")
     ] = None,
     use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
 ) -> None:
-    """Go on with a training of `spacy train` that was killed or interrupted, from its last evaluation.
+    """Resume a `spacy train` run that was killed or interrupted, from its last evaluation.
 
-    The training's config must have the logger spacy-bigbird.ResumableLogger.v1, as all configs of this package do.
-    Settings of [paths], [system], [corpora] and [training] are overridden as in `spacy train`, for example
-    --training.max_steps 40000. A training that has finished goes on when what ended it is raised.
+    The config of the run must have the logger spacy-bigbird.ResumableLogger.v1, as all configs of this package do.
+    Settings in [paths], [system], [corpora] and [training] can be overridden as in `spacy train`, for example
+    --training.max_steps 40000. To continue a run that has finished, raise the limit that ended it.
     """
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
@@ -39,9 +39,9 @@ def resume_cli(
         with show_validation_error(hint_fill=False):
             resume(output_path, overrides=overrides, use_gpu=use_gpu, stdout=sys.stdout, stderr=sys.stderr)
     except (ValueError, OSError) as error:
-        msg.fail("The training cannot go on")
+        msg.fail("The training cannot be resumed")
         print(error)
         sys.exit(1)
     except KeyboardInterrupt:
-        msg.warn("Stopped", "The same command goes on from the last evaluation.")
+        msg.warn("Stopped", "Run the same command again to continue from the last evaluation.")
         sys.exit(1)

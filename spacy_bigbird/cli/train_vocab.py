@@ -27,30 +27,30 @@ LISTED = 10
 def train_vocab_cli(
     texts: Annotated[list[Path], Arg(help="Text files (.txt, .jsonl, .spacy; also .gz, .xz) or folders of them")],
     output: Annotated[Path, Arg(help="Folder to write spiece.model to")],
-    vocab_size: Annotated[int, Opt("--vocab-size", "-n", help="Number of pieces, 101 special ones included")],
+    vocab_size: Annotated[int, Opt("--vocab-size", "-n", help="Number of pieces, including 101 special ones")],
     model_type: Annotated[str, Opt("--model-type", "-m", help="unigram or bpe")] = "unigram",
     normalization: Annotated[
-        str, Opt("--normalization", help="SentencePiece's rule; that of Google's vocabulary is identity")
+        str, Opt("--normalization", help="SentencePiece's normalization rule; Google's vocabulary uses identity")
     ] = "nmt_nfkc",
     character_coverage: Annotated[
-        float, Opt("--character-coverage", "-c", help="Share of the characters that get a piece of their own")
+        float, Opt("--character-coverage", "-c", help="Share of the characters that get their own piece")
     ] = 0.99995,
     one_per_line: Annotated[
-        bool, Opt("--one-per-line", "-l", help="Each line of a .txt file is a document, not each file")
+        bool, Opt("--one-per-line", "-l", help="Treat each line of a .txt file as a document, not each file")
     ] = False,
     max_sentences: Annotated[
         int,
-        Opt("--max-sentences", help="Train on a random sample of so many stretches of up to 4,000 bytes; 0 for all"),
+        Opt("--max-sentences", help="Train on a random sample of this many chunks of up to 4,000 bytes; 0 for all"),
     ] = 0,
-    large_corpus: Annotated[bool, Opt("--large-corpus", help="There are more than 2 billion characters")] = False,
-    force: Annotated[bool, Opt("--force", "-F", help="Replace a spiece.model that is there")] = False,
-    quiet: Annotated[bool, Opt("--quiet", "-q", help="Print nothing but errors")] = False,
+    large_corpus: Annotated[bool, Opt("--large-corpus", help="The texts have more than 2 billion characters")] = False,
+    force: Annotated[bool, Opt("--force", "-F", help="Replace an existing spiece.model")] = False,
+    quiet: Annotated[bool, Opt("--quiet", "-q", help="Print only errors")] = False,
 ) -> None:
-    """Train a SentencePiece vocabulary of your own language or domain.
+    """Train a SentencePiece vocabulary for your own language or domain.
 
-    BigBird's special pieces get the ids of the released checkpoints, and every run of white space counts as one space,
-    as in the spaCy component. Texts are read one document at a time. SentencePiece keeps what it trains on in memory,
-    at about 20 bytes per character: --max-sentences bounds that.
+    BigBird's special pieces get the same ids as in the released checkpoints, and every run of white space counts as one
+    space, as in the spaCy component. Texts are read one document at a time. SentencePiece keeps what it trains on in
+    memory, at about 20 bytes per character: use --max-sentences to limit that.
     """
     try:
         report = train_vocab(
@@ -67,7 +67,7 @@ def train_vocab_cli(
             large_corpus=large_corpus,
         )
     except (ValueError, OSError) as error:
-        Printer().fail("No vocabulary was trained", str(error), exits=1)
+        Printer().fail("Cannot train a vocabulary", str(error), exits=1)
     if not quiet:
         report.show(output)
 
@@ -97,14 +97,14 @@ class VocabularyReport:
         output (Path): the folder with the vocabulary.
         """
         message = Printer()
-        message.good(f"Vocabulary of {self.documents:,} documents", str(output / "spiece.model"))
+        message.good(f"Vocabulary trained on {self.documents:,} documents", str(output / "spiece.model"))
         message.table(
             {
                 f"Words in a sample of up to {SAMPLED_TEXTS:,} documents": f"{self.words:,}",
                 "Pieces per word": f"{self.pieces_per_word:.3f}",
                 "Unknown pieces": f"{self.unknown_rate:.3%}",
                 "Most frequent unknown": ", ".join(f"{part!r} ({count})" for part, count in self.unknown) or "none",
-                "Words of most pieces": ", ".join(f"{_shortened(word)} ({n})" for word, n in self.longest_words),
+                "Words with the most pieces": ", ".join(f"{_shortened(word)} ({n})" for word, n in self.longest_words),
             }
         )
 
@@ -169,7 +169,7 @@ def _make_folder(path: Path) -> None:
 def _announced(texts: Iterable[str], bar: "tqdm", message: Printer) -> Iterator[str]:
     yield from texts
     bar.close()
-    message.info("All texts are read; training takes minutes for gigabytes")
+    message.info("All texts have been read; training takes minutes for gigabytes of text")
 
 
 class _Sample:

@@ -57,7 +57,7 @@ class BigBirdConfig:
     full_attention_up_to (int): sequences of at most this many pieces get dense attention.
     extra (dict): other keys of a config.json. They have no effect and are written back.
 
-    RAISES (ValueError): for a value that is not allowed, naming field, value and what is.
+    RAISES ValueError: for a value that is not allowed, naming field, value and what is.
     """
 
     vocab_size: int = 50358
@@ -103,7 +103,7 @@ class BigBirdConfig:
         if self.hidden_size % self.num_attention_heads:
             raise _not_allowed("hidden_size", self.hidden_size, f"a multiple of {self.num_attention_heads} heads")
         if self.add_cross_attention and not self.is_decoder:
-            raise _not_allowed("add_cross_attention", True, "False, or is_decoder = True beside it")
+            raise _not_allowed("add_cross_attention", True, "False, or is_decoder = True along with it")
         if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
             raise _not_allowed("pad_token_id", self.pad_token_id, f"an id below vocab_size = {self.vocab_size}")
         position_type = self.extra.get("position_embedding_type", "absolute")
@@ -150,7 +150,7 @@ class BigBirdConfig:
 
         values (Mapping[str, Any]): keys and values of a config.json.
         RETURNS (BigBirdConfig): the configuration.
-        RAISES (ValueError): for a value that is not allowed.
+        RAISES ValueError: for a value that is not allowed.
         """
         known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
         # transformers writes null for the one where only the other was given.
@@ -165,8 +165,9 @@ class BigBirdConfig:
         path_or_hub_name (str | Path): a directory with config.json, or a name on the Hugging Face hub.
         **changes: fields and their new values, as for `replace`.
         RETURNS (BigBirdConfig): the configuration.
-        RAISES (FileNotFoundError): no such checkpoint. (ValueError): the file is broken, of another type of model, or
-            holds a value that is not allowed. (TypeError): for a field that does not exist.
+        RAISES FileNotFoundError: no such checkpoint.
+        RAISES ValueError: the file is broken, of another type of model, or holds a value that is not allowed.
+        RAISES TypeError: for a field that does not exist.
         """
         return cls.from_dict(read_config(resolve_directory(path_or_hub_name, weights=False))).replace(**changes)
 
@@ -190,7 +191,8 @@ class BigBirdConfig:
 
         **changes: fields and their new values. A new `num_labels` or `id2label` resets the other label fields.
         RETURNS (BigBirdConfig): the copy.
-        RAISES (TypeError): for a field that does not exist. (ValueError): for a value that is not allowed.
+        RAISES TypeError: for a field that does not exist.
+        RAISES ValueError: for a value that is not allowed.
         """
         if "id2label" in changes:
             changes = {"num_labels": 0, "label2id": {}, **changes}

@@ -97,7 +97,7 @@ class BigBirdDecoder(nn.Module):
         known = states if cached is None else cached
         if known is None:
             if attention_mask is not None:
-                raise _wrong("encoder_attention_mask", "it alone", "encoder_hidden_states beside it")
+                raise _wrong("encoder_attention_mask", "it alone", "encoder_hidden_states with it")
             return None
         if not self.config.add_cross_attention:
             raise ValueError(Errors.BB104.format(given="encoder_hidden_states", needed="add_cross_attention=True"))

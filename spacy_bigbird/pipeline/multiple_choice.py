@@ -51,7 +51,7 @@ def make_multiple_choice(
     combine (str): "max" or "mean": how the windows of a long document make one logit per option.
     scorer (Callable | None): scores examples.
     RETURNS (MultipleChoice): the component.
-    RAISES (ValueError): another `combine`.
+    RAISES ValueError: another `combine`.
     """
     return MultipleChoice(nlp.vocab, model, name, scorer, combine=combine)
 

@@ -119,7 +119,8 @@ class SpanQA(OwnEncoderPipe):
         questions (Sequence[str | dict[str, Any]] | str): the questions, as in `doc._.questions`, or one string.
         **settings (Any): settings of the component to change for this call, such as `null_threshold`.
         RETURNS (list[Answer]): one answer per question, in order.
-        RAISES (TypeError): no Doc, or an unknown setting. (ValueError): a value that is not allowed.
+        RAISES TypeError: no Doc, or an unknown setting.
+        RAISES ValueError: a value that is not allowed.
         """
         unknown = sorted(set(settings) - set(self.cfg["configured"]))
         if unknown:

@@ -68,7 +68,7 @@ class EncoderSettings:
             if not allows(value):
                 raise ValueError(Errors.BB135.format(name=name, value=value, expected=expected))
         if self.name is not None and self.vocab_file is not None:
-            expected = f"null beside name = {self.name!r}: the checkpoint brings its own vocabulary"
+            expected = f"null along with name = {self.name!r}: the checkpoint brings its own vocabulary"
             raise ValueError(Errors.BB135.format(name="vocab_file", value=self.vocab_file, expected=expected))
         known = {f.name for f in fields(BigBirdConfig)} - {"extra"}
         unknown = sorted(set(self.transformer_config) - known)

@@ -25,7 +25,7 @@ def check_truncation(truncation: bool | str, max_length: int | None) -> None:
         expected = "False, True, " + " or ".join(f'"{strategy}"' for strategy in STRATEGIES)
         raise ValueError(Errors.BB020.format(name="truncation", value=truncation, expected=expected))
     if bool(truncation) != (max_length is not None):
-        expected = "a number with truncation" if truncation else "None, or truncation=True beside it"
+        expected = "a number with truncation" if truncation else "None, or truncation=True along with it"
         raise ValueError(Errors.BB020.format(name="max_length", value=max_length, expected=expected))
 
 
@@ -116,7 +116,7 @@ def pair_windows(
         )
     shared = capacity // 8 if overlap is None else overlap
     if shared and not 0 <= shared < capacity // 2:
-        expected = f"0 or more and below {capacity // 2}, half of the {capacity} pieces beside the question"
+        expected = f"0 or more and below {capacity // 2}, half of the {capacity} pieces that the question leaves"
         raise ValueError(Errors.BB020.format(name="overlap", value=overlap, expected=expected))
     head = np.concatenate(([cls_id], question.ids, [sep_id])).astype(np.int32)
     windows = []

@@ -94,7 +94,7 @@ class BigBirdTokenizer(SpecialPieces):
             advice = "Copy it from the checkpoint that this one was trained from."
             if (directory / "tokenizer.json").is_file():
                 advice = (
-                    "The directory holds a tokenizer.json; this line makes spiece.model of it: "
+                    "The directory contains a tokenizer.json; this command converts it to spiece.model: "
                     f"python -m spacy_bigbird.tokenizer.convert {shlex.quote(str(directory))}"
                 )
             raise FileNotFoundError(Errors.BB023.format(path=path, advice=advice))

@@ -117,7 +117,7 @@ class SpecialPieces:
         """
         if already_has_special_tokens:
             if b is not None:
-                expected = "None where the first list is a whole input"
+                expected = "None when the first list is a whole input"
                 raise ValueError(Errors.BB020.format(name="b", value=b, expected=expected))
             special = set(self.all_special_ids)
             return [int(index in special) for index in a]

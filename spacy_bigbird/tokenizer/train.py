@@ -149,7 +149,7 @@ def train_vocabulary(texts: Iterable[str], vocab_size: int, **settings: Any) -> 
             raise raised[0] from None
         needed = _NEEDED_PIECES.search(str(error))
         if needed:
-            expected = f"at least {needed[1]}, or a smaller character_coverage: the texts have so many characters"
+            expected = f"at least {needed[1]}, or a smaller character_coverage: the texts have that many characters"
             raise ValueError(Errors.BB020.format(name="vocab_size", value=vocab_size, expected=expected)) from error
         raise ValueError(Errors.BB021.format(vocab_size=vocab_size, reason=error)) from error
     return model.getvalue()

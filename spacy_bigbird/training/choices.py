@@ -14,7 +14,7 @@ def read_choices(doc: Doc) -> list[dict[str, Any]]:
 
     doc (Doc): a document with `doc._.choices`, or None there.
     RETURNS (list[dict[str, Any]]): the questions.
-    RAISES (ValueError): something else stands there.
+    RAISES ValueError: something else stands there.
     """
     choices = doc._.choices if doc._.choices is not None else ()
     if not isinstance(choices, (list, tuple)):
@@ -35,7 +35,7 @@ def choices_with_gold(doc: Doc) -> list[dict[str, Any]]:
 
     doc (Doc): a document with `doc._.choices`, or None there.
     RETURNS (list[dict[str, Any]]): the questions.
-    RAISES (ValueError): something else stands there, or no option has the number of an answer.
+    RAISES ValueError: something else stands there, or no option has the number of an answer.
     """
     found = [choice for choice in read_choices(doc) if choice.get("answer") is not None]
     for choice in found:
@@ -49,7 +49,7 @@ def read_masks(doc: Doc) -> list[tuple[int, int]]:
 
     doc (Doc): a document with `doc._.masks`, or None there.
     RETURNS (list[tuple[int, int]]): first and last (exclusive) character of each.
-    RAISES (ValueError): a stretch is empty, outside of the text, or overlaps another one.
+    RAISES ValueError: a stretch is empty, outside of the text, or overlaps another one.
     """
     masks = list(doc._.masks or ())
     for mask in masks:
@@ -76,7 +76,7 @@ def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
             if not _is_choice(choice):
                 problems.add("choices", "have no question or no options", where, choice)
             elif not _has_its_answer(choice):
-                problems.add("choices", "have an answer that is the number of no option", where, choice)
+                problems.add("choices", "have an answer that is not the number of an option", where, choice)
             else:
                 kept.append(choice)
         doc._.choices = kept
@@ -86,7 +86,7 @@ def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
             problems.seen("masks")
             others = [(other[0], other[1]) for other in masks]
             if not _is_stretch(mask) or not 0 <= mask[0] < mask[1] <= len(doc.text):
-                problems.add("masks", "are no first and last character of the text", where, mask)
+                problems.add("masks", "are not the first and last character of a span of the text", where, mask)
             elif any(mask[0] < end and start < mask[1] for start, end in others):
                 problems.add("masks", "overlap others", where, mask)
             else:

@@ -197,7 +197,7 @@ def find_gold_problems(
 
 
 _STORED = (
-    "A .spacy file keeps them only where it was stored with DocBin(store_user_data=True); read it with "
+    "A .spacy file keeps them only if it was stored with DocBin(store_user_data=True); read it with "
     "spacy-bigbird.QuestionCorpus.v1."
 )
 _WITHOUT_LABELS = "Annotate them, or leave the component out of the pipeline."

@@ -41,7 +41,7 @@ def find_listener_problems(nlp: Language) -> list[str]:
             if behind:
                 advice = f"Move {behind[0]!r} before {name!r}"
             elif close:
-                advice = f"Write upstream = {close[0]!r} if that is meant"
+                advice = f"Set upstream = {close[0]!r} if that is meant"
             else:
                 advice = "Add such a component before it"
             found = ", ".join(nlp.component_names)

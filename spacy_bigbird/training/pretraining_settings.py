@@ -225,7 +225,7 @@ def _contradictions(settings: PretrainingSettings) -> list[str]:
             f"a sequence of {training.longest} pieces for each of {corpus.streams} streams"
         )
     if settings.masking.mask_share + settings.masking.random_share > 1:
-        problems.append("masking.mask_share + masking.random_share: expected at most 1 in all")
+        problems.append("masking.mask_share + masking.random_share: expected at most 1 in total")
     if settings.model.name is None and settings.paths.vocab is None:
-        problems.append("paths.vocab: must be given where model.name is not (python -m spacy bigbird train-vocab)")
+        problems.append("paths.vocab: must be given when model.name is not (python -m spacy bigbird train-vocab)")
     return problems

@@ -26,7 +26,7 @@ class Processes:
 
     def __init__(self, device: str = "auto") -> None:
         if device == "cuda" and not torch.cuda.is_available():
-            raise ValueError(Errors.BB352.format(given='training.device = "cuda"', expected="a GPU, and there is none"))
+            raise ValueError(Errors.BB352.format(given='training.device = "cuda"', expected="a GPU, but there is none"))
         kind = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self._accelerator: Any = None
         self.count, self.number, self.device = 1, 0, torch.device(kind)

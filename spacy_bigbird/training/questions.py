@@ -67,7 +67,7 @@ def as_question(value: Any) -> dict[str, Any]:
 
     value (Any): a string or a dictionary shaped like a SQuAD question; its answers may be columns as in `datasets`.
     RETURNS (dict[str, Any]): the question.
-    RAISES (ValueError): where it is neither.
+    RAISES ValueError: where it is neither.
     """
     if isinstance(value, str):
         return {"question": value}

@@ -28,9 +28,7 @@ def make_squad_corpus(
     strict (bool): whether what cannot be used is an error instead of being reported and left out.
     RETURNS (SquadCorpus): the reader.
     """
-    return SquadCorpus(
-        path, join_paragraphs=join_paragraphs, max_questions=max_questions, limit=limit, strict=strict
-    )
+    return SquadCorpus(path, join_paragraphs=join_paragraphs, max_questions=max_questions, limit=limit, strict=strict)
 
 
 def make_question_corpus(
@@ -118,7 +116,7 @@ class SquadCorpus:
                             parts.append((part["context"], usable_questions(part["qas"], where, problems)))
                         else:
                             problems.seen("contexts")
-                            problems.add("contexts", "are no text", where, part["context"])
+                            problems.add("contexts", "are not text", where, part["context"])
                     for context, questions in [_joined(parts)] if self.join_paragraphs and parts else parts:
                         problems.seen("contexts")
                         size = self.max_questions or len(questions) or 1

@@ -86,7 +86,7 @@ def _example(
     except (ValueError, KeyError, TypeError):
         record, text = {}, None
     if not isinstance(text, str):
-        problems.add("records", "are no JSON object with a string `text`", where, line.decode("utf8", "replace"))
+        problems.add("records", "are not a JSON object with a string `text`", where, line.decode("utf8", "replace"))
         return None
     if not is_unicode(text):
         problems.add("records", "have a text with half a character (a lone surrogate)", where, repr(text))
@@ -128,12 +128,12 @@ def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, 
         except (TypeError, ValueError):
             is_inside = False
         if not is_inside:
-            problems.add("entities", "are no [start, end, label] inside of the text", where, entity)
+            problems.add("entities", "are not [start, end, label] inside the text", where, entity)
             continue
         shown = [*entity, doc.text[start:end]]
         span = doc.char_span(start, end, label=label)
         if span is None:
-            problems.add("entities", "are at no token boundaries", where, shown)
+            problems.add("entities", "are not at token boundaries", where, shown)
             missing += filter(None, [doc.char_span(start, end, alignment_mode="expand")])
             continue
         if labels is not None and label not in labels:
@@ -153,13 +153,13 @@ def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, 
 def _cats(cats: Any, where: str, labels: set[str] | None, problems: Problems) -> dict[str, float]:
     if not isinstance(cats, dict):
         problems.seen("cats")
-        problems.add("cats", "are no object of labels and numbers", where, cats)
+        problems.add("cats", "are not an object of labels and numbers", where, cats)
         return {}
     problems.seen("cats", len(cats))
     found = {}
     for label, value in cats.items():
         if not is_finite(value):
-            problems.add("cats", "are no finite numbers", where, {label: value})
+            problems.add("cats", "are not finite numbers", where, {label: value})
             continue
         if labels is not None and label not in labels:
             problems.add("cats", "have a label that the pipeline does not know", where, label)

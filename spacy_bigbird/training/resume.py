@@ -83,7 +83,7 @@ def resume(
     training = _Training(nlp, output, state, config)
     msg = Printer(no_print=True)
     stdout.write(msg.info(f"Pipeline: {nlp.pipe_names}") + "\n")
-    stdout.write(msg.info(f"Training of {state.started}, going on after step {state.step}") + "\n")
+    stdout.write(msg.info(f"Training of {state.started}, resuming after step {state.step}") + "\n")
     training.run(stdout, stderr)
     stdout.write(msg.good("Saved pipeline to output directory", output / MODEL_LAST) + "\n")
     return nlp, output / MODEL_LAST

@@ -189,7 +189,7 @@ def restore_optimizer(path: Path, nlp: Language, optimizer: Optimizer) -> None:
             owner = components[component][node]
             key = (owner.id if shim is None else owner.shims[shim].id, name)
         except (KeyError, IndexError) as error:
-            reason = f"component {component!r} has not the layers that it had"
+            reason = f"component {component!r} no longer has the layers that it had"
             raise ValueError(Errors.BB349.format(action="restored", reason=reason)) from error
         optimizer.nr_update[key] = updates
         if seen:

@@ -42,7 +42,7 @@ class SpanQAScorer:
 
         examples (Iterable[Example]): questions without gold on the reference do not count.
         RETURNS (dict[str, Any]): see `squad_scores`.
-        RAISES (ValueError): where the reference has a question that the predicted document was not asked.
+        RAISES ValueError: where the reference has a question that the predicted document was not asked.
         """
         install_question_extensions()
         answered = []
@@ -70,7 +70,7 @@ def score_choices(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
 
     examples (Iterable[Example]): questions whose `answer` is None or missing do not count.
     RETURNS (dict[str, Any]): `choice_accuracy` in [0, 1], None where no question counts.
-    RAISES (ValueError): where the reference has a question that the predicted document was not asked.
+    RAISES ValueError: where the reference has a question that the predicted document was not asked.
     """
     install_question_extensions()
     right: list[bool] = []

@@ -33,7 +33,7 @@ def text_files(paths: Iterable[str | Path]) -> list[Path]:
                 raise FileNotFoundError(Errors.BB300.format(path=path, found="a folder without text files"))
             found.extend(inside)
         elif not path.is_file():
-            raise FileNotFoundError(Errors.BB300.format(path=path, found="not there"))
+            raise FileNotFoundError(Errors.BB300.format(path=path, found="no such file or folder"))
         elif _kind(path) not in SUFFIXES:
             raise ValueError(Errors.BB300.format(path=path, found=f"a file of kind {_kind(path) or 'unknown'}"))
         else:

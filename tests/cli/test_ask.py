@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_read_leaves_the_answers_about_the_others(model, f
     assert result.exit_code == 1 and result.stderr.count("BB317") == 1 and "latin.txt" in result.stderr
     rows = [json.loads(line) for line in lines.read_text(encoding="utf8").splitlines()]
     assert [row["file"] for row in rows] == [str(files[0]), str(files[1] / "b.txt")]
-    assert page.read_text(encoding="utf8").count("<h2>") == 2 and "2 answers in" in result.output
+    assert page.read_text(encoding="utf8").count("<h2>") == 2 and "Wrote 2 answers to" in result.output
     to_terminal = run(*given, "--jsonl", "-")
     assert [json.loads(line) for line in to_terminal.stdout.splitlines()] == rows
 
@@ -125,7 +125,7 @@ def test_lines_are_written_as_the_answers_come(model, files, tmp_path, monkeypat
     monkeypatch.setattr("spacy_bigbird.cli.ask.ask", two_answers)
     result = run(model, files[0], "-q", "Who?", "--jsonl", lines)
     assert seen == [[], ['{"question": "0"}']] and lines.read_text(encoding="utf8").count("\n") == 2
-    assert result.exit_code == 1 and "the third" in result.output and "2 answers in" in result.output
+    assert result.exit_code == 1 and "the third" in result.output and "Wrote 2 answers to" in result.output
 
 
 def test_places_that_cannot_be_written_are_told_before_any_work(model, files, tmp_path):

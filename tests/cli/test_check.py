@@ -103,7 +103,7 @@ def test_a_sound_config_passes_and_its_cost_is_estimated(folder, tmp_path):
     output = flat(result)
     assert "Encoder of bigbird" in output and "62 pieces; neighbours share at least 7" in output
     assert "Gold in train" in output and "tagger 4" in output
-    assert "4 documents of" in output and "Every document is in a batch" in output
+    assert "4 documents with" in output and "Every document is in a batch" in output
     assert "pieces per second" in output and "Nothing would be lost" in output
     assert (tmp_path / "lengths.png").read_bytes().startswith(b"\x89PNG")
 
@@ -122,13 +122,13 @@ def test_records_that_cannot_be_used_are_written_too(folder, tmp_path):
     srsly.write_jsonl(tmp_path / "train.jsonl", lines)
     arguments = ["--corpora.train.@readers=spacy-bigbird.JsonlCorpus.v1", f"--paths.train={tmp_path / 'train.jsonl'}"]
     result = run(folder, *arguments, "--misaligned", str(tmp_path / "lost.jsonl"), "--no-measure")
-    assert result.exit_code == 1 and "5 of 5 entities are at no token boundaries" in flat(result)
+    assert result.exit_code == 1 and "5 of 5 entities are not at token boundaries" in flat(result)
     *entities, record = srsly.read_jsonl(tmp_path / "lost.jsonl")
     assert [row["where"] for row in entities] == [f"train.jsonl, line {number}" for number in range(1, 6)]
     assert entities[0] == {
         "corpus": "train",
         "kind": "entities",
-        "problem": "are at no token boundaries",
+        "problem": "are not at token boundaries",
         "where": "train.jsonl, line 1",
         "text": "[0, 8, 'GPE', 'New York']",
     }
@@ -154,7 +154,7 @@ def test_a_corpus_that_is_not_there_gets_a_message(folder):
 def test_a_dev_corpus_without_gold_is_a_warning(folder):
     dev = str(folder / "dev_untagged.spacy")
     result = run(folder, "--no-measure", f"--corpora.dev.path={dev}")
-    assert result.exit_code == 0 and "[BW380] Component 'tagger' cannot be scored: none of 4" in flat(result)
+    assert result.exit_code == 0 and "[BW380] Component 'tagger' cannot be scored: none of the 4" in flat(result)
 
 
 def test_a_batcher_that_discards_fails(folder):
@@ -174,7 +174,7 @@ def test_a_batcher_that_discards_fails(folder):
     [
         ("--components.bigbird.model.on_oversize=truncate", 'on_oversize = "truncate" cuts'),
         ("--components.bigbird.model.on_oversize=error", "longer than one window"),
-        ("--components.tagger.model.tok2vec.upstream=bigbrid", "Write upstream = 'bigbird'"),
+        ("--components.tagger.model.tok2vec.upstream=bigbrid", "Set upstream = 'bigbird'"),
         ("--corpora.train.max_length=10", "leaves out"),
         ("--paths.train=null", "E913"),
         ("--components.bigbird.model.vocab_file=null", "BB137"),
@@ -198,7 +198,7 @@ def test_what_would_fail_or_lose_data_is_said_and_fails(folder, override, expect
 def test_a_head_without_gold_is_named(folder):
     result = run(folder, "--no-measure", train="train_untagged.spacy")
     assert result.exit_code == 1 and "BB386" in flat(result)
-    assert "Component 'tagger' has nothing to learn from: none of 4 documents" in flat(result)
+    assert "Component 'tagger' has nothing to learn from: none of the 4 documents" in flat(result)
     # A frozen component does not learn.
     assert "BB386" not in flat(run(folder, "--no-measure", '--training.frozen_components=["tagger"]'))
 
@@ -206,9 +206,9 @@ def test_a_head_without_gold_is_named(folder):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "it has no section [nlp]"),
-        (b"[masking]\nrate = 0.15\n", "it has no section [nlp]"),
-        (b"\x9c\xff", "it is no text in UTF-8"),
+        (b"", "it has no [nlp] section"),
+        (b"[masking]\nrate = 0.15\n", "it has no [nlp] section"),
+        (b"\x9c\xff", "it is not UTF-8 text"),
         (b"lang = 1\n", "File contains no section headers"),
         (b"[nlp]\nlang = ${nix.da}\n", "nix"),
         (b'[nlp]\nlang = "en"\npipeline = ["x"]\n[components]\n[components.x]\nsource = "nix"\n', "E050"),
@@ -246,7 +246,7 @@ def test_lines_of_a_message_stay_lines(capsys):
     report.loss(Errors.BB137)
     printed = capsys.readouterr().out
     assert '\n    vocab_file = "spiece.model"\n    transformer_config = {' in printed
-    assert "Write in the component's block" in " ".join(printed.split()) and report.losses == [Errors.BB137]
+    assert "add to the component's block" in " ".join(printed.split()) and report.losses == [Errors.BB137]
     CheckReport(Printer(no_print=True)).loss("one\ntwo")
     assert capsys.readouterr().out == ""
 
@@ -287,8 +287,8 @@ CHOICE = {"question": "Who?", "options": ["A", "B"], "answer": 1}
         ("bigbird_multiple_choice", {"choices": [{**CHOICE, "answer": None}]}, "BB386"),
         ("bigbird_multiple_choice", {"choices": [{**CHOICE, "answer": 7}]}, "BB244"),
         ("bigbird_multiple_choice", {"choices": [{"question": "Who?"}]}, "BB244"),
-        ("bigbird_span_qa", {}, "none of 2 documents of the train corpus has doc._.questions"),
-        ("bigbird_fill_mask", {}, "none of 2 documents of the train corpus has doc._.masks"),
+        ("bigbird_span_qa", {}, "none of the 2 documents in the train corpus has doc._.questions"),
+        ("bigbird_fill_mask", {}, "none of the 2 documents in the train corpus has doc._.masks"),
         ("bigbird_fill_mask", {"masks": [[0, 3]]}, None),
     ],
 )
@@ -328,7 +328,7 @@ def test_texts_that_the_reader_leaves_out_are_not_counted_and_do_not_stop_spacy(
 
 
 def test_a_limit_looks_at_the_first_documents(folder):
-    assert "2 documents of" in flat(run(folder, "--limit", "2", "--no-measure"))
+    assert "2 documents with" in flat(run(folder, "--limit", "2", "--no-measure"))
 
 
 def test_texts_beyond_the_tokenizers_limit_are_reported(folder, tmp_path):

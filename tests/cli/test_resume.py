@@ -88,7 +88,7 @@ def test_a_killed_training_goes_on(config, monkeypatch):
     monkeypatch.chdir(folder)
     result = run("killed", "--code", "code.py")
     assert result.exit_code == 0, result.output
-    assert "going on after step 2" in spoken(result)
+    assert "resuming after step 2" in spoken(result)
     whole = CliRunner().invoke(spacy_app, ["train", str(config), "--output", "whole", "--code", "code.py"])
     assert whole.exit_code == 0, whole.output
     # The same rows of scores and losses as a training that nobody killed.
@@ -105,7 +105,7 @@ def test_a_killed_training_goes_on(config, monkeypatch):
 
 def test_what_it_says_when_it_cannot(tmp_path):
     result = run(tmp_path / "nothing")
-    assert result.exit_code == 1 and "The training cannot go on" in result.output and "BB343" in result.output
+    assert result.exit_code == 1 and "The training cannot be resumed" in result.output and "BB343" in result.output
 
 
 @pytest.mark.skipif(has_gpu, reason="the GPU that is there is used")

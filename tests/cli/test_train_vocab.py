@@ -35,7 +35,7 @@ def test_command_equals_a_direct_training(tmp_path, corpus, model_type):
     assert result.exit_code == 0, result.output
     assert (output / "spiece.model").read_bytes() == train_vocabulary(texts, 300, model_type=model_type)
     assert BigBirdTokenizer.from_pretrained(output).vocab_size == 300
-    assert "Pieces per word" in result.output and "Vocabulary of 40 documents" in result.output
+    assert "Pieces per word" in result.output and "Vocabulary trained on 40 documents" in result.output
     again = CliRunner().invoke(app, [*arguments, "--vocab-size", "300", "-l"])
     assert again.exit_code == 1 and "BB303" in again.output
     assert CliRunner().invoke(app, [*arguments, "-n", "310", "-l", "-F", "-q"]).output == ""

@@ -219,23 +219,23 @@ def test_a_causal_lm_is_a_decoder_whatever_the_configuration_says():
 @pytest.mark.parametrize(
     "changes, inputs, message",
     [
-        ({"is_decoder": False}, {"use_cache": True}, "use_cache: only for a model with is_decoder=True"),
-        ({"is_decoder": False}, encoder_inputs(), "encoder_hidden_states, encoder_attention_mask: only for"),
-        ({"is_decoder": False}, {"past_key_values": ()}, "past_key_values: only for"),
-        ({}, encoder_inputs(), "only for a model with add_cross_attention=True"),
+        ({"is_decoder": False}, {"use_cache": True}, "use_cache: only supported by a model with is_decoder=True"),
+        ({"is_decoder": False}, encoder_inputs(), "encoder_hidden_states, encoder_attention_mask: only supported"),
+        ({"is_decoder": False}, {"past_key_values": ()}, "past_key_values: only supported"),
+        ({}, encoder_inputs(), "only supported by a model with add_cross_attention=True"),
         ({"add_cross_attention": True}, encoder_inputs(batch=3), r"got \(3, 7, 16\), expected \(2, encoder_seq, 16\)"),
         (
             {"add_cross_attention": True},
             {**encoder_inputs(), "encoder_attention_mask": torch.ones(2, 3)},
             r"encoder_attention_mask: got \(2, 3\), expected \(2, 7\)",
         ),
-        ({"add_cross_attention": True}, {"encoder_attention_mask": torch.ones(2, 3)}, "encoder_hidden_states beside"),
+        ({"add_cross_attention": True}, {"encoder_attention_mask": torch.ones(2, 3)}, "encoder_hidden_states with it"),
         ({}, {"attention_mask": torch.ones(2, 31)}, r"attention_mask: got \(2, 31\), expected \(2, 30\)"),
         ({}, {"past_key_values": ((torch.zeros(2, 2, 4, 8),) * 2,)}, "has 1 layers"),
         ({}, {"past_key_values": ((torch.zeros(2, 4, 4, 8),) * 2,) * 2}, r"\[\(4, 8\)\], expected 2 layers"),
         ({}, {"past_key_values": ((torch.zeros(3, 2, 4, 8),) * 2,) * 2}, "past_key_values: got 3 sequences"),
         ({}, {"past_key_values": ((torch.zeros(2, 2, 19, 8),) * 2,) * 2}, "49 pieces is longer"),
-        ({}, {"inputs_embeds": torch.zeros(2, 30, 16)}, "not both"),
+        ({}, {"inputs_embeds": torch.zeros(2, 30, 16)}, "got both"),
     ],
 )
 def test_inputs_that_do_not_fit(changes, inputs, message):

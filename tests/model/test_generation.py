@@ -161,7 +161,7 @@ def test_no_gradients_are_kept(model):
         ({"do_sample": True, "top_p": 0.0}, "top_p: got 0.0"),
         ({"do_sample": True, "top_p": 1.5}, "top_p: got 1.5"),
         ({"max_new_tokens": 0}, "max_new_tokens: got 0"),
-        ({"max_new_tokens": 33}, "8 pieces and 33 new ones are more than the model's 40 positions"),
+        ({"max_new_tokens": 33}, "8 pieces and 33 new ones exceed the model's 40 positions"),
         ({"attention_mask": LEFT_PADDED.flip(1)}, "Pad on the left"),
         ({"attention_mask": torch.zeros(3, 8)}, "Pad on the left"),
         ({"attention_mask": torch.ones(3, 9)}, r"got \(3, 8\) and \(3, 9\)"),

@@ -106,7 +106,7 @@ def test_a_corpus_without_anything_to_learn_is_said_before_the_first_step(factor
     }
     nlp.add_pipe(factory, config={"model": model})
     docs = [nlp.make_doc(text) for text in ("The court held.", "The river flows.")]
-    with pytest.warns(UserWarning, match=rf"BW203.*'{factory}' will learn nothing: none of 2.*store_user_data"):
+    with pytest.warns(UserWarning, match=rf"BW203.*'{factory}' will learn nothing: none of the 2 .*store_user_data"):
         nlp.initialize(lambda: [Example(doc, doc.copy()) for doc in docs])
     docs[1]._.questions = [{"question": "What?", "answers": [{"text": "river", "answer_start": 4}]}]
     docs[1]._.choices = [{"question": "What?", "options": ["river", "court"], "answer": 0}]

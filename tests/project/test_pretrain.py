@@ -173,5 +173,5 @@ def test_the_workflow_from_assets_to_the_exported_checkpoint(tmp_path, monkeypat
     pretrain.export(root / "packages" / "encoder", "strided", 0, root)
     names = sorted(path.name for path in (root / "packages" / "encoder").iterdir())
     assert names == ["config.json", "model.safetensors", "spiece.model"]
-    with pytest.raises(ValueError, match="no system 'tok2vec', but bigbird"):
+    with pytest.raises(ValueError, match=r"no system 'tok2vec'\. Choose from bigbird"):
         train("pretrain", "tok2vec", settings, root)

@@ -22,7 +22,7 @@ def test_same_vocabulary_and_pieces(tmp_path, normalization):
     original.write_bytes(train_vocabulary(toy_texts(30), 400, **settings))
     transformers.BigBirdTokenizerFast(str(original)).save_pretrained(tmp_path)
     (tmp_path / "spiece.model").unlink(missing_ok=True)
-    with pytest.raises(FileNotFoundError, match="this line makes"):
+    with pytest.raises(FileNotFoundError, match="this command converts"):
         BigBirdTokenizer.from_pretrained(tmp_path)
     assert write_spiece_model(tmp_path) == tmp_path / "spiece.model"
     converted, before = BigBirdTokenizer.from_pretrained(tmp_path), BigBirdTokenizer(original)
@@ -38,7 +38,7 @@ def test_the_line_in_the_message_works(tmp_path, vocab_file):
     (tmp_path / "spiece.model").unlink(missing_ok=True)
     with pytest.raises(FileNotFoundError) as raised:
         BigBirdTokenizer.from_pretrained(tmp_path)
-    line = str(raised.value).split("makes spiece.model of it: ")[1].split()
+    line = str(raised.value).split("converts it to spiece.model: ")[1].split()
     assert line[0] == "python"
     subprocess.run([sys.executable, *line[1:]], check=True, capture_output=True)
     assert (
@@ -51,9 +51,9 @@ def test_the_line_in_the_message_works(tmp_path, vocab_file):
     ["", "[]", "{}", json.dumps({"model": {"type": "WordPiece", "vocab": {}}}), json.dumps({"model": {"vocab": [1]}})],
 )
 def test_other_files_are_refused(tmp_path, content):
-    with pytest.raises(ValueError, match=r"No spiece\.model can be made of .*FileNotFoundError"):
+    with pytest.raises(ValueError, match=r"cannot be converted to a spiece\.model: FileNotFoundError"):
         write_spiece_model(tmp_path / "nowhere")
     (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(ValueError, match=r"No spiece\.model can be made of .*tokenizer\.json"):
+    with pytest.raises(ValueError, match=r"tokenizer\.json cannot be converted to a spiece\.model"):
         write_spiece_model(tmp_path)
     assert not (tmp_path / "spiece.model").exists()

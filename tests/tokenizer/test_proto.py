@@ -71,7 +71,7 @@ def test_fields_of_eight_bytes_are_passed_over():
     [b"\x0a\x05abc", b"\x80", b"\xff" * 12, b"\x0b", b"\x00\x01", b"\x09abc", b"version https://git-lfs.github.com"],
 )
 def test_other_bytes_are_refused(data):
-    with pytest.raises(ValueError, match="no SentencePiece model"):
+    with pytest.raises(ValueError, match="not a SentencePiece model"):
         list(fields(data))
 
 
@@ -80,4 +80,4 @@ def test_any_bytes_are_read_or_refused(data):
     try:
         assert len(without_spellable_marks(data)) == len(data)
     except ValueError as error:
-        assert "no SentencePiece model" in str(error)
+        assert "not a SentencePiece model" in str(error)

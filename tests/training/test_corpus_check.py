@@ -148,10 +148,10 @@ def test_entities_on_token_boundaries_are_gold(factory):
     reference.set_ents([inside])
     counts, (problem,) = gold_of(factory, plain("one"), example)
     assert counts == {"head": 0}
-    assert problem.startswith("[BB386] Component 'head' has nothing to learn from: none of 2 documents")
+    assert problem.startswith("[BB386] Component 'head' has nothing to learn from: none of the 2 documents")
     assert gold_of(factory, example, frozen=["head"]) == ({}, []) == gold_of(factory)
     (warning,) = gold_of(factory, example, corpus="dev")[1]
-    assert warning.startswith("[BW380] Component 'head' cannot be scored: none of 1 documents of the dev corpus")
+    assert warning.startswith("[BW380] Component 'head' cannot be scored: none of the 1 documents in the dev corpus")
 
 
 @pytest.mark.parametrize("factory", ["bigbird_textcat", "bigbird_textcat_multilabel", "textcat", "textcat_multilabel"])

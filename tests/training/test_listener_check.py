@@ -48,7 +48,7 @@ def test_a_misspelt_upstream():
     nlp.add_pipe("bigbird")
     nlp.add_pipe("tagger", config=tagger("bigbrid"))
     (problem,) = find_listener_problems(nlp)
-    assert "'bigbrid'" in problem and "Write upstream = 'bigbird'" in problem
+    assert "'bigbrid'" in problem and "Set upstream = 'bigbird'" in problem
 
 
 def test_an_upstream_of_the_wrong_kind_and_none_at_all():

@@ -28,7 +28,7 @@ def test_auto_takes_a_gpu_where_there_is_one():
 
 def test_no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match=r"BB352.*a GPU, and there is none"):
+    with pytest.raises(ValueError, match=r"BB352.*a GPU, but there is none"):
         Processes("cuda")
 
 

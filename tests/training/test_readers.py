@@ -167,9 +167,9 @@ def test_choices_and_masks_that_no_component_could_take_are_left_out(tmp_path, n
     assert [tuple(mask) for mask in examples[1].reference._.masks] == [(0, 4), (5, 8)]
     (report,) = [str(one.message) for one in caught if "BW310" in str(one.message)]
     for line in (
-        "2 of 6 choices have an answer that is the number of no option",
+        "2 of 6 choices have an answer that is not the number of an option",
         "3 of 6 choices have no question or no options",
-        "3 of 6 masks are no first and last character of the text",
+        "3 of 6 masks are not the first and last character of a span of the text",
         "1 of 6 masks overlap others",
         "document 0: ",
     ):
@@ -183,9 +183,9 @@ def test_contexts_that_are_no_text_are_left_out_and_a_byte_order_mark_is_none_of
     content["data"][0]["paragraphs"].insert(0, {"context": None, "qas": []})
     path = tmp_path / "squad.json"
     path.write_text("\ufeff" + json.dumps(content), encoding="utf8")
-    with pytest.warns(UserWarning, match=r"1 of 3 contexts are no text"):
+    with pytest.warns(UserWarning, match=r"1 of 3 contexts are not text"):
         examples = list(make_squad_corpus(path)(nlp))
     assert [example.reference.text for example in examples] == [FIRST, SECOND]
-    with pytest.warns(UserWarning, match=r"1 of 2 contexts are no text"):
+    with pytest.warns(UserWarning, match=r"1 of 2 contexts are not text"):
         (joined,) = make_squad_corpus(path, join_paragraphs=True)(nlp)
     assert joined.reference.text == f"{FIRST}\n\n{SECOND}"

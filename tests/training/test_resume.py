@@ -397,8 +397,8 @@ def test_a_state_that_is_not_whole(part, name, is_cut):
     [
         ({"spacy_version": "3.7"}, {}, r"BB346.*saved by spaCy 3\.7.*this is 3\.8"),
         ({}, {"components.tagger.overwrite": True, "nlp.batch_size": 3}, r"BB347.*tagger.overwrite, nlp.batch_size.*"),
-        ({}, {"training.max_epochs": 1, "training.batcher.size": 1000}, "BB348.* 1 batches, but 4 are done"),
-        ({"parameters": [["tagger", 99, None, "W", 1, 0]]}, {}, "BB349.*'tagger' has not the layers"),
+        ({}, {"training.max_epochs": 1, "training.batcher.size": 1000}, "BB348.* 1 batches, but 4 have been done"),
+        ({"parameters": [["tagger", 99, None, "W", 1, 0]]}, {}, "BB349.*'tagger' no longer has the layers"),
     ],
 )
 def test_what_does_not_fit(part, values, overrides, expected):

@@ -83,7 +83,7 @@ def test_broken_files_are_named(tmp_path, name, content, said):
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="not there"):
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
         list(read_texts([tmp_path / "none.txt"]))
     with pytest.raises(FileNotFoundError, match="without text files"):
         list(read_texts([tmp_path]))
