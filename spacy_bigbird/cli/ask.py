@@ -40,6 +40,15 @@ def ask_cli(
     surroundings: Annotated[
         int, typer.Option("-s", "--surroundings", help="Characters to show on each side of an answer")
     ] = 60,
+    max_answer_length: Annotated[
+        int | None, typer.Option(help="Longest answer, in tokens; as the pipeline says if not given")
+    ] = None,
+    null_threshold: Annotated[
+        float | None,
+        typer.Option(
+            help='Margin by which "no answer" must outscore the best answer; as the pipeline says if not given'
+        ),
+    ] = None,
     html_path: Annotated[Path | None, typer.Option("--html", help="Write all answers to an HTML page")] = None,
     jsonl: Annotated[
         Path | None, typer.Option(help="Write one JSON object per question to this file; - for the terminal")
@@ -69,7 +78,9 @@ def ask_cli(
         for path in filter(None, (lines_path, html_path)):
             check_place(path)
         set_up_gpu(use_gpu)
-        answers = ask(model, files, asked, show_progress=True, on_unreadable=report)
+        given = {"max_answer_length": max_answer_length, "null_threshold": null_threshold}
+        settings = {name: value for name, value in given.items() if value is not None}
+        answers = ask(model, files, asked, show_progress=True, on_unreadable=report, **settings)
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
     results: list[dict[str, Any]] = []
@@ -105,6 +116,7 @@ def ask(
     *,
     show_progress: bool = False,
     on_unreadable: Callable[[str], object] | None = None,
+    **settings: Any,
 ) -> Iterator[dict[str, Any]]:
     """Ask every question about every file.
 
@@ -114,9 +126,10 @@ def ask(
     show_progress (bool): whether a bar on standard error counts the files, where there are several.
     on_unreadable (Callable[[str], object] | None): called with the message about a file that cannot be read, which is
         then left out; without it, such a file is an error.
+    **settings: settings of the component to change for these questions, such as `null_threshold`.
     RETURNS (Iterator[dict[str, Any]]): file, context (the whole text, without a byte order mark) and the answer's
         fields, file after file.
-    RAISES ValueError: no file, a file that is not UTF-8, or a pipeline that cannot answer questions.
+    RAISES ValueError: no file, a file that is not UTF-8, a pipeline that cannot answer questions, or a wrong setting.
     """
     import spacy
     from spacy.language import Language
@@ -126,7 +139,10 @@ def ask(
     paths = [path for given in files for path in _text_files(Path(given))]
     nlp = model if isinstance(model, Language) else spacy.load(model)
     # What cannot work at all is said here; the answers come one by one.
-    return _answers(nlp, find_span_qa(nlp), paths, questions, show_progress, on_unreadable)
+    component = find_span_qa(nlp)
+    # Wrong settings are an error before the first file.
+    component.ask(nlp.make_doc(""), [], **settings)
+    return _answers(nlp, component, paths, questions, show_progress, on_unreadable, settings)
 
 
 def _answers(
@@ -136,6 +152,7 @@ def _answers(
     questions: Sequence[str],
     show_progress: bool,
     on_unreadable: Callable[[str], object] | None,
+    settings: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
     from tqdm import tqdm
 
@@ -148,9 +165,8 @@ def _answers(
                 raise
             on_unreadable(str(error))
             continue
-        # Only the tokenizer runs, and spaCy's limit guards the memory of its parser and NER.
-        nlp.max_length = max(nlp.max_length, len(text) + 1)
-        for answer in component.ask(nlp.make_doc(text), questions):
+        # Not `make_doc`: only the tokenizer runs, and spaCy's limit guards the memory of its parser and NER.
+        for answer in component.ask(nlp.tokenizer(text), questions, **settings):
             yield {"file": str(path), "context": text, **answer}
 
 

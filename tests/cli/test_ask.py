@@ -76,8 +76,19 @@ def test_documents_beyond_the_limit_of_spacy_are_read(vocab_file, tmp_path):
     nlp.max_length = 100
     (tmp_path / "long.txt").write_text(TEXT, encoding="utf8")
     (row,) = ask(nlp, [tmp_path / "long.txt"], ["Who?"])
-    assert row["context"] == TEXT
+    assert row["context"] == TEXT and nlp.max_length == 100
     assert "long.txt" in render_page([row], 10)
+
+
+def test_settings_of_the_answers(model, files):
+    asked = (model, files[1] / "b.txt", "-q", "Who agrees?", "--jsonl", "-")
+    (short,) = [json.loads(run(*asked, "--max-answer-length", 1).stdout)]
+    doc = spacy.blank("en")(TEXT)
+    assert len(doc.char_span(short["start_char"], short["end_char"])) == 1
+    assert json.loads(run(*asked, "--null-threshold", -1e9).stdout)["text"] == ""
+    assert json.loads(run(*asked).stdout)["text"] != ""
+    result = run(*asked, "--max-answer-length", 0)
+    assert result.exit_code == 1 and "max_answer_length = 0" in result.output
 
 
 def test_errors_say_what_to_do(model, files, tmp_path):
