@@ -1,3 +1,3 @@
-"""BigBird for spaCy. Importing this package is cheap on purpose: spaCy imports every plugin when it starts."""
+"""BigBird for spaCy. This package is cheap to import on purpose, because spaCy imports every plugin at startup."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Architectures around the encoder. They build, and load nothing: weights come with `initialize` or from disk."""
+"""Architectures around the encoder. They load nothing: weights are read by `initialize` or from disk."""
 
 from typing import Any
 
@@ -36,25 +36,28 @@ def build_bigbird_model_v1(
     map_whitespace: bool = True,
     save_as: str = "float32",
 ) -> Model[list[Doc], BigBirdBatch]:
-    """The encoder that components share: [components.bigbird.model], also inside the stock `transformer` factory.
+    """Build `spacy-bigbird.BigBirdModel.v1`, the encoder that components share, for `[components.bigbird.model]`.
 
-    name (str | None): directory or hub name of a checkpoint. Read once, at `initialize`; a saved pipeline needs
-        neither it nor a network.
-    vocab_file (str | None): without `name`: path of a spiece.model, to train from scratch with.
-    transformer_config (dict): fields of BigBirdConfig. Beside `name` only those that leave the weights' shapes alone
+    It can also be the model of the stock `transformer` factory.
+
+    name (str | None): directory or hub name of a checkpoint. Read once, by `initialize`; a saved pipeline needs
+        neither the checkpoint nor a network.
+    vocab_file (str | None): without `name`, path of a spiece.model to train from scratch with.
+    transformer_config (dict): fields of BigBirdConfig. With `name`, only those that the weights do not depend on
         (random_pattern, full_attention_up_to, dropouts ...); others are an error.
-    overlap (int | None): pieces that neighbouring windows of a document beyond the encoder's maximum length share;
-        below half of a window. None is an eighth of it.
+    overlap (int | None): pieces shared by neighbouring windows of a document longer than the encoder's maximum; less
+        than half of a window. None for an eighth of a window.
     on_oversize (str): what to do with such a document: "window" (encode all of it), "error" or "truncate" (with a
         warning and a count in `doc._.bigbird_stats`).
-    max_batch_pieces (int): pieces in the encoder at one time, in prediction and training; one window is always
-        allowed. It bounds memory and does not change results.
-    precision (str): "fp32" or "bf16" in prediction.
-    mixed_precision (bool): bf16 autocast in training, on CPU and GPU; needs no gradient scaler.
-    gradient_checkpointing (bool): compute each layer again in the backward pass instead of keeping its activations.
-    freeze_layers (int): embeddings and this many of the lowest layers are not trained and cost no backward pass.
-    layer_learning_rate_decay (float): each layer learns with this factor of the rate of the layer above it.
-    map_whitespace (bool): every run of white space is one space to the encoder, as in pre-training.
+    max_batch_pieces (int): maximum number of pieces in the encoder at a time, in prediction and training; one window
+        is always allowed. This limits memory use and does not change results.
+    precision (str): "fp32" or "bf16", in prediction.
+    mixed_precision (bool): whether to use bf16 autocast in training, on CPU and GPU; it needs no gradient scaler.
+    gradient_checkpointing (bool): whether to recompute each layer in the backward pass instead of keeping its
+        activations.
+    freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings. They need no backward pass.
+    layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it.
+    map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training.
     save_as (str): type of the saved weights: "float32", or "float16" for half the size and rounded weights.
     RETURNS (Model[list[Doc], BigBirdBatch]): the encoder, without weights yet.
     RAISES ValueError: a setting is not allowed.
@@ -69,13 +72,13 @@ def build_bigbird_tok2vec_v1(
     pooling: Model[Ragged, Floats2d] | None,
     grad_factor: float = 1.0,
 ) -> Model:
-    """An encoder of a component's own: [components.HEAD.model.tok2vec] of any component.
+    """Build `spacy-bigbird.BigBirdTok2Vec.v1`, an encoder for one component only: `[components.NAME.model.tok2vec]`.
 
     encoder (Model[list[Doc], BigBirdBatch]): a block with `spacy-bigbird.BigBirdModel.v1`.
-    pooling (Model[Ragged, Floats2d] | None): a token's vector from those of its pieces, e.g. reduce_mean.v1. None
-        gives whole documents, for heads that take `spacy-bigbird.PieceListener.v1`.
-    grad_factor (float): the head's gradient is multiplied by it before it reaches the encoder.
-    RETURNS (Model[list[Doc], list[Floats2d] | list[PieceRows]]): from documents to token vectors or to PieceRows.
+    pooling (Model[Ragged, Floats2d] | None): combines the vectors of a token's pieces, e.g. reduce_mean.v1. With None,
+        whole documents are returned, for heads that take `spacy-bigbird.PieceListener.v1`.
+    grad_factor (float): factor on the head's gradient before it reaches the encoder.
+    RETURNS (Model[list[Doc], list[Floats2d] | list[PieceRows]]): a layer from documents to token vectors or PieceRows.
     """
     if pooling is None:
         model: Model = chain(replace_listener(encoder), piece_rows(grad_factor))
@@ -88,29 +91,35 @@ def build_bigbird_tok2vec_v1(
 
 
 def _init_whole_documents(model: Model, X: Any = None, Y: Any = None) -> None:
-    """The width is the encoder's: known without a forward pass."""
+    """Set the width to the encoder's, which is known without a forward pass."""
     get_shim(model).load()
     set_width(model)
 
 
 def build_piece_listener_v1(upstream: str = "*", grad_factor: float = 1.0) -> Model[list[Doc], list[PieceRows]]:
-    """Whole documents from a shared encoder, for heads that need [CLS] or pieces: [components.HEAD.model.tok2vec].
+    """Build `spacy-bigbird.PieceListener.v1` for `[components.NAME.model.tok2vec]`.
+
+    The listener returns whole documents from a shared encoder, for heads that need [CLS] or pieces.
 
     upstream (str): name of the encoder's component, or "*" for any.
-    grad_factor (float): the head's gradient is multiplied by it before it reaches the encoder.
+    grad_factor (float): factor on the head's gradient before it reaches the encoder.
     RETURNS (Model[list[Doc], list[PieceRows]]): the listener.
     """
     return piece_listener(upstream, grad_factor)
 
 
 def replace_listener(model: Model[list[Doc], BigBirdBatch]) -> Model:
-    """What spaCy puts in a listener's place: a copy of the encoder that gives what the listener gave."""
+    """Make what spaCy puts in a listener's place: the encoder, followed by a layer that returns what the listener did.
+
+    model (Model[list[Doc], BigBirdBatch]): the encoder; spaCy passes a copy of the shared one.
+    RETURNS (Model[list[Doc], list[TransformerData]]): the replacement.
+    """
     split: Model = split_trf_batch()
     return chain(model, split)
 
 
 def replace_listener_cfg(encoder_config: dict[str, Any], listener_config: dict[str, Any]) -> dict[str, Any]:
-    """The config section that builds what `replace_listener` put there together with the listener's own layers.
+    """Make the config section that builds the result of `replace_listener` along with the listener's own layers.
 
     encoder_config (dict): the shared encoder's model section.
     listener_config (dict): the listener's section.

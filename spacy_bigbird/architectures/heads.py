@@ -28,22 +28,23 @@ def build_span_qa_v1(
 ) -> Model[PackedPieces, Floats2d]:
     """Build `spacy-bigbird.SpanQA.v1` for the block `[components.bigbird_span_qa.model]`.
 
-    The settings are those of `spacy-bigbird.BigBirdModel.v1`; a document of any length is read in windows.
+    The settings are those of `spacy-bigbird.BigBirdModel.v1`; documents of any length are read in windows.
 
-    name (str | None): checkpoint of BigBirdForQuestionAnswering or of an encoder alone, whose head is then new: a
-        directory or hub name, read once, at `initialize`.
-    vocab_file (str | None): SentencePiece model to train from scratch with, where there is no `name`.
-    transformer_config (dict[str, Any]): fields of BigBirdConfig; beside `name` only such that leave the shapes alone.
-    overlap (int | None): pieces of the document that neighbouring windows share; None for an eighth of a window.
-    max_batch_pieces (int): pieces of questions and windows that are in the model at one time.
+    name (str | None): directory or hub name of a checkpoint, read once, by `initialize`: a BigBirdForQuestionAnswering,
+        or an encoder only, with a new head.
+    vocab_file (str | None): without `name`, a SentencePiece model to train from scratch with.
+    transformer_config (dict[str, Any]): fields of BigBirdConfig; with `name`, only those that the weights do not depend
+        on.
+    overlap (int | None): pieces of the document shared by neighbouring windows; None for an eighth of a window.
+    max_batch_pieces (int): maximum number of pieces, questions included, in the model at a time.
     precision (str): "fp32" or "bf16", in prediction.
-    mixed_precision (bool): bf16 where it is safe, in training.
-    gradient_checkpointing (bool): keep the inputs of the layers only, and compute the rest again backwards.
-    freeze_layers (int): the embeddings and this many of the lowest layers are not trained; 0 trains everything.
+    mixed_precision (bool): whether to use bf16 autocast in training.
+    gradient_checkpointing (bool): whether to keep only the layers' inputs and recompute the rest in the backward pass.
+    freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings; 0 to train everything.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it.
-    map_whitespace (bool): every run of white space is one space, as in pre-training; offsets stay.
-    save_as (str): the weights' type on disk: "float32" or "float16".
-    RETURNS (Model[PackedPieces, Floats2d]): from pairs of texts to the start and end logit of every piece.
+    map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training; offsets are kept.
+    save_as (str): type of the saved weights, "float32" or "float16".
+    RETURNS (Model[PackedPieces, Floats2d]): a model from pairs of texts to the start and end logit of every piece.
     RAISES ValueError: a setting is not allowed.
     """
     return build_encoder(EncoderSettings(**locals()), QuestionAnsweringShim)
@@ -65,8 +66,9 @@ def build_multiple_choice_v1(
 ) -> Model[PackedPieces, Floats2d]:
     """Build `spacy-bigbird.MultipleChoice.v1` for the block `[components.bigbird_multiple_choice.model]`.
 
-    The settings are those of `spacy-bigbird.SpanQA.v1`; a checkpoint is one of BigBirdForMultipleChoice or an encoder.
-    RETURNS (Model[PackedPieces, Floats2d]): from pairs of texts to one logit each.
+    The settings are those of `spacy-bigbird.SpanQA.v1`, with a checkpoint of BigBirdForMultipleChoice or an encoder.
+
+    RETURNS (Model[PackedPieces, Floats2d]): a model from pairs of texts to one logit per pair.
     RAISES ValueError: a setting is not allowed.
     """
     return build_encoder(EncoderSettings(**locals()), MultipleChoiceShim)
@@ -88,8 +90,9 @@ def build_fill_mask_v1(
 ) -> Model[PackedPieces, Floats2d]:
     """Build `spacy-bigbird.FillMask.v1` for the block `[components.bigbird_fill_mask.model]`.
 
-    The settings are those of `spacy-bigbird.SpanQA.v1`; a checkpoint is one of BigBirdForMaskedLM or of pre-training.
-    RETURNS (Model[PackedPieces, Floats2d]): from masked texts to a logit per piece of the vocabulary at each mask.
+    The settings are those of `spacy-bigbird.SpanQA.v1`, with a checkpoint of BigBirdForMaskedLM or of pre-training.
+
+    RETURNS (Model[PackedPieces, Floats2d]): a model from masked texts to the logits of the vocabulary at each mask.
     RAISES ValueError: a setting is not allowed.
     """
     return build_encoder(EncoderSettings(**locals()), FillMaskShim)

@@ -12,14 +12,15 @@ def build_text_classifier(
     """Build `spacy-bigbird.TextClassifier.v1` for the block `[components.bigbird_textcat.model]`.
 
     The head is that of Hugging Face's BigBirdForSequenceClassification: dropout, a dense layer, its activation, dropout
-    and a linear layer. The rate of the dropout is that of the training.
-    tok2vec (Model): `spacy-bigbird.PieceListener.v1`, or any layer that gives one vector per token (not for "cls").
-    pooling (str): what the head is applied to: "cls", the [CLS] of every window, the logits being averaged by the
-        windows' lengths; "mean" or "max" of the document's pieces; or "attention", every piece, the logits being
-        averaged with weights that each label learns.
+    and a linear layer. The dropout rate is the `drop` that `update` is called with.
+
+    tok2vec (Model): `spacy-bigbird.PieceListener.v1`, or any layer that returns one vector per token (not for "cls").
+    pooling (str): what the head is applied to: "cls", the [CLS] of every window, with logits averaged by the windows'
+        lengths; "mean" or "max" of the document's pieces; or "attention", every piece, with logits averaged by weights
+        that are learned for each label.
     activation (str): "gelu_new", "gelu", "relu" or "selu".
-    nO (int | None): number of labels. Set by the component.
-    RETURNS (Model[list[Doc], TextScores]): logits and, for "attention", what they were made of.
+    nO (int | None): number of labels, set by the component.
+    RETURNS (Model[list[Doc], TextScores]): a model from documents to logits and, with "attention", their parts.
     RAISES ValueError: unknown pooling or activation.
     """
     return text_classifier(tok2vec, pooling, activation, nO)

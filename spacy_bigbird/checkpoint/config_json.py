@@ -1,4 +1,4 @@
-"""Reads and writes config.json as transformers does."""
+"""Read and write config.json in the format of transformers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ MODEL_TYPE = "big_bird"
 
 
 def read_config(directory: Path, model_types: Sequence[str] = (MODEL_TYPE,)) -> dict[str, Any]:
-    """Read the values of a checkpoint's config.json; unknown keys are kept.
+    """Read a checkpoint's config.json. Unknown keys are kept.
 
     directory (Path): the checkpoint's directory.
-    model_types (Sequence[str]): the model types that the caller can use.
-    RETURNS (dict[str, Any]): the file's content, "model_type" included.
+    model_types (Sequence[str]): the model types that the caller supports.
+    RETURNS (dict[str, Any]): the file's content, including "model_type".
     RAISES FileNotFoundError: there is no config.json.
-    RAISES ValueError: the file is not JSON, or belongs to a model of another type.
+    RAISES ValueError: the file is not a JSON object, or belongs to a model of another type.
     """
     path = Path(directory) / CONFIG_NAME
     if not path.is_file():
@@ -39,19 +39,19 @@ def read_config(directory: Path, model_types: Sequence[str] = (MODEL_TYPE,)) -> 
 def write_config(
     directory: Path, values: Mapping[str, Any], architecture: str | None = None, dtype: str | None = None
 ) -> None:
-    """Write config.json so that transformers finds the model's type, class and fields in it.
+    """Write a config.json in which transformers finds the model's type, class and fields.
 
-    directory (Path): where to write; it exists.
-    values (Mapping[str, Any]): fields of the configuration and unknown keys that were read.
-    architecture (str | None): the name of the model's class, as transformers names it; None for what `values` say.
-    dtype (str | None): the type of the weights beside it, such as "float32"; None for what `values` say.
+    directory (Path): an existing directory to write to.
+    values (Mapping[str, Any]): fields of the configuration, along with unknown keys that were read.
+    architecture (str | None): transformers' name of the model's class; None keeps what `values` contain.
+    dtype (str | None): type of the weights in the same directory, such as "float32"; None keeps what `values` contain.
     """
     content = {**values, "model_type": MODEL_TYPE}
     if architecture is not None:
         content["architectures"] = [architecture]
     if dtype is not None:
         content["torch_dtype"] = dtype
-        if "dtype" in content:  # the name that newer versions of transformers give to torch_dtype
+        if "dtype" in content:  # newer versions of transformers use this name instead of torch_dtype
             content["dtype"] = dtype
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     replace_file(Path(directory) / CONFIG_NAME, lambda path: path.write_text(text, encoding="utf8"))

@@ -1,4 +1,4 @@
-"""Reads the weights of a checkpoint in every format that transformers writes, and writes safetensors."""
+"""Read a checkpoint's weights in every format that transformers writes, and write them as safetensors."""
 
 import json
 import os
@@ -15,16 +15,16 @@ from ..errors import Errors
 from .flax import read_flax, to_torch_names
 
 SAFETENSORS_NAME = "model.safetensors"
-# In the order of preference; each may also come in parts, listed in a file of that name with ".index.json" behind it.
+# In order of preference. Each may also be split into parts, listed in a file with ".index.json" appended to the name.
 WEIGHT_NAMES = (SAFETENSORS_NAME, "pytorch_model.bin", "flax_model.msgpack")
 
 
 def find_weights(directory: Path) -> Path:
-    """Find the file of a checkpoint's weights, or the index of its parts.
+    """Find the file with a checkpoint's weights, or the index of its parts.
 
     directory (Path): the checkpoint's directory.
-    RETURNS (Path): the first of the known names that exists.
-    RAISES FileNotFoundError: there is none.
+    RETURNS (Path): the first file with a known name.
+    RAISES FileNotFoundError: there is no such file.
     """
     for name in WEIGHT_NAMES:
         for path in (Path(directory) / name, Path(directory) / f"{name}.index.json"):
@@ -35,12 +35,12 @@ def find_weights(directory: Path) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read all tensors of a checkpoint onto the CPU, under Hugging Face's names for PyTorch.
+    """Read all tensors of a checkpoint to the CPU, under Hugging Face's PyTorch names.
 
-    path (Path): what `find_weights` gives: safetensors, pytorch_model.bin (tensors only, code in it is never run),
-        flax_model.msgpack, or the index of the parts of one of these.
-    RETURNS (dict[str, Tensor]): name -> tensor, in the file's own type.
-    RAISES ValueError: the file is corrupt, truncated, not what its name says, or a part is missing.
+    path (Path): a path returned by `find_weights`: safetensors, pytorch_model.bin (tensors only, code in it is never
+        run), flax_model.msgpack, or the index of the parts of one of these.
+    RETURNS (dict[str, Tensor]): tensors by name, in the file's own type.
+    RAISES ValueError: the file is corrupt, truncated or not what its name says, or a part is missing.
     """
     if path.name.endswith(".index.json"):
         return _read_parts(path)
@@ -48,7 +48,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         return _READERS[path.suffix](path)
     except MemoryError:
         raise
-    except Exception as error:  # a damaged file makes the libraries below raise nearly anything
+    except Exception as error:  # for a damaged file, the underlying libraries raise nearly anything
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         if path.read_bytes()[:32].startswith(b"version https://git-lfs"):
             reason = "it is only a Git LFS pointer; run `git lfs pull` in its repository"
@@ -56,11 +56,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> Path:
-    """Write model.safetensors; a file of that name is replaced only once the new one is complete.
+    """Write model.safetensors. An existing file is replaced only once the new one is complete.
 
-    directory (Path): where to write; it exists.
-    tensors (Mapping[str, Tensor]): name -> tensor; no two share memory.
-    RETURNS (Path): the written file.
+    directory (Path): an existing directory to write to.
+    tensors (Mapping[str, Tensor]): tensors by name, no two of which share memory.
+    RETURNS (Path): path of the file.
     """
     content = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     path = Path(directory) / SAFETENSORS_NAME
@@ -69,18 +69,18 @@ def write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> Path:
 
 
 def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file under a temporary name beside its place, then move it there in one step.
+    """Write a file under a temporary name in the same directory, then move it into place in one step.
 
-    path (Path): the place.
+    path (Path): the final path. An existing file is replaced.
     write (Callable[[Path], Any]): writes the content to the path that it is given.
     """
-    # Always the same name: what a killed process left there is written over by the next.
+    # The name is always the same, so that the next process overwrites what a killed one has left behind.
     temporary = path.with_name(f".{path.name}.part")
     try:
         temporary.touch()
         usual_mode = temporary.stat().st_mode
         write(temporary)
-        temporary.chmod(usual_mode)  # safetensors leaves a file that only its owner can read
+        temporary.chmod(usual_mode)  # safetensors creates files that only their owner can read
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

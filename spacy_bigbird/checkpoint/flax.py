@@ -1,4 +1,6 @@
-"""Reads flax_model.msgpack without flax: msgpack with flax's three extension types, then PyTorch's names and axes."""
+"""Read flax_model.msgpack without flax: decode msgpack with flax's three extension types, then convert to PyTorch's
+names and order of axes.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,11 +17,11 @@ _LEAVES = {"kernel": "weight", "embedding": "weight", "scale": "weight"}
 
 
 def read_flax(path: Path) -> dict[str, Tensor]:
-    """Read a file that `flax.serialization.to_bytes` wrote.
+    """Read a file written with `flax.serialization.to_bytes`.
 
     path (Path): the file.
-    RETURNS (dict[str, Tensor]): Hugging Face's names for PyTorch -> tensor, kernels transposed to (out, in).
-    RAISES ValueError: the file is truncated or holds something else.
+    RETURNS (dict[str, Tensor]): tensors by Hugging Face's PyTorch names, with kernels transposed to (out, in).
+    RAISES ValueError: the file is truncated or contains something else.
     """
     try:
         tree = msgpack.unpackb(path.read_bytes(), ext_hook=_extension, raw=False, strict_map_key=False)
@@ -31,10 +33,11 @@ def read_flax(path: Path) -> dict[str, Tensor]:
 
 
 def to_torch_names(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Give flax's leaves their PyTorch names, and kernels PyTorch's order of axes.
+    """Rename flax's leaves as in PyTorch and transpose kernels to PyTorch's order of axes.
 
-    tensors (Mapping[str, Any]): name with "/" or "." between its parts -> tensor, or anything else, left as it is.
-    RETURNS (dict[str, Any]): name with "." -> tensor, for example "pooler.kernel" -> "pooler.weight", transposed.
+    tensors (Mapping[str, Any]): tensors by name, with "/" or "." between the parts. Other values are left as they are.
+    RETURNS (dict[str, Any]): tensors by name, with "." between the parts. For example, "pooler/kernel" becomes
+        "pooler.weight", transposed.
     """
     result = {}
     for name, value in tensors.items():
@@ -69,7 +72,7 @@ def _extension(code: int, data: bytes) -> Any:
 
 
 def _array(shape: list[int], dtype: str, buffer: bytes) -> Tensor:
-    # numpy has no bfloat16: its bits travel as integers.
+    # NumPy has no bfloat16, so its bits are read as integers.
     values = numpy.frombuffer(buffer, numpy.dtype("int16" if dtype == "bfloat16" else dtype)).reshape(shape)
     tensor = torch.from_numpy(values.copy())
     return tensor.view(torch.bfloat16) if dtype == "bfloat16" else tensor

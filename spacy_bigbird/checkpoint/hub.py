@@ -1,4 +1,4 @@
-"""Finds the directory behind a path or behind a name on the Hugging Face hub, with or without a network."""
+"""Resolve a path, or a name on the Hugging Face hub, to a local directory, with or without a network."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from huggingface_hub import snapshot_download
 from ..errors import Errors
 
 SMALL_FILES = ("config.json", "spiece.model", "vocab.txt", "vocab.json", "tokenizer.json", "tokenizer_config.json")
-# In the order of preference: only the first format that a repository offers is downloaded.
+# In order of preference. Only the first format that a repository offers is downloaded.
 WEIGHT_PATTERNS = (
     ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json"),
     ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"),
@@ -16,15 +16,16 @@ WEIGHT_PATTERNS = (
 
 
 def resolve_directory(path_or_hub_name: str | Path, *, weights: bool = True) -> Path:
-    """Find the directory of a checkpoint: one on disk as it is, a hub name through `huggingface_hub` and its cache.
+    """Find the directory of a checkpoint.
 
-    Without a network, or with HF_HUB_OFFLINE=1, a hub name is answered from the cache alone.
+    A local directory is used as it is, and a hub name is resolved by `huggingface_hub`. Without a network, or with
+    HF_HUB_OFFLINE=1, only the hub's local cache is searched.
 
     path_or_hub_name (str | Path): a directory, or a name such as "google/bigbird-roberta-base".
-    weights (bool): whether the weights of a hub name are wanted too; without them only the small files (configuration,
-        vocabularies) are downloaded.
+    weights (bool): whether to download the weights too. Otherwise, only small files (configuration and vocabularies)
+        are downloaded. Has no effect on a local directory.
     RETURNS (Path): the directory.
-    RAISES FileNotFoundError: neither a directory nor a name that the hub or its cache knows.
+    RAISES FileNotFoundError: this is neither a directory nor a name known to the hub or its cache.
     """
     path = Path(path_or_hub_name).expanduser()
     if path.is_dir():
@@ -46,7 +47,7 @@ def resolve_directory(path_or_hub_name: str | Path, *, weights: bool = True) -> 
 def _snapshot(name: str, patterns: tuple[str, ...]) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(patterns)))
-    except Exception as error:  # the HTTP library below, and so its exceptions, depends on huggingface_hub's version
+    except Exception as error:  # the HTTP library, and with it the exceptions, depends on huggingface_hub's version
         try:
             return Path(snapshot_download(name, allow_patterns=list(patterns), local_files_only=True))
         except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""The one table between Hugging Face's names of BigBird's weights and ours, readable in both directions.
+"""The table that maps our names of BigBird's weights to Hugging Face's, in both directions.
 
-Names of the base model stand in their canonical form: without "bert." (theirs) or "bigbird." (ours) in front, so that a
-file of the encoder alone and a file of a model with a head look alike.
+Names in the base model are in canonical form, without the prefix "bert." (theirs) or "bigbird." (ours), so that a file
+of the encoder alone and a file of a model with a head look alike.
 """
 
 import re
@@ -18,7 +18,8 @@ HUGGINGFACE_PREFIX = "bert."
 _LAYER = "encoder.layers.{n}"
 _THEIR_LAYER = "encoder.layer.{n}"
 
-# Ours -> theirs, without the final ".weight" or ".bias". Several names on the right are stacked along the first axis.
+# Ours -> theirs, without the final ".weight" or ".bias". Where there are several of theirs, they are concatenated along
+# the first axis.
 TABLE: dict[str, tuple[str, ...]] = {
     "embeddings.word_embeddings": ("embeddings.word_embeddings",),
     "embeddings.position_embeddings": ("embeddings.position_embeddings",),
@@ -56,10 +57,10 @@ _FROM_THEIRS = {their: (ours, part) for ours, theirs in TABLE.items() for part, 
 
 _BASE = re.compile(r"(embeddings|encoder|pooler)\.")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
-# Buffers that older versions of transformers stored, and the second name of the bias of the language model's head.
+# Buffers that older versions of transformers stored, and the second name of the LM head's bias.
 _IGNORED = re.compile(r"embeddings\.(position_ids|token_type_ids)|cls\.predictions\.decoder\.bias")
 _OLD_LEAVES = {"gamma": "weight", "beta": "bias"}
-# Where BERT's and RoBERTa's names differ from those of transformers' BigBird.
+# Differences between the names in BERT and RoBERTa and those in transformers' BigBird.
 _BERT_TO_BIGBIRD = (
     (re.compile(r"^(bert|roberta)\."), ""),
     (re.compile(r"^pooler\.dense\."), "pooler."),
@@ -71,12 +72,13 @@ _BERT_TO_BIGBIRD = (
 
 @dataclass
 class Translation:
-    """Tensors under our canonical names, and what had no place.
+    """Tensors under our canonical names, and what could not be translated.
 
-    tensors (dict[str, Tensor]): our name -> tensor.
-    incomplete (dict[str, list[str]]): our fused name -> the Hugging Face names of the parts that the file lacks.
-    uneven (dict[str, dict[str, tuple[int, ...]]]): our fused name -> name and shape of each part, where they differ.
-    unknown (list[str]): names of the file that BigBird does not have.
+    tensors (dict[str, Tensor]): tensors by our name.
+    incomplete (dict[str, list[str]]): for each fused tensor with missing parts, their Hugging Face names.
+    uneven (dict[str, dict[str, tuple[int, ...]]]): for each fused tensor whose parts cannot be concatenated, the
+        Hugging Face name and shape of each part.
+    unknown (list[str]): names in the file that BigBird does not have.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -86,25 +88,30 @@ class Translation:
 
 
 def is_base_name(name: str) -> bool:
-    """RETURNS (bool): whether a canonical name, theirs or ours, belongs to the base model and not to a head."""
+    """Check whether a weight belongs to the base model rather than to a head.
+
+    name (str): a canonical name, theirs or ours.
+    RETURNS (bool): whether it belongs to the base model.
+    """
     return _BASE.match(name) is not None
 
 
 def theirs_of(ours: str) -> list[str]:
-    """Hugging Face's canonical names of one of our tensors, in the order in which they are stacked.
+    """Look up Hugging Face's canonical names of one of our tensors.
 
-    ours (str): a canonical name of ours, such as "encoder.layers.0.attention.query_key_value.weight".
-    RETURNS (list[str]): one name, or several for a fused tensor; empty for a name that is not in the table.
+    ours (str): our canonical name, such as "encoder.layers.0.attention.query_key_value.weight".
+    RETURNS (list[str]): one name, or several for a fused tensor, in the order in which they are concatenated. Empty for
+        a name that is not in the table.
     """
     template, leaf, number = _split(ours)
     return [f"{their.replace('{n}', number)}.{leaf}" for their in TABLE.get(template, ())]
 
 
 def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
-    """Translate the tensors of a checkpoint into our names, fusing what we keep fused.
+    """Translate a checkpoint's tensors into our names, and concatenate the parts of fused tensors.
 
-    tensors (Mapping[str, Tensor]): the content of a checkpoint, with or without "bert." in front of the base model.
-    RETURNS (Translation): tensors under our canonical names, incomplete fused tensors, unknown names.
+    tensors (Mapping[str, Tensor]): tensors by Hugging Face's name, with or without "bert." before the base model's.
+    RETURNS (Translation): tensors under our canonical names, and what could not be translated.
     """
     result = Translation()
     parts: dict[str, dict[int, Tensor]] = {}
@@ -118,7 +125,7 @@ def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
             parts.setdefault(f"{ours.replace('{n}', number)}.{leaf}", {})[part] = tensor
         else:
             result.unknown.append(name)
-    # An old file may hold the bias of the language model's head under its second name only.
+    # An old file may have the LM head's bias only under its second name.
     second_name = tensors.get("cls.predictions.decoder.bias")
     if second_name is not None:
         parts.setdefault("lm_head.bias", {0: second_name})
@@ -138,10 +145,11 @@ def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
 
 
 def from_bert(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors of a BERT or RoBERTa checkpoint the names that they have in a BigBird checkpoint.
+    """Rename the tensors of a BERT or RoBERTa checkpoint as in a BigBird checkpoint.
 
-    tensors (Mapping[str, Tensor]): the content of a checkpoint of BERT, RoBERTa or BigBird.
-    RETURNS (dict[str, Tensor]): Hugging Face's canonical name in BigBird -> tensor.
+    tensors (Mapping[str, Tensor]): tensors of a BERT, RoBERTa or BigBird checkpoint, by name.
+    RETURNS (dict[str, Tensor]): tensors by Hugging Face's canonical name in BigBird. Tensors that BigBird does not have
+        are included.
     """
     result = {}
     for name, tensor in tensors.items():
@@ -153,11 +161,11 @@ def from_bert(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_huggingface(tensors: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
-    """Translate our tensors into Hugging Face's names, taking fused ones apart.
+    """Translate our tensors into Hugging Face's names, and split fused tensors into their parts.
 
-    tensors (Mapping[str, Tensor]): our canonical name -> tensor.
-    prefix (str): what stands in front of the base model's names: "bert." in a model with a head, "" in the encoder.
-    RETURNS (dict[str, Tensor]): Hugging Face's name -> tensor; the parts of fused tensors are copies.
+    tensors (Mapping[str, Tensor]): tensors by our canonical name.
+    prefix (str): prefix of the base model's names: "bert." in a model with a head, "" in the base model alone.
+    RETURNS (dict[str, Tensor]): tensors by Hugging Face's name. The parts of fused tensors are copies.
     RAISES KeyError: a name is not in the table.
     """
     result: dict[str, Tensor] = {}
@@ -172,7 +180,7 @@ def to_huggingface(tensors: Mapping[str, Tensor], prefix: str = "") -> dict[str,
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    """A canonical name as the table's template, its last part and the layer's number ("" outside the layers)."""
+    """Split a canonical name into the table's template, the leaf and the number of the layer ("" outside layers)."""
     module, _, leaf = name.rpartition(".")
     found = _NUMBER.search(module + ".")
     number = found.group() if found and module.startswith("encoder.") else ""

@@ -1,6 +1,6 @@
-"""Vocabularies of BERT, RoBERTa and BigBird checkpoints, searched by the text that a piece stands for.
+"""Vocabularies of BERT, RoBERTa and BigBird checkpoints, searchable by the text that a piece stands for.
 
-Texts are bytes, with a space in front of a piece that begins a word, whatever mark the vocabulary's kind has for that.
+Texts are bytes. A piece that begins a word has a leading space, however that type of vocabulary marks it.
 """
 
 import json
@@ -18,7 +18,7 @@ Match = Literal["copied", "averaged", "unknown"]
 WORD_MARK = "▁"
 VOCABULARY_NAMES = ("vocab.json", "vocab.txt", "tokenizer.json")
 
-# A special piece of BigBird -> pieces with the same role, the best first.
+# BigBird's special pieces, each with the pieces that have the same role, the best match first.
 ROLES = {
     "<pad>": ("<pad>", "[PAD]"),
     "<unk>": ("<unk>", "[UNK]"),
@@ -34,12 +34,12 @@ _PUNCTUATION = re.compile(r"[^\w\s]+")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Pieces of a source vocabulary, and how a piece of another vocabulary is put together from them.
+    """Pieces of a source vocabulary, from which the pieces of another vocabulary are composed.
 
-    texts (dict[bytes, int]): what a piece stands for -> its id.
-    special (dict[str, int]): name of a special piece -> its id.
+    texts (dict[bytes, int]): ids of the pieces, by the text that each stands for.
+    special (dict[str, int]): ids of the special pieces, by name.
     splits_punctuation (bool): whether punctuation always begins a word, as in BERT.
-    uncased (bool): whether texts are lower-cased and stripped of accents first.
+    uncased (bool): whether texts are lower-cased and stripped of accents before they are looked up.
     """
 
     texts: dict[bytes, int]
@@ -50,9 +50,9 @@ class Vocabulary:
     def ids_of(self, piece: str) -> tuple[list[int], Match]:
         """Find a SentencePiece piece in this vocabulary.
 
-        piece (str): a piece, "▁" for a word's beginning.
-        RETURNS (tuple[list[int], str]): ids of the same piece ("copied"), or of the parts that spell it ("averaged"),
-            or of the unknown piece ("unknown").
+        piece (str): a piece, with "▁" at the beginning of a word.
+        RETURNS (tuple[list[int], Match]): the id of the same piece ("copied"), the ids of the parts that spell it
+            ("averaged"), or else the id of the unknown piece, if there is one ("unknown").
         """
         for name in ROLES.get(piece, ()):
             if name in self.special:
@@ -72,7 +72,10 @@ class Vocabulary:
         return [self.special[name] for name in ROLES["<unk>"] if name in self.special][:1], "unknown"
 
     def _parts(self, text: bytes) -> list[int]:
-        """Ids of the longest pieces from left to right; at the start the mark of a word's beginning may differ."""
+        """Spell a text with the longest pieces, from left to right, and return their ids.
+
+        The leading space may differ in the first piece. Bytes that no piece begins with are skipped.
+        """
         ids = []
         start = 0
         while start < len(text):
@@ -93,10 +96,11 @@ class Vocabulary:
 def read_vocabulary(directory: Path) -> Vocabulary:
     """Read the vocabulary of a BERT or RoBERTa checkpoint.
 
-    directory (Path): holds vocab.json (byte-level BPE), vocab.txt (WordPiece) or tokenizer.json (either, or Unigram).
-    RETURNS (Vocabulary): its pieces.
-    RAISES FileNotFoundError: there is none of these files.
-    RAISES ValueError: the file cannot be read.
+    directory (Path): a directory with vocab.json (byte-level BPE), vocab.txt (WordPiece) or tokenizer.json (either of
+        these, or Unigram), in order of preference.
+    RETURNS (Vocabulary): the vocabulary.
+    RAISES FileNotFoundError: there is no such file.
+    RAISES ValueError: the file is not a vocabulary.
     """
     path = next((Path(directory) / name for name in VOCABULARY_NAMES if (Path(directory) / name).is_file()), None)
     if path is None:
@@ -115,8 +119,11 @@ def read_vocabulary(directory: Path) -> Vocabulary:
 
 
 def wordpiece_vocabulary(ids: Mapping[str, int]) -> Vocabulary:
-    """ids (Mapping[str, int]): WordPiece's pieces, "##" in front of one that continues a word.
-    RETURNS (Vocabulary): the same."""
+    """Convert a WordPiece vocabulary.
+
+    ids (Mapping[str, int]): ids by piece, with "##" before a piece that continues a word.
+    RETURNS (Vocabulary): the vocabulary, which is uncased if no piece has an upper-case letter.
+    """
     usual = {piece: number for piece, number in ids.items() if piece not in _SPECIAL}
     texts = {
         (piece[2:] if piece.startswith("##") and len(piece) > 2 else " " + piece).encode("utf8"): number
@@ -127,8 +134,11 @@ def wordpiece_vocabulary(ids: Mapping[str, int]) -> Vocabulary:
 
 
 def bpe_vocabulary(ids: Mapping[str, int]) -> Vocabulary:
-    """ids (Mapping[str, int]): pieces of byte-level BPE, each byte written as a letter ("Ġ" is the space).
-    RETURNS (Vocabulary): the same."""
+    """Convert a vocabulary of byte-level BPE.
+
+    ids (Mapping[str, int]): ids by piece, with each byte written as a letter ("Ġ" for the space).
+    RETURNS (Vocabulary): the vocabulary.
+    """
     to_byte = _bytes_of_letters()
     texts = {
         bytes(to_byte[letter] for letter in piece): number
@@ -139,8 +149,11 @@ def bpe_vocabulary(ids: Mapping[str, int]) -> Vocabulary:
 
 
 def sentencepiece_vocabulary(ids: Mapping[str, int]) -> Vocabulary:
-    """ids (Mapping[str, int]): SentencePiece's pieces, "▁" for the space.
-    RETURNS (Vocabulary): the same."""
+    """Convert a SentencePiece vocabulary.
+
+    ids (Mapping[str, int]): ids by piece, with "▁" for the space.
+    RETURNS (Vocabulary): the vocabulary.
+    """
     usual = {piece: number for piece, number in ids.items() if piece not in _SPECIAL}
     texts = {piece.replace(WORD_MARK, " ").encode("utf8"): number for piece, number in usual.items()}
     return Vocabulary(texts, _special_of(ids))
@@ -160,7 +173,7 @@ def _special_of(ids: Mapping[str, int]) -> dict[str, int]:
 
 
 def _bytes_of_letters() -> dict[str, int]:
-    """Byte-level BPE's letter of each byte: printable ones stand for themselves, the others follow from 256 on."""
+    """Map byte-level BPE's letters to bytes: printable bytes stand for themselves, letters from 256 for the others."""
     printable: Iterable[int] = (*range(33, 127), *range(161, 173), *range(174, 256))
     letters = {chr(byte): byte for byte in printable}
     others = [byte for byte in range(256) if chr(byte) not in letters]

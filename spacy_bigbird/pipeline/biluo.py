@@ -1,4 +1,4 @@
-"""The BILUO scheme over spaCy documents: tags that a token may have, what the annotation says, entities from tags."""
+"""The BILUO scheme for spaCy documents: the tags that a token may have, tags from annotation, entities from tags."""
 
 from collections.abc import Sequence
 
@@ -13,20 +13,26 @@ ACTIONS = {"B": BEGIN, "I": IN, "L": LAST, "U": UNIT}
 
 
 def tag_names(labels: Sequence[str]) -> list[str]:
-    """RETURNS (list[str]): the names of the columns: O, then B-, I-, L-, U- of each label."""
+    """Name the columns of an array of tag scores.
+
+    labels (Sequence[str]): the labels.
+    RETURNS (list[str]): O, then B-, I-, L- and U- of each label.
+    """
     return ["O", *(f"{action}-{label}" for label in labels for action in ACTIONS)]
 
 
 def valid_tags(doc: Doc, labels: Sequence[str], keep: Sequence[Span] = (), blocked: Sequence[int] = ()) -> Mask:
-    """Find the tags that each token may have. That I and L continue an open label is left to the lattice.
+    """Find the tags that each token may have.
 
-    An entity neither starts nor goes on before a sentence start (where those are set) or the document's end, and does
-    not start on white space. The rules are those of spaCy's own entity recogniser.
+    An entity does not cross a sentence start (if sentences are set) or the end of the document, and does not start on
+    whitespace. These are the rules of spaCy's own entity recognizer. Which tags may follow each other is decided by the
+    lattice instead.
+
     doc (Doc): the document.
     labels (Sequence[str]): the labels, in the order of the columns.
-    keep (Sequence[Span]): entities that stay whatever the rules say; under one with an unknown label all is O.
-    blocked (Sequence[int]): tokens that may not be part of an entity.
-    RETURNS (Mask): Shape: (tokens, 1 + 4 labels).
+    keep (Sequence[Span]): entities to keep regardless of the rules. If the label is unknown, their tokens must be O.
+    blocked (Sequence[int]): tokens that cannot be part of an entity.
+    RETURNS (Mask): whether each tag is allowed. Shape: (tokens, 1 + 4 labels).
     """
     allowed = np.ones((len(doc), 1 + 4 * len(labels)), dtype=bool)
     if not len(doc):
@@ -52,23 +58,34 @@ def valid_tags(doc: Doc, labels: Sequence[str], keep: Sequence[Span] = (), block
 
 
 def entity_actions(length: int) -> list[int]:
-    """RETURNS (list[int]): the actions of an entity of so many tokens."""
+    """List the actions of an entity.
+
+    length (int): its length. Unit: tokens.
+    RETURNS (list[int]): UNIT, or BEGIN, any number of IN, and LAST.
+    """
     return [UNIT] if length == 1 else [BEGIN, *[IN] * (length - 2), LAST]
 
 
 def preset_entities(doc: Doc) -> tuple[list[Span], list[int]]:
-    """RETURNS (tuple): the entities that a document already has, and the tokens that are blocked for entities."""
-    # spaCy marks a blocked token as a beginning without a label.
+    """Get the entities that are already set on a document.
+
+    doc (Doc): the document.
+    RETURNS (tuple[list[Span], list[int]]): the entities, and the tokens that are blocked from being part of one.
+    """
+    # In spaCy, a blocked token is the beginning of an entity without a label.
     return list(doc.ents), [token.i for token in doc if token.ent_iob == 3 and not token.ent_type]
 
 
 def gold_tags(example: Example, labels: Sequence[str]) -> tuple[Mask, np.ndarray]:
-    """Read the annotation of the reference, on the tokens of the predicted document.
+    """Read the annotation of the reference, aligned with the tokens of the predicted document.
 
-    Entities of labels that the component does not have count as outside. Entities that do not match the predicted
-    tokens are not annotated at all: see `misaligned_entities`.
-    RETURNS (tuple): the tags that agree with the annotation, all of them where there is none. Shape:
-        (tokens, 1 + 4 labels); and which tokens are annotated. Shape: (tokens,).
+    Entities with a label that the component does not have count as O. Entities that do not match the predicted tokens
+    count as missing annotation, see `misaligned_entities`.
+
+    example (Example): the example.
+    labels (Sequence[str]): the labels, in the order of the columns.
+    RETURNS (tuple[Mask, ndarray]): the tags that agree with the annotation (all of them if it is missing), and which
+        tokens are annotated. Shapes: (tokens, 1 + 4 labels) and (tokens,).
     """
     columns = {name: i for i, name in enumerate(tag_names(labels))}
     tags = example.get_aligned_ner()
@@ -81,12 +98,20 @@ def gold_tags(example: Example, labels: Sequence[str]) -> tuple[Mask, np.ndarray
 
 
 def misaligned_entities(example: Example) -> int:
-    """RETURNS (int): how many entities of the reference do not match tokens of the predicted document."""
+    """Count the entities of the reference that do not match the tokens of the predicted document.
+
+    example (Example): the example.
+    RETURNS (int): the number of entities.
+    """
     return len(example.reference.ents) - len(example.get_aligned_spans_y2x(example.reference.ents))
 
 
 def entities_of(path: Sequence[int]) -> list[tuple[int, int, int]]:
-    """RETURNS (list): (start, end, label number) of the entities of a valid tag sequence."""
+    """Convert a valid sequence of tags to entities.
+
+    path (Sequence[int]): the column of each token's tag.
+    RETURNS (list[tuple[int, int, int]]): start, end (exclusive) and label number of each entity.
+    """
     found = []
     start = 0
     for i, tag in enumerate(path):

@@ -1,4 +1,4 @@
-"""How far probabilities can be trusted, a temperature that makes them so, and thresholds for decisions."""
+"""Calibration: how reliable probabilities are, a temperature that improves them, and thresholds for decisions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,10 +13,13 @@ GOLDEN = (5**0.5 - 1) / 2
 
 @dataclass
 class ReliabilityBin:
-    """What happened to the predictions of similar probability.
+    """The outcome of predictions with similar probabilities.
 
-    low, high (float): the probabilities of this bin. count (int): predictions in it. probability (float): their mean
-    probability. accuracy (float): the share of them that was right.
+    low (float): lower end of the bin.
+    high (float): upper end of the bin.
+    count (int): number of predictions in the bin.
+    probability (float): their mean probability.
+    accuracy (float): the share of them that was correct.
     """
 
     low: float
@@ -27,10 +30,11 @@ class ReliabilityBin:
 
 
 def reliability_table(probabilities: Sequence[float], is_right: Sequence[bool]) -> list[dict[str, Any]]:
-    """Compare probabilities to what came true, in ten bins of equal width. Empty bins are left out.
+    """Compare probabilities with outcomes in ten bins of equal width. Empty bins are omitted.
 
-    probabilities (Sequence[float]): of each prediction. is_right (Sequence[bool]): whether it came true.
-    RETURNS (list[dict[str, Any]]): the fields of `ReliabilityBin`, JSON-able.
+    probabilities (Sequence[float]): the probability of each prediction.
+    is_right (Sequence[bool]): whether each prediction was correct.
+    RETURNS (list[dict[str, Any]]): the bins as JSON-serializable dictionaries, see `ReliabilityBin`.
     """
     values, right = np.asarray(probabilities, dtype=float), np.asarray(is_right, dtype=float)
     numbers = np.minimum((values * BINS).astype(int), BINS - 1)
@@ -43,9 +47,11 @@ def reliability_table(probabilities: Sequence[float], is_right: Sequence[bool]) 
 
 
 def expected_calibration_error(probabilities: Sequence[float], is_right: Sequence[bool]) -> float | None:
-    """The mean distance between probability and accuracy over the bins, weighted by their counts (Guo et al. 2017).
+    """Compute the mean distance between probability and accuracy, weighted by the size of the bins (Guo et al. 2017).
 
-    RETURNS (float | None): 0 is perfect, 1 the worst; None without predictions. Arguments as in `reliability_table`.
+    probabilities (Sequence[float]): the probability of each prediction.
+    is_right (Sequence[bool]): whether each prediction was correct.
+    RETURNS (float | None): from 0 (perfect) to 1; None without predictions.
     """
     table = reliability_table(probabilities, is_right)
     total = sum(row["count"] for row in table)
@@ -53,7 +59,12 @@ def expected_calibration_error(probabilities: Sequence[float], is_right: Sequenc
 
 
 def log_loss(probabilities: Sequence[float], is_right: Sequence[bool]) -> float:
-    """RETURNS (float): the mean negative logarithm of the probability of what came true. Unit: nats."""
+    """Compute the mean negative log likelihood of the outcomes.
+
+    probabilities (Sequence[float]): the probability of each prediction.
+    is_right (Sequence[bool]): whether each prediction was correct.
+    RETURNS (float): the loss. Unit: nats.
+    """
     values = np.clip(np.asarray(probabilities, dtype=float), 1e-12, 1 - 1e-12)
     return float(-np.log(np.where(np.asarray(is_right, dtype=bool), values, 1 - values)).mean())
 
@@ -61,9 +72,9 @@ def log_loss(probabilities: Sequence[float], is_right: Sequence[bool]) -> float:
 def fit_temperature(loss: Callable[[float], float], steps: int = 20) -> float:
     """Find the temperature with the smallest loss by golden-section search on its logarithm.
 
-    loss (Callable[[float], float]): gives the loss at a temperature.
-    steps (int): the interval shrinks by 0.618 at each.
-    RETURNS (float): between 0.05 and 20; 1.0 where nothing beats leaving the scores as they are.
+    loss (Callable[[float], float]): returns the loss at a temperature.
+    steps (int): number of steps, each of which shrinks the interval by a factor of 0.618.
+    RETURNS (float): between 0.05 and 20; 1.0 if no temperature is better than leaving the scores unchanged.
     """
     low, high = (float(np.log(temperature)) for temperature in TEMPERATURES)
 
@@ -86,11 +97,12 @@ def fit_temperature(loss: Callable[[float], float], steps: int = 20) -> float:
 
 
 def best_threshold(scores: Sequence[float], is_positive: Sequence[bool], default: float = 0.5) -> float:
-    """Find the threshold with the best F1, halfway between the scores that it separates.
+    """Find the threshold with the best F1. It lies halfway between the scores that it separates.
 
-    scores (Sequence[float]): between 0 and 1. is_positive (Sequence[bool]): the annotation.
-    default (float): where there is nothing positive, or nothing at all.
-    RETURNS (float): a score at or above it counts as positive.
+    scores (Sequence[float]): scores between 0 and 1.
+    is_positive (Sequence[bool]): the annotation of each score.
+    default (float): returned if there are no positives.
+    RETURNS (float): the threshold; scores at or above it count as positive.
     """
     order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
     values, positive = np.asarray(scores, dtype=float)[order], np.asarray(is_positive, dtype=bool)[order]
@@ -98,7 +110,7 @@ def best_threshold(scores: Sequence[float], is_positive: Sequence[bool], default
         return default
     hits = np.cumsum(positive)
     f1 = 2 * hits / (np.arange(1, len(values) + 1) + positive.sum())
-    # Equal scores fall on the same side of every threshold.
+    # A threshold cannot separate equal scores.
     f1[:-1][values[:-1] == values[1:]] = -1.0
     last = int(f1.argmax())
     below = float(values[last + 1]) if last + 1 < len(values) else 0.0

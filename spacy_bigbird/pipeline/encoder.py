@@ -1,4 +1,4 @@
-"""The `bigbird` component: one encoder for all components that listen to it, for documents of any length."""
+"""The `bigbird` component: a shared encoder that other components listen to, for documents of any length."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,20 +56,22 @@ def make_bigbird(
     set_extra_annotations: Callable[[list[Doc], BigBirdBatch], None],
     keep_vectors: str,
 ) -> "BigBird":
-    """Construct `[components.bigbird]`; nothing is loaded. The arguments are those of BigBird."""
+    """Construct the component of `[components.bigbird]`, without loading weights. See BigBird for the arguments."""
     return BigBird(nlp.vocab, model, set_extra_annotations, name=name, keep_vectors=keep_vectors)
 
 
 class BigBird(Transformer):
-    """A shared encoder for whole documents. Components listen to it with spacy-transformers.TransformerListener.v1 or
-    spacy-bigbird.PieceListener.v1.
+    """A shared encoder for whole documents.
+
+    Components listen to it with spacy-transformers.TransformerListener.v1 or spacy-bigbird.PieceListener.v1.
 
     vocab (Vocab): the pipeline's vocabulary.
     model (Model[list[Doc], BigBirdBatch]): the encoder, usually spacy-bigbird.BigBirdModel.v1.
-    set_extra_annotations (Callable): called with documents and batch after `doc._.trf_data` is set.
-    name (str): the component's name.
-    keep_vectors (str): what stays in `doc._.trf_data` after the last listening component: "float32", "float16" (half
+    set_extra_annotations (Callable): called with the documents and the batch once `doc._.trf_data` is set.
+    name (str): name of the component.
+    keep_vectors (str): what to keep in `doc._.trf_data` after the last listening component: "float32", "float16" (half
         the size) or "none".
+    RAISES ValueError: the value of `keep_vectors` is not allowed, or the model contains no BigBird encoder.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class BigBird(Transformer):
             raise ValueError(Errors.BB135.format(name="keep_vectors", value=keep_vectors, expected=expected))
         get_shim(model)
         super().__init__(vocab, model, set_extra_annotations, name=name)
-        # Nothing in `cfg`: it is saved, and would win over the config when the pipeline is loaded.
+        # Left empty because `cfg` is saved, and would override the config when the pipeline is loaded.
         self.cfg: dict[str, Any] = {}
         self.keep_vectors = keep_vectors
         self._disabled_readers: set[str] = set()
@@ -97,31 +99,34 @@ class BigBird(Transformer):
 
     @property
     def shim(self) -> EncoderShim:
-        """RETURNS (EncoderShim): holds the encoder, its tokenizer and its settings."""
+        """The object that holds the encoder, its tokenizer and its settings."""
         return get_shim(self.model)
 
     @property
     def hide_labels(self) -> bool:
+        """Always True: the component has no labels to show."""
         return True
 
     # Listeners
 
     def add_listener(self, listener: TransformerListener, component_name: str) -> None:
+        """Add a listener and link it to this encoder. Arguments as in spaCy-transformers' `Transformer.add_listener`."""
         super().add_listener(listener, component_name)
         link(listener, component_name, self.listener_map[component_name].index(listener), self.name)
 
     def find_listeners(self, component: Any) -> None:
+        """Add a component's listeners, and adapt its pooling to tokens without pieces and to long documents."""
         super().find_listeners(component)
         if getattr(component, "name", None) in self.listener_map:
             allow_empty_tokens(component.model)
             pool_in_stretches(component.model)
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
-        """Load the weights where there are none yet, and find the components that listen.
+        """Load the weights if there are none yet, and find the components that listen.
 
-        get_examples (Callable[[], Iterable[Example]]): not needed by the encoder.
+        get_examples (Callable[[], Iterable[Example]]): returns examples. They are not used by the encoder.
         nlp (Language | None): the pipeline.
-        RAISES ValueError: the config names no weights, or a component listens to an encoder that is not there.
+        RAISES ValueError: the config names no weights, or a component listens to an encoder that does not exist.
         """
         validate_get_examples(get_examples, "BigBird.initialize")
         self.model.initialize()
@@ -131,26 +136,26 @@ class BigBird(Transformer):
         position = [pipe is self for _, pipe in nlp.components].index(True)
         for name, component in nlp.components[position + 1 :]:
             self.find_listeners(component)
-            # spaCy forgets disabled (frozen) components here; they will want the vectors all the same.
+            # spaCy ignores disabled (frozen) components here, but they will read the vectors too.
             if name in nlp.disabled:
                 self._disabled_readers |= listener_keys(self.listener_map.get(name, []))
 
     # Prediction
 
     def predict(self, docs: Iterable[Doc]) -> Any:
-        """Encode documents without changing them.
+        """Encode documents without modifying them.
 
         docs (Iterable[Doc]): the documents.
-        RETURNS (BigBirdBatch): their data, also for documents without tokens.
+        RETURNS (BigBirdBatch): the data of all documents, including those without tokens.
         """
         self._backprop_pending()
         return self.model.predict(list(docs))
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Any) -> None:
-        """Write `doc._.trf_data` and `doc._.bigbird_stats`.
+        """Set `doc._.trf_data` and `doc._.bigbird_stats`.
 
         docs (Iterable[Doc]): the documents.
-        predictions (BigBirdBatch): what `predict` gave for them.
+        predictions (BigBirdBatch): the result of `predict`.
         """
         docs = list(docs)
         readers = listener_keys(self.listeners) | self._disabled_readers
@@ -159,7 +164,7 @@ class BigBird(Transformer):
             doc._.trf_data, doc._.bigbird_stats = data, data.stats
         self.set_extra_annotations(docs, predictions)
         for doc in docs:
-            # Nobody reads a document without tokens: spaCy's components pass over it.
+            # Documents without tokens have no readers, because spaCy's components skip them.
             if not readers or not len(doc):
                 release(doc)
 
@@ -167,8 +172,8 @@ class BigBird(Transformer):
         """Encode a stream of documents, lazily and in order.
 
         stream (Iterable[Doc]): the documents.
-        batch_size (int): documents to read ahead.
-        YIELDS (Doc): the documents. One that fails alone goes to the error handler, its neighbours go on.
+        batch_size (int): number of documents to read ahead.
+        YIELDS (Doc): the documents. One that fails is passed to the error handler; the others are not affected.
         """
         install_extensions()
         for docs in util.minibatch(stream, batch_size):
@@ -205,13 +210,15 @@ class BigBird(Transformer):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Encode a batch for the components that listen. The backward pass runs when all of them have answered, or in
-        `finish_update` with what has arrived, so that a frozen or disabled component keeps nobody from learning.
+        """Encode a batch for the components that listen.
+
+        The backward pass runs when all of them have sent their gradients, or in `finish_update` with those received so far,
+        so frozen or disabled components do not keep the others from learning.
 
         examples (Iterable[Example]): the batch; only `predicted` is used.
-        drop (float): not used; the dropout rates stand in `transformer_config`.
-        sgd (Optimizer | None): takes a step as soon as the backward pass has run.
-        losses (dict[str, float] | None): gets the squared gradient under the component's name.
+        drop (float): not used; dropout rates are set in `transformer_config`.
+        sgd (Optimizer | None): takes a step once the backward pass has run.
+        losses (dict[str, float] | None): the sum of squares of the gradient is added under the component's name.
         RETURNS (dict[str, float]): the losses.
         """
         examples = list(examples)
@@ -236,7 +243,7 @@ class BigBird(Transformer):
         return losses
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Step with the gradient that has arrived; where none has yet, step as soon as it has.
+        """Take a step with the gradient received so far. If there is none yet, take it once there is.
 
         sgd (Optimizer): the optimizer.
         """
@@ -255,7 +262,7 @@ class BigBird(Transformer):
         pending.run()
         self._has_gradient = True
         for listener in self.listeners:
-            # Who never answered (frozen components) lets the batch go too.
+            # Listeners that never answered (in frozen components) must release the batch too.
             if listener._backprop == pending.receive:
                 listener.receive(None, None, None)
         if pending.optimizer is not None:
@@ -264,14 +271,15 @@ class BigBird(Transformer):
     # Saving
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
+        """Serialize the component, once the pending backward pass has run. Arguments as in `Transformer.to_bytes`."""
         self._backprop_pending()
         return super().to_bytes(exclude=exclude)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write config.json, model.safetensors and spiece.model, which transformers reads too, beside spaCy's files.
+        """Write spaCy's files, and config.json, model.safetensors and spiece.model, which transformers can read too.
 
         path (str | Path): the component's folder.
-        exclude (Iterable[str]): "cfg", "vocab" or "model".
+        exclude (Iterable[str]): what to leave out: "cfg", "vocab", "model".
         """
         self._backprop_pending()
         writers = {
@@ -282,11 +290,12 @@ class BigBird(Transformer):
         util.to_disk(util.ensure_path(path), writers, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "BigBird":
-        """Read what `to_disk` wrote.
+        """Read a folder written by `to_disk`.
 
         path (str | Path): the component's folder.
-        exclude (Iterable[str]): "cfg", "vocab" or "model".
-        RETURNS (BigBird): the component.
+        exclude (Iterable[str]): what to leave out: "cfg", "vocab", "model".
+        RETURNS (BigBird): the component itself.
+        RAISES ValueError: a file is missing or damaged.
         """
         readers: dict[str, Callable] = {
             "vocab": lambda folder: self.vocab.from_disk(folder),

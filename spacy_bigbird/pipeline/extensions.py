@@ -1,4 +1,4 @@
-"""Attributes that the components add to spaCy's Doc and Span, in one place."""
+"""The attributes that the components add to spaCy's Doc and Span."""
 
 from spacy.tokens import Doc, Span
 
@@ -9,10 +9,10 @@ SPAN_EXTENSIONS = ("score",)
 
 
 def install_extensions() -> None:
-    """Add the attributes that are not there yet, with None as their default.
+    """Register the attributes that are not registered yet, with None as the default.
 
-    Called by every factory, at load and before a component runs: a process that only reads a saved pipeline has
-    them too. What another package has set under one of these names stays.
+    Components call this when they are created and before they run, so that the attributes also exist in a process that only
+    loads a saved pipeline. Attributes that another package has registered under one of these names are left unchanged.
     """
     install_question_extensions()
     for name in DOC_EXTENSIONS:

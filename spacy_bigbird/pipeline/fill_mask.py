@@ -1,4 +1,4 @@
-"""Fill mask: the pieces that the model would put in the place of stretches of a document."""
+"""Fill mask: predict the pieces that belong in masked stretches of a document."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -38,17 +38,24 @@ Prediction = tuple[str, int, float]
     default_score_weights={"mask_accuracy": 1.0},
 )
 def make_fill_mask(nlp: Language, name: str, model: Model, top_k: int) -> "FillMask":
-    """Serves `[components.bigbird_fill_mask]`: fills `doc._.masks` in `doc._.mask_predictions`.
+    """Construct the component of `[components.bigbird_fill_mask]`, which fills `doc._.masks` in `doc._.mask_predictions`.
 
+    nlp (Language): the pipeline.
+    name (str): name of the component.
     model (Model): `spacy-bigbird.FillMask.v1`.
-    top_k (int): predictions per mask.
+    top_k (int): number of predictions per mask.
     RETURNS (FillMask): the component.
+    RAISES ValueError: `top_k` is not a positive whole number.
     """
     return FillMask(nlp.vocab, model, name, None, top_k=top_k)
 
 
 class FillMask(OwnEncoderPipe):
-    """Puts [MASK] in the place of stretches of the text. A mask counts in the window in which it has most context."""
+    """Replaces stretches of the text with [MASK] and predicts the pieces there.
+
+    In a long document, a mask is predicted in the window in which it has the most context. The arguments are those of
+    OwnEncoderPipe, with the setting `top_k`.
+    """
 
     gold = "doc._.masks"
 
@@ -59,10 +66,11 @@ class FillMask(OwnEncoderPipe):
         check_settings(settings, {"top_k": (is_count(settings["top_k"]), WHOLE_NUMBER)})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[list[Prediction]]]:
-        """Fill the masks of documents, all masks of a document at the same time, each as one piece.
+        """Fill the masks of documents. All masks of a document are filled independently, each with a single piece.
 
-        docs (Iterable[Doc]): documents with `doc._.masks`: a list of first and last (exclusive) characters.
-        RETURNS (list[list[list[Prediction]]]): per document and mask the best pieces: text, id and probability.
+        docs (Iterable[Doc]): documents with `doc._.masks`, a list of start and end (exclusive) characters.
+        RETURNS (list[list[list[Prediction]]]): text, id and probability of the best pieces, per document and mask.
+        RAISES ValueError: masks are outside the text, empty or overlapping.
         """
         docs = list(docs)
         masks = [read_masks(doc) for doc in docs]
@@ -85,19 +93,19 @@ class FillMask(OwnEncoderPipe):
         return found
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[list[list[Prediction]]]) -> None:
-        """Write `doc._.mask_predictions`.
+        """Set `doc._.mask_predictions`.
 
         docs (Iterable[Doc]): the documents.
-        predictions (list[list[list[Prediction]]]): from `predict`.
+        predictions (list[list[list[Prediction]]]): the result of `predict`.
         """
         for doc, found in zip(docs, predictions, strict=True):
             doc._.mask_predictions = found
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, float | None]:
-        """Compare the best prediction of each mask with the text that stands there.
+        """Compare the best prediction for each mask with the original text.
 
-        examples (Iterable[Example]): examples that the component has run on.
-        RETURNS (dict[str, float | None]): `mask_accuracy` in [0, 1], None where there is no mask.
+        examples (Iterable[Example]): examples that the component has processed.
+        RETURNS (dict[str, float | None]): `mask_accuracy` between 0 and 1; None if there are no masks.
         """
         right = []
         for example in examples:
@@ -115,13 +123,13 @@ class FillMask(OwnEncoderPipe):
     def _masked(
         self, pieces: TextPieces, masks: list[tuple[int, int]], every_piece: bool = False
     ) -> tuple[np.ndarray, list[int | None]]:
-        """The ids of a document with [MASK] in some places, and per id what it stands for.
+        """Replace stretches of a document with [MASK].
 
-        pieces (TextPieces): of the document.
-        masks (list[tuple[int, int]]): stretches in characters.
-        every_piece (bool): whether each piece becomes a mask of its own, which stands for its id. Else a stretch is one
-            mask, which stands for its number.
-        RETURNS (tuple[ndarray, list[int | None]]): ids, and what masks stand for; None for other pieces.
+        pieces (TextPieces): pieces of the document.
+        masks (list[tuple[int, int]]): the stretches. Unit: characters.
+        every_piece (bool): whether each piece becomes a mask of its own, which stands for the piece's id. Otherwise each
+            stretch becomes one mask, which stands for the stretch's number.
+        RETURNS (tuple[ndarray, list[int | None]]): ids, and what each mask stands for; None for other pieces.
         """
         parts: list[np.ndarray] = []
         stands_for: list[int | None] = []
@@ -139,11 +147,11 @@ class FillMask(OwnEncoderPipe):
         return np.concatenate(parts), stands_for
 
     def _windows(self, ids: np.ndarray, stands_for: list[int | None]) -> Iterator[tuple[list[int | None], PairWindow]]:
-        """The windows in which a mask counts, with what each of their masks stands for."""
+        """Find the windows in which masks are predicted, with what each of their masks stands for."""
         tokenizer = self.shim.checkpoint.tokenizer
         ranges = window_ranges(len(ids), *self.shim.settings.window_capacity(self.shim.config))
         places = [place for place, value in enumerate(stands_for) if value is not None]
-        # The first of equally good windows, so that a mask counts once.
+        # `argmax` takes the first of equally good windows, so each mask is predicted only once.
         starts, ends = np.asarray(ranges).T
         owner = {place: int(np.minimum(place - starts, ends - 1 - place).argmax()) for place in places}
         used = set(owner.values())

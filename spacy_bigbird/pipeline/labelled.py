@@ -1,4 +1,4 @@
-"""What components that learn labels behind a shared encoder have in common."""
+"""The common part of components that learn labels on top of a shared encoder."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ..errors import Errors
 
 
 class Labelled:
-    """Mixed into a component before its spaCy class: labels, kept in `cfg`, and the size of the model's output."""
+    """Mixin for a component, to be listed before its spaCy class: labels in `cfg`, and the size of the model's output."""
 
     name: str
     vocab: Vocab
@@ -17,25 +17,25 @@ class Labelled:
     cfg: dict[str, Any]
 
     def _num_outputs(self) -> int:
-        """RETURNS (int): how many outputs the model needs for the labels."""
+        """Compute how many outputs the model needs for the labels."""
         raise NotImplementedError
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels."""
+        """The labels, in the order of the model's outputs."""
         return tuple(self.cfg["labels"])
 
     @property
     def label_data(self) -> list[str]:
-        """The labels, as `initialize` takes them."""
+        """The labels in the form that `initialize` takes."""
         return list(self.cfg["labels"])
 
     def add_label(self, label: str) -> int:
-        """Add a label. A trained component keeps what it knows of the others.
+        """Add a label. A trained component keeps what it has learned about the others.
 
         label (str): the label.
-        RETURNS (int): 1, or 0 where it is there already.
-        RAISES ValueError: it is no string, or an empty one.
+        RETURNS (int): 1 if the label was added, 0 if it was already there.
+        RAISES ValueError: the label is not a string, or is empty.
         """
         if not isinstance(label, str) or not label:
             raise ValueError(Errors.BB200.format(name="label", value=label, expected="a string that is not empty"))
@@ -48,6 +48,9 @@ class Labelled:
         return 1
 
     def _require_weights(self) -> None:
-        """RAISES ValueError: there are no labels or no weights yet."""
+        """Check that there are labels and weights.
+
+        RAISES ValueError: there are none yet.
+        """
         if not self.labels or not self.model.get_ref("output_layer").has_param("W"):
             raise ValueError(Errors.BB202.format(name=self.name))

@@ -32,7 +32,7 @@ combine = "max"
 """
 )["multiple_choice"]
 
-# A question of a batch: number of the document, number of the question; then the number of the option.
+# Document in the batch, question of the document, option of the question.
 Key = tuple[int, int, int]
 
 
@@ -45,19 +45,25 @@ Key = tuple[int, int, int]
 def make_multiple_choice(
     nlp: Language, name: str, model: Model, combine: str, scorer: Callable | None
 ) -> "MultipleChoice":
-    """Serves `[components.bigbird_multiple_choice]`: answers `doc._.choices` in `doc._.choice_answers`.
+    """Construct the component of `[components.bigbird_multiple_choice]`, which answers `doc._.choices` in
+    `doc._.choice_answers`.
 
+    nlp (Language): the pipeline.
+    name (str): name of the component.
     model (Model): `spacy-bigbird.MultipleChoice.v1`.
-    combine (str): "max" or "mean": how the windows of a long document make one logit per option.
-    scorer (Callable | None): scores examples.
+    combine (str): how to combine an option's logits in the windows of a long document: "max" or "mean".
+    scorer (Callable | None): the scoring function.
     RETURNS (MultipleChoice): the component.
-    RAISES ValueError: another `combine`.
+    RAISES ValueError: the value of `combine` is not allowed.
     """
     return MultipleChoice(nlp.vocab, model, name, scorer, combine=combine)
 
 
 class MultipleChoice(OwnEncoderPipe):
-    """Reads [CLS] question option [SEP] document [SEP] for every option, and compares the logits of [CLS]."""
+    """Reads [CLS] question option [SEP] document [SEP] for every option, and compares the logits at [CLS].
+
+    The arguments are those of OwnEncoderPipe, with the setting `combine`.
+    """
 
     gold = "doc._.choices with an answer"
 
@@ -68,11 +74,12 @@ class MultipleChoice(OwnEncoderPipe):
         check_settings(settings, {"combine": (settings["combine"] in COMBINATIONS, " or ".join(COMBINATIONS))})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[dict[str, Any]]]:
-        """Choose for the questions that the documents carry.
+        """Answer the questions that the documents carry.
 
-        docs (Iterable[Doc]): documents with `doc._.choices`: a list of {question, options}.
-        RETURNS (list[list[dict[str, Any]]]): per document and question the `index` of the best option, None without
-            options, and the `probabilities` of all.
+        docs (Iterable[Doc]): documents with `doc._.choices`, a list of {question, options}.
+        RETURNS (list[list[dict[str, Any]]]): per document and question the `index` of the best option (None without
+            options), and the `probabilities` of all options.
+        RAISES ValueError: `doc._.choices` has another form.
         """
         docs = list(docs)
         choices = [read_choices(doc) for doc in docs]
@@ -89,10 +96,10 @@ class MultipleChoice(OwnEncoderPipe):
         yield from zip((key for key, _ in group), logits[:, 0], strict=True)
 
     def set_annotations(self, docs: Iterable[Doc], answers: list[list[dict[str, Any]]]) -> None:
-        """Write `doc._.choice_answers`.
+        """Set `doc._.choice_answers`.
 
         docs (Iterable[Doc]): the documents.
-        answers (list[list[dict[str, Any]]]): from `predict`.
+        answers (list[list[dict[str, Any]]]): the result of `predict`.
         """
         for doc, found in zip(docs, answers, strict=True):
             doc._.choice_answers = found
@@ -101,7 +108,7 @@ class MultipleChoice(OwnEncoderPipe):
         return [[np.zeros(len(choice["options"])) for choice in asked] for asked in choices]
 
     def _inputs(self, texts: list[str], choices: list[list[dict[str, Any]]]) -> Iterator[tuple[Key, PairWindow]]:
-        """All inputs, document after document, question after question, option after option, window after window."""
+        """Yield all inputs, ordered by document, question, option and window."""
         if not any(choices):
             return
         shim = self.shim
@@ -124,7 +131,7 @@ class MultipleChoice(OwnEncoderPipe):
         passes, keys, values = [], [key for group in groups for key, _ in group], []
         for group in groups:
             packed = pack([window for _, window in group])
-            # The options of a question must all be known before the first gradient: keep inputs, not activations.
+            # The first gradient needs the logits of all options: keep the groups' inputs rather than their activations.
             packed.recompute = len(groups) > 1
             logits, backprop = self.model.begin_update(packed)
             values.append(self.model.ops.to_numpy(logits)[:, 0])
@@ -141,7 +148,7 @@ class MultipleChoice(OwnEncoderPipe):
     def _loss(
         self, choices: list[list[dict[str, Any]]], keys: list[Key], values: np.ndarray
     ) -> tuple[float, np.ndarray]:
-        """Cross-entropy of all questions, and its gradient for every input."""
+        """Compute the cross-entropy summed over all questions, and its gradient for every input."""
         places: dict[tuple[int, int], list[list[int]]] = {}
         for row, (number, place, option) in enumerate(keys):
             options = places.setdefault((number, place), [[] for _ in choices[number][place]["options"]])

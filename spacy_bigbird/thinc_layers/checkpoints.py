@@ -1,4 +1,4 @@
-"""An encoder and its tokenizer: from a checkpoint or from scratch, to and from a folder, to and from bytes."""
+"""Load an encoder and its tokenizer from a checkpoint or create them from scratch; save them as files or as bytes."""
 
 import json
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from .settings import EncoderSettings
 
 @dataclass
 class Checkpoint:
-    """What an encoder needs to run. A subclass holds a model with a head.
+    """Everything an encoder needs to run. Subclasses hold a model with a head.
 
     module (PretrainedModel): the encoder, without a pooler, which no component with a shared encoder uses.
-    tokenizer (BigBirdTokenizer): its vocabulary.
+    tokenizer (BigBirdTokenizer): the encoder's tokenizer, with its vocabulary.
     """
 
     model_class: ClassVar[type[Any]] = BigBirdModel
@@ -38,10 +38,10 @@ class Checkpoint:
 
     @classmethod
     def load(cls, settings: EncoderSettings) -> "Checkpoint":
-        """Read a checkpoint from disk or the hub, or make one with random weights.
+        """Read a checkpoint from disk or the hub, or create one with random weights.
 
-        settings (EncoderSettings): `name`, or `vocab_file` and `transformer_config`.
-        RETURNS (Checkpoint): weights in fp32 on the CPU.
+        settings (EncoderSettings): with `name`, or with `vocab_file` and `transformer_config`.
+        RETURNS (Checkpoint): the checkpoint, with weights in fp32 on the CPU.
         RAISES ValueError: the settings name nothing, or do not fit what they name.
         """
         if settings.name is not None:
@@ -56,11 +56,12 @@ class Checkpoint:
 
     @classmethod
     def from_folder(cls, path: Path, settings: EncoderSettings) -> "Checkpoint":
-        """Read what `to_folder` or transformers wrote.
+        """Read a folder written by `to_folder` or by transformers.
 
         path (Path): a folder with config.json, weights and spiece.model.
-        settings (EncoderSettings): what the configuration in use says; it wins where the weights allow it.
+        settings (EncoderSettings): the settings in use; they take precedence where the weights allow it.
         RETURNS (Checkpoint): the checkpoint.
+        RAISES ValueError: a file is missing or damaged, or the settings do not fit the weights.
         """
         tokenizer = BigBirdTokenizer.from_pretrained(path, map_whitespace=settings.map_whitespace)
         with torch.random.fork_rng(devices=[]):
@@ -68,10 +69,10 @@ class Checkpoint:
         return cls(module, tokenizer).adapted(settings)
 
     def to_folder(self, path: Path, dtype: str) -> None:
-        """Write config.json, model.safetensors and spiece.model, which transformers reads too.
+        """Write config.json, model.safetensors and spiece.model, which transformers can read too.
 
-        path (Path): a folder; it is made where it does not exist.
-        dtype (str): "float32" or "float16".
+        path (Path): the folder; created if it does not exist.
+        dtype (str): type of the saved weights, "float32" or "float16".
         """
         module = self.module
         if dtype != "float32":
@@ -83,27 +84,28 @@ class Checkpoint:
 
     @classmethod
     def from_message(cls, message: dict[str, Any], settings: EncoderSettings) -> "Checkpoint":
-        """Undo `to_message`.
+        """Restore a checkpoint from the result of `to_message`.
 
-        message (dict[str, Any]): what `to_message` gave.
-        settings (EncoderSettings): what the configuration in use says; it wins where the weights allow it.
-        RETURNS (Checkpoint): weights in fp32 on the CPU.
+        message (dict[str, Any]): the result of `to_message`.
+        settings (EncoderSettings): the settings in use; they take precedence where the weights allow it.
+        RETURNS (Checkpoint): the checkpoint, with weights in fp32 on the CPU.
+        RAISES ValueError: the settings do not fit the weights.
         """
         tokenizer = BigBirdTokenizer(message["vocabulary"], map_whitespace=settings.map_whitespace)
         with torch.random.fork_rng(devices=[]):
             module = cls.model_class(BigBirdConfig.from_dict(json.loads(message["config"])), **cls.model_arguments)
-        # A weight that is tied to another one is not in the message.
+        # Tied weights are in the message under one of their names only.
         module.load_state_dict({**module.state_dict(), **load_tensors(message["weights"])})
         return cls(module, tokenizer).adapted(settings)
 
     def to_message(self, dtype: str) -> dict[str, Any]:
-        """Gather everything in one message of strings and bytes.
+        """Gather configuration, weights and vocabulary in a serializable message.
 
-        dtype (str): "float32" or "float16".
-        RETURNS (dict[str, Any]): config, weights and vocabulary.
+        dtype (str): type of the weights in the message, "float32" or "float16".
+        RETURNS (dict[str, Any]): strings and bytes under "config", "weights" and "vocabulary".
         """
         state, parameters = self.module.state_dict(), dict(self.module.named_parameters())
-        # Tied weights have several names in the state, and one among the parameters.
+        # Tied weights have several names in the state dict, but only one among the parameters.
         state = {key: state[key].detach().cpu().to(getattr(torch, dtype)) for key in state if key in parameters}
         return {
             "config": json.dumps(self.module.config.to_dict()),
@@ -112,10 +114,11 @@ class Checkpoint:
         }
 
     def adapted(self, settings: EncoderSettings) -> "Checkpoint":
-        """Let the configuration in use change what it may: dropouts, random pattern, frozen layers.
+        """Apply the settings that may change an existing checkpoint: dropouts, random pattern, frozen layers.
 
-        settings (EncoderSettings): the configuration in use.
-        RETURNS (Checkpoint): this one, or one whose module was built again around the same weights.
+        settings (EncoderSettings): the settings in use.
+        RETURNS (Checkpoint): a new checkpoint with the same module, or with one rebuilt around the same weights.
+        RAISES ValueError: the vocabulary is larger than the embeddings, or the settings do not fit the weights.
         """
         config = settings.apply_to(self.module.config)
         if self.tokenizer.vocab_size > config.vocab_size:

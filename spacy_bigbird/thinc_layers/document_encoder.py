@@ -1,4 +1,4 @@
-"""From spaCy documents to what their listeners read, and back with the gradient."""
+"""The forward pass from spaCy documents to the data that their listeners read, and the backward pass."""
 
 import warnings
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from .windows import DocumentRows
 def document_encoder(
     windows: Model[list[Ints1d], list[DocumentRows]], attrs: dict[str, Any]
 ) -> Model[list[Doc], BigBirdBatch]:
-    """Encode documents, each as a whole.
+    """Build the layer that encodes whole documents.
 
-    windows (Model[list[Ints1d], list[DocumentRows]]): from `with_windows`.
-    attrs (dict[str, Any]): what spaCy asks for when listeners are replaced.
-    RETURNS (Model[list[Doc], BigBirdBatch]): from documents to their data.
+    windows (Model[list[Ints1d], list[DocumentRows]]): the result of `with_windows`.
+    attrs (dict[str, Any]): the attributes that spaCy looks up when it replaces listeners.
+    RETURNS (Model[list[Doc], BigBirdBatch]): a layer from documents to their data.
     """
     return Model("bigbird", _forward, init=_init, dims={"nO": None}, layers=[windows], attrs=attrs)
 
@@ -70,7 +70,7 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
 
 
 def _encode_within_limits(model: Model, docs: list[Doc]) -> list[DocumentPieces]:
-    """Do with long documents what `on_oversize` says; never cut one in silence."""
+    """Tokenize documents and apply `on_oversize` to long ones; nothing is ever cut silently."""
     shim, tokenizer = get_shim(model), get_tokenizer(model)
     capacity, _ = shim.settings.window_capacity(shim.config)
     policy = shim.settings.on_oversize

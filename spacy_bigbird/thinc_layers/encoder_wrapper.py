@@ -1,6 +1,6 @@
-"""The encoder as a Thinc model, for whole documents and for heads that bring an encoder of their own.
+"""The encoder as a Thinc model, for whole documents and for heads with an encoder of their own.
 
-A head with its own encoder (questions beside passages, say) builds and uses one like this:
+A head with its own encoder (to read a question along with a passage, say) builds and uses one like this:
 
     encoder = build_encoder(EncoderSettings(name="google/bigbird-roberta-base"))   # loads nothing
     encoder.initialize()                                                            # loads; sets the dimension nO
@@ -8,8 +8,8 @@ A head with its own encoder (questions beside passages, say) builds and uses one
     rows, backprop = encoder(PackedPieces(ids, lengths, token_type_ids), is_train=True)
     backprop(d_rows)                                                                # adds to the weights' gradients
 
-Make it a layer of the head's model: then `finish_update`, `to_bytes`, `from_bytes`, `copy` and pickling carry weights,
-configuration and vocabulary along. In training, `recompute` in PackedPieces keeps no activations of that call.
+Make it a layer of the head's model: `finish_update`, `to_bytes`, `from_bytes`, `copy` and pickling then include the
+weights, configuration and vocabulary. In training, a call with `recompute` set in PackedPieces keeps no activations.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,11 @@ from .types import Array, PackedPieces
 def build_encoder(
     settings: EncoderSettings, shim_class: type[EncoderShim] = EncoderShim
 ) -> Model[PackedPieces, Floats2d]:
-    """Wrap an encoder that `initialize`, `from_bytes` or `from_folder` of its shim will load.
+    """Wrap an encoder that is loaded later, by `initialize`, `from_bytes` or its shim's `from_folder`.
 
-    settings (EncoderSettings): what to load, how to run and train it.
-    shim_class (type[EncoderShim]): what holds it; a subclass gives what a head computes instead of rows.
-    RETURNS (Model[PackedPieces, Floats2d]): from sequences to one row per piece. Shape: (total_pieces, width).
+    settings (EncoderSettings): what to load, and how to run and train it.
+    shim_class (type[EncoderShim]): the shim that holds it; a subclass returns the output of a head instead of rows.
+    RETURNS (Model[PackedPieces, Floats2d]): a layer from sequences to one row per piece. Shape: (total_pieces, width).
     """
     return Model("bigbird_encoder", _forward, init=_init, dims={"nO": None}, shims=[shim_class(settings)])
 
@@ -58,9 +58,9 @@ def _no_backprop(gradient: Any) -> None:
 def get_shim(model: Model) -> EncoderShim:
     """Find the encoder inside a model.
 
-    model (Model): any model with an encoder among its layers.
-    RETURNS (EncoderShim): the first one found, breadth first.
-    RAISES ValueError: there is none.
+    model (Model): any model that contains an encoder.
+    RETURNS (EncoderShim): the first encoder found, breadth first.
+    RAISES ValueError: the model contains no encoder.
     """
     for node in model.walk():
         for shim in node.shims:
@@ -70,19 +70,29 @@ def get_shim(model: Model) -> EncoderShim:
 
 
 def get_tokenizer(model: Model) -> BigBirdTokenizer:
-    """RETURNS (BigBirdTokenizer): the tokenizer of the encoder inside `model`; it must be loaded."""
+    """Get the tokenizer of the encoder inside a model.
+
+    model (Model): any model that contains a loaded encoder.
+    RETURNS (BigBirdTokenizer): the tokenizer.
+    RAISES ValueError: the model contains no encoder, or it is not loaded.
+    """
     return get_shim(model).checkpoint.tokenizer
 
 
 def get_config(model: Model) -> BigBirdConfig:
-    """RETURNS (BigBirdConfig): the configuration of the encoder inside `model`; it must be loaded."""
+    """Get the configuration of the encoder inside a model.
+
+    model (Model): any model that contains a loaded encoder.
+    RETURNS (BigBirdConfig): the configuration.
+    RAISES ValueError: the model contains no encoder, or it is not loaded.
+    """
     return get_shim(model).config
 
 
 def set_width(model: Model) -> None:
-    """Set the dimension nO of every layer that has it unset to the encoder's width, where that is known.
+    """Set every unset dimension nO inside a model to the encoder's width. Does nothing before the encoder is loaded.
 
-    model (Model): a model whose layers all give the encoder's rows.
+    model (Model): a model whose layers all return rows of the encoder's width.
     """
     shim = get_shim(model)
     if shim.is_loaded:

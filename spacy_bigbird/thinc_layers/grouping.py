@@ -1,4 +1,4 @@
-"""As much at one time as a limit allows."""
+"""Split work into groups of limited size."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -7,12 +7,12 @@ Item = TypeVar("Item")
 
 
 def group_by_size(items: Iterable[Item], size_of: Callable[[Item], int], limit: int) -> Iterator[list[Item]]:
-    """Group neighbours so that no group is larger than a limit; an item that is larger alone is a group of its own.
+    """Group consecutive items so that no group exceeds a limit. An item that alone exceeds it forms its own group.
 
-    items (Iterable[Item]): what to group, in order.
-    size_of (Callable[[Item], int]): an item's size, such as its pieces.
-    limit (int): the largest group.
-    YIELDS (list[Item]): the next items.
+    items (Iterable[Item]): the items, in order.
+    size_of (Callable[[Item], int]): returns the size of an item, such as its number of pieces.
+    limit (int): the maximum total size of a group.
+    YIELDS (list[Item]): the next group.
     """
     group: list[Item] = []
     total = 0

@@ -1,4 +1,4 @@
-"""Whole models, an encoder with its documented head, as Thinc models over packed inputs."""
+"""Complete models (an encoder with its head) as Thinc models over packed inputs."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -15,16 +15,17 @@ from .shim import EncoderShim
 
 
 class HeadShim(EncoderShim):
-    """Holds a model with a head and its tokenizer; gives what the head computes instead of the encoder's rows."""
+    """Holds a model with a head and its tokenizer, and returns the head's output instead of the encoder's rows."""
 
     def use_encoder(self, source: EncoderShim) -> None:
-        """Take configuration, vocabulary and weights of another encoder; what it lacks starts with random weights.
+        """Copy configuration, vocabulary and weights from another encoder; what it lacks is initialized randomly.
 
         source (EncoderShim): a loaded encoder.
+        RAISES ValueError: the source is not loaded, or the settings do not fit its weights.
         """
         checkpoint = source.checkpoint
         module = self.checkpoint_class.model_class(checkpoint.module.config)
-        # Only a pooler may be missing there, or be one too many.
+        # The encoders can only differ in the pooler, which either of them may lack.
         module.bigbird.load_state_dict(checkpoint.encoder.state_dict(), strict=False)
         self.use(self.checkpoint_class(module, checkpoint.tokenizer).adapted(self.settings))
 
@@ -37,7 +38,7 @@ class QuestionAnsweringCheckpoint(Checkpoint):
 
 
 class QuestionAnsweringShim(HeadShim):
-    """Gives the start and the end logit of every piece. Shape: (total_pieces, 2)."""
+    """Returns the start and end logit of every piece. Shape: (total_pieces, 2)."""
 
     checkpoint_class = QuestionAnsweringCheckpoint
 
@@ -54,7 +55,7 @@ class MultipleChoiceCheckpoint(Checkpoint):
 
 
 class MultipleChoiceShim(HeadShim):
-    """Gives the logit of every input to be the right choice. Shape: (inputs, 1)."""
+    """Returns one logit per input, for being the right choice. Shape: (inputs, 1)."""
 
     checkpoint_class = MultipleChoiceCheckpoint
 
@@ -73,7 +74,7 @@ class FillMaskCheckpoint(Checkpoint):
 
 
 class FillMaskShim(HeadShim):
-    """Gives the logit of every piece of the vocabulary at every [MASK], in order. Shape: (masks, vocabulary)."""
+    """Returns the logits of the whole vocabulary at every [MASK], in order. Shape: (masks, vocabulary)."""
 
     checkpoint_class = FillMaskCheckpoint
 

@@ -1,7 +1,7 @@
-"""What the stock listener leaves unsaid: the node gets these functions when our component links it.
+"""Functions that replace those of the stock listener when the `bigbird` component links it.
 
-They say when vectors are missing, refuse a batch that is not the encoded one, read vectors in half precision, and let
-go of vectors that everybody has read.
+They report missing vectors, reject a batch other than the one just encoded, read vectors in half precision, and release
+vectors once every listener has read them.
 """
 
 import warnings
@@ -23,13 +23,13 @@ from .types import Array, BigBirdData
 
 @dataclass
 class Link:
-    """Between a listener and its encoder; by name only, so that a pickled head does not carry the encoder.
+    """Connects a listener to its encoder, by name only, so that a pickled head does not include the encoder.
 
     reader (str): name of the component that the listener is part of.
-    number (int): which of the component's listeners it is.
+    number (int): index of the listener among those of its component.
     encoder (str): name of the encoder.
-    sample (tuple[int, ...] | None): identity of the documents on which the reader last tried its layers.
-    has_warned (bool): whether missing vectors were reported.
+    sample (tuple[int, ...] | None): identity of the documents that the reader was last initialized with.
+    has_warned (bool): whether missing vectors have been reported.
     """
 
     reader: str
@@ -40,25 +40,25 @@ class Link:
 
     @property
     def key(self) -> str:
-        """What this listener is called in `BigBirdData.waiting`."""
+        """The listener's name in `BigBirdData.waiting`."""
         return f"{self.reader}/{self.number}"
 
 
 def batch_identity(docs: list[Doc]) -> tuple[int, ...]:
-    """Identify a batch by the words of its documents, in order: reordered documents are another batch.
+    """Identify a batch by the words of its documents. The order counts: reordered documents are a different batch.
 
     docs (list[Doc]): the documents.
-    RETURNS (tuple[int, ...]): one number per document.
+    RETURNS (tuple[int, ...]): one hash per document.
     """
     return tuple(hash(numpy.asarray(doc.to_array("ORTH")).tobytes()) for doc in docs)
 
 
 def link(listener: Any, reader: str, number: int, encoder: str) -> None:
-    """Let a listener report to the encoder that feeds it.
+    """Connect a listener to the encoder that feeds it.
 
     listener (TransformerListener): the node inside the reading component.
     reader (str): name of the reading component.
-    number (int): which of the component's listeners it is.
+    number (int): index of the listener among those of its component.
     encoder (str): name of the encoder.
     """
     previous = getattr(listener, "link", None)
@@ -68,25 +68,29 @@ def link(listener: Any, reader: str, number: int, encoder: str) -> None:
 
 
 def listener_keys(listeners: Iterable[Any]) -> set[str]:
-    """RETURNS (set[str]): what linked listeners are called in `BigBirdData.waiting`."""
+    """Get the names of linked listeners in `BigBirdData.waiting`.
+
+    listeners (Iterable[TransformerListener]): the linked listeners.
+    RETURNS (set[str]): the names.
+    """
     return {listener.link.key for listener in listeners}
 
 
 def linked_init(model: Any, X: list[Doc] | None = None, Y: Any = None) -> None:
-    """Heads try their layers on documents that nothing has encoded: no reason to warn of these."""
+    """Remember the sample. Heads run on it before anything has encoded it, which must not cause a warning."""
     if X is not None:
         model.link.sample = batch_identity(X)
 
 
 def linked_forward(model: Any, docs: list[Doc], is_train: bool) -> tuple[list[TransformerData], Callable]:
-    """Give a head the vectors of its documents: those just computed for training, else those on the documents."""
+    """Pass a head the vectors of its documents: in training those just computed, otherwise those on the documents."""
     if is_train and model._batch_id is not None:
         if model._batch_id != batch_identity(docs):
             raise ValueError(
                 Errors.BB132.format(reader=model.link.reader, encoder=model.link.encoder, number=len(docs))
             )
         return model._outputs, model.backprop_and_clear
-    # A document without tokens needs no vectors: its rows are zeros in any case.
+    # A document without tokens needs no vectors: its rows are zeros anyway.
     missing = [doc for doc in docs if len(doc) and doc._.trf_data is None]
     if missing and is_train:
         raise ValueError(SpacyErrors.E203.format(name=model.link.encoder))
@@ -119,7 +123,7 @@ def _read(model: Any, doc: Doc) -> TransformerData:
 
 
 def _report_missing(model: Any, docs: list[Doc], missing: list[Doc]) -> None:
-    """Vectors that were dropped are a mistake in the pipeline; vectors never computed may be meant so."""
+    """Raise an error if vectors were dropped, which is a mistake in the pipeline; warn if they were never computed."""
     if any(doc._.bigbird_stats is not None for doc in missing):
         raise ValueError(Errors.BB134.format(reader=model.link.reader, encoder=model.link.encoder))
     if not model.link.has_warned and model.link.sample != batch_identity(docs):
@@ -128,11 +132,11 @@ def _report_missing(model: Any, docs: list[Doc], missing: list[Doc]) -> None:
 
 
 def converted(data: TransformerData, convert: Callable[[Any], Any]) -> TransformerData:
-    """Copy a document's data with its vectors converted; the original stays as it is.
+    """Copy a document's data with its vectors converted. The original is not modified.
 
     data (TransformerData): the document's data.
-    convert (Callable): applied to every array of floats.
-    RETURNS (TransformerData): of the same class; the very same object where nothing had to change.
+    convert (Callable): applied to every floating-point array.
+    RETURNS (TransformerData): data of the same class; the same object if no array changed.
     """
     floats = {
         key: value for key, value in data.model_output.items() if hasattr(value, "dtype") and value.dtype.kind == "f"
@@ -147,9 +151,9 @@ def converted(data: TransformerData, convert: Callable[[Any], Any]) -> Transform
 
 
 def release(doc: Doc) -> None:
-    """Leave on a document what its encoder's `keep_vectors` says, and nothing on the GPU.
+    """Reduce a document's vectors to what its encoder's `keep_vectors` says, and leave nothing on the GPU.
 
-    doc (Doc): a document whose vectors everybody has read.
+    doc (Doc): a document whose vectors have been read by every listener.
     """
     data: BigBirdData = doc._.trf_data
     if data.keep_vectors == "none":

@@ -1,4 +1,4 @@
-"""Listen to an encoder and give whole documents as rows. The node that spaCy links is spacy-transformers' own."""
+"""A listener that returns whole documents as rows. The node that spaCy links is that of spacy-transformers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +15,11 @@ from .types import Array, BigBirdData, PieceRows
 
 
 def piece_listener(upstream: str, grad_factor: float) -> Model[list[Doc], list[PieceRows]]:
-    """Listen to a `bigbird` component and give every row of every document.
+    """Listen to a `bigbird` component and return all rows of every document.
 
     upstream (str): name of the component to listen to, or "*" for any.
-    grad_factor (float): the gradient is multiplied by it on its way to the encoder.
-    RETURNS (Model[list[Doc], list[PieceRows]]): the layer; its reference "listener" is the node that spaCy links.
+    grad_factor (float): factor on the gradient that is sent to the encoder.
+    RETURNS (Model[list[Doc], list[PieceRows]]): the layer. Its reference "listener" is the node that spaCy links.
     """
     listener = TransformerListener(upstream_name=upstream)
     model: Model = chain(listener, piece_rows(grad_factor))
@@ -29,7 +29,7 @@ def piece_listener(upstream: str, grad_factor: float) -> Model[list[Doc], list[P
 
 
 def _init_piece_listener(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
-    """The width is the encoder's: known without a forward pass."""
+    """Set the width to the encoder's, which is known without a forward pass."""
     upstream: Any = model.layers[0]
     upstream.initialize(X=X)
     if not upstream.has_dim("nO"):
@@ -38,9 +38,9 @@ def _init_piece_listener(model: Model, X: list[Doc] | None = None, Y: Any = None
 
 
 def piece_rows(grad_factor: float) -> Model[list[TransformerData], list[PieceRows]]:
-    """Give the documents' data as rows with their alignment.
+    """Turn the documents' data into rows with their alignment.
 
-    grad_factor (float): the gradient is multiplied by it.
+    grad_factor (float): factor on the gradient.
     RETURNS (Model[list[TransformerData], list[PieceRows]]): the layer.
     """
     return Model("piece_rows", _piece_rows_forward, attrs={"grad_factor": grad_factor})
@@ -64,7 +64,7 @@ def _as_piece_rows(model: Model, data: TransformerData) -> PieceRows:
     if "window_cls" not in output:
         if any(map(any, data.wordpieces.strings)):
             raise ValueError(Errors.BB130.format(kind=type(data).__name__))
-        # What the stock listener makes up for a document that nothing has encoded.
+        # The stock listener's placeholder for a document that nothing has encoded.
         data = BigBirdData.without_vectors(len(data.align.lengths), data.width, model.ops.xp)
         output = data.model_output
     to_float = model.ops.asarray2f
@@ -77,7 +77,7 @@ def _as_piece_rows(model: Model, data: TransformerData) -> PieceRows:
 
 
 def _writable(array: Array) -> Array:
-    """Thinc's operations refuse arrays that were read from bytes, because these may not be written to."""
+    """Copy a read-only array, such as one read from bytes: Thinc's operations require writable arrays."""
     return array if getattr(array.flags, "writeable", True) else array.copy()
 
 

@@ -1,4 +1,4 @@
-"""From a spaCy document to pieces and to the alignment of its tokens with them."""
+"""Split spaCy documents into pieces and align their tokens with these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from .types import Array
 class DocumentPieces:
     """The pieces of one document.
 
-    ids (Ints1d): piece ids, special ones excluded. Shape: (pieces,).
-    align (Ragged): per spaCy token the rows of its pieces; row 0 is [CLS], so the first piece is row 1.
-    truncated (int): pieces that were cut off the end.
+    ids (Ints1d): piece ids, without special pieces. Shape: (pieces,).
+    align (Ragged): the row numbers of each spaCy token's pieces; row 0 is [CLS], so the first piece is row 1.
+    truncated (int): number of pieces cut off at the end.
     """
 
     ids: Array
@@ -29,13 +29,14 @@ class DocumentPieces:
 def encode_documents(
     docs: Sequence[Doc], tokenizer: BigBirdTokenizer, max_pieces: int | None = None
 ) -> list[DocumentPieces]:
-    """Encode whole texts, then find each token's pieces by the characters that they share.
+    """Tokenize whole texts, then align each spaCy token with the pieces that share characters with it.
 
     docs (Sequence[Doc]): the documents.
     tokenizer (BigBirdTokenizer): the encoder's tokenizer.
-    max_pieces (int | None): cut what is longer; tokens beyond the cut have no piece. None for no limit.
+    max_pieces (int | None): maximum length of a document, beyond which it is cut; tokens after the cut have no piece.
+        None for no limit.
     RETURNS (list[DocumentPieces]): ids and alignment of each document. Every token with visible characters that was
-        not cut off has a piece; a token of white space may have none.
+        not cut off has a piece; a whitespace token may have none.
     """
     all_pieces = tokenizer.text_pieces(doc.text for doc in docs)
     return [_align(doc, pieces, max_pieces) for doc, pieces in zip(docs, all_pieces, strict=True)]

@@ -1,4 +1,4 @@
-"""Pooling of the pieces of a token that also takes tokens without pieces, such as line breaks."""
+"""Pooling of a token's pieces that also accepts tokens without pieces, such as line breaks."""
 
 import sys
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from thinc.types import Floats2d, Ragged
 
 from .types import Array
 
-# Thinc's own layers. Some refuse an empty sequence; the others give no width where there is no sequence at all.
+# Of these Thinc layers, some reject empty sequences, and the others lose the width if there are no sequences at all.
 _LAYERS = (reduce_first, reduce_last, reduce_max, reduce_mean, reduce_sum)
 _MODULES = {make.__name__: sys.modules[make.__module__] for make in _LAYERS}
 
 
 def allow_empty_tokens(model: Model) -> None:
-    """Let every pooling layer inside a model give zeros for a token without pieces.
+    """Make every pooling layer inside a model return zeros for tokens without pieces.
 
-    model (Model): a head's model, or a pooling layer. Its tree and its parameters stay as they are.
+    model (Model): a head's model, or a pooling layer. It is changed in place; its layers and parameters stay the same.
     """
     for node in model.walk():
         if node.name in _MODULES and node._func is _MODULES[node.name].forward:

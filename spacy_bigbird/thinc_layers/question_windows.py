@@ -1,4 +1,4 @@
-"""Questions beside documents longer than the model: inputs, where gold answers lie in them, and the loss."""
+"""Questions about documents longer than the model: inputs, positions of gold answers in them, and the loss."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,12 +20,12 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class QuestionTokenizer:
-    """Makes model inputs of questions and documents; the pieces of a document are shared between its questions.
+    """Builds model inputs from questions and documents. A document is tokenized once for all its questions.
 
-    tokenizer (BigBirdTokenizer): the vocabulary.
-    max_length (int): longest input. Unit: pieces.
-    overlap (int | None): pieces of the document that neighbouring windows share; None for an eighth of a window. Less
-        where a long question leaves windows too small for it.
+    tokenizer (BigBirdTokenizer): the tokenizer.
+    max_length (int): maximum length of an input. Unit: pieces.
+    overlap (int | None): pieces of the document that neighbouring windows share; None for an eighth of a window. It is
+        reduced if a long question leaves too little room for it.
     """
 
     tokenizer: BigBirdTokenizer
@@ -33,14 +33,18 @@ class QuestionTokenizer:
     overlap: int | None = None
 
     def pieces(self, texts: Iterable[str]) -> list[TextPieces]:
-        """RETURNS (list[TextPieces]): the pieces of each document."""
+        """Tokenize documents.
+
+        texts (Iterable[str]): the texts of the documents.
+        RETURNS (list[TextPieces]): the pieces of each document.
+        """
         return self.tokenizer.text_pieces(texts)
 
     def questions(self, questions: Sequence[str]) -> list[TextPieces]:
-        """The pieces of questions. One of more than half of the longest input is cut there, with a warning.
+        """Tokenize questions. A question that would take more than half of an input is cut, with a warning.
 
         questions (Sequence[str]): the questions.
-        RETURNS (list[TextPieces]): the pieces of each.
+        RETURNS (list[TextPieces]): the pieces of each question.
         """
         limit = max(1, min(self.max_length // 2, self.max_length - ADDED_TO_TWO - 1))
         found = self.tokenizer.text_pieces(questions)
@@ -52,7 +56,12 @@ class QuestionTokenizer:
         return [pieces[:limit] for pieces in found]
 
     def windows(self, question: TextPieces, document: TextPieces) -> list[PairWindow]:
-        """RETURNS (list[PairWindow]): the inputs that cover the document, each behind the whole question."""
+        """Build the inputs for one question about one document.
+
+        question (TextPieces): the question's pieces.
+        document (TextPieces): the document's pieces.
+        RETURNS (list[PairWindow]): windows that cover the document, each preceded by the whole question.
+        """
         overlap = self.overlap
         if overlap is not None:
             room = self.max_length - len(question) - ADDED_TO_TWO
@@ -61,7 +70,11 @@ class QuestionTokenizer:
 
 
 def pack(windows: Sequence[PairWindow]) -> PackedPieces:
-    """RETURNS (PackedPieces): inputs back to back, as the encoder takes them."""
+    """Concatenate inputs in the form that the encoder takes.
+
+    windows (Sequence[PairWindow]): the inputs, at least one.
+    RETURNS (PackedPieces): the inputs, back to back.
+    """
     return PackedPieces(
         ids=cast(Ints1d, np.concatenate([window.ids for window in windows])),
         lengths=[len(window.ids) for window in windows],
@@ -72,16 +85,21 @@ def pack(windows: Sequence[PairWindow]) -> PackedPieces:
 def micro_batches(
     items: Iterable[tuple[Key, PairWindow]], max_batch_pieces: int
 ) -> Iterator[list[tuple[Key, PairWindow]]]:
-    """Group inputs, each with what it belongs to, by their pieces. See `group_by_size`."""
+    """Group inputs so that the model never gets more pieces at a time than allowed. See `group_by_size`.
+
+    items (Iterable[tuple[Key, PairWindow]]): the inputs, each with a key.
+    max_batch_pieces (int): the maximum number of pieces in a group; one input is always allowed.
+    YIELDS (list[tuple[Key, PairWindow]]): the next group.
+    """
     return group_by_size(items, lambda item: len(item[1].ids), max_batch_pieces)
 
 
 def gold_pieces(spans: Iterable[tuple[int, int]], pieces: TextPieces) -> list[tuple[int, int]]:
-    """First and last piece of each gold answer.
+    """Find the first and last piece of each gold answer.
 
-    spans (Iterable[tuple[int, int]]): the answers. Unit: characters.
-    pieces (TextPieces): of the document.
-    RETURNS (list[tuple[int, int]]): both included; an answer without a piece is left out.
+    spans (Iterable[tuple[int, int]]): start and end of each answer. Unit: characters.
+    pieces (TextPieces): the document's pieces.
+    RETURNS (list[tuple[int, int]]): first and last piece, both inclusive; answers without any piece are omitted.
     """
     found = []
     for start, end in spans:
@@ -95,15 +113,15 @@ def gold_pieces(spans: Iterable[tuple[int, int]], pieces: TextPieces) -> list[tu
 def window_span_loss(
     logits: np.ndarray, window: PairWindow, answers: Sequence[tuple[int, int]]
 ) -> tuple[float, np.ndarray]:
-    """Cross-entropy of start and end over [CLS] and the context of one window, and its gradient.
+    """Compute the cross-entropy of start and end over [CLS] and the context of one window, and its gradient.
 
-    Answers that lie wholly in the window are all right, with their probabilities added up. Where there is none, [CLS]
-    is right: the answer is not here.
+    All answers that are entirely within the window are correct, and their probabilities are summed. If there are none,
+    [CLS] is correct: the answer is not in this window.
 
     logits (ndarray): start and end logit of each piece. Shape: (pieces, 2).
     window (PairWindow): the input.
-    answers (Sequence[tuple[int, int]]): first and last piece of each gold answer, counted in the document.
-    RETURNS (tuple[float, ndarray]): mean of both cross-entropies, and its gradient. Shape: (pieces, 2).
+    answers (Sequence[tuple[int, int]]): first and last piece of each gold answer, counted from the document's start.
+    RETURNS (tuple[float, ndarray]): mean of the two cross-entropies, and its gradient. Shape: (pieces, 2).
     """
     inside = [(a, b) for a, b in answers if window.start <= a and b < window.end]
     competing = np.zeros((len(logits), 1), dtype=bool)

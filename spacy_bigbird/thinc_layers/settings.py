@@ -1,4 +1,4 @@
-"""The settings of an encoder in a pipeline: checked when the config is read, without loading anything."""
+"""The settings of an encoder in a pipeline, checked when the config is read and before anything is loaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -9,7 +9,7 @@ from ..errors import Errors
 from ..model.config import BigBirdConfig
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
-# Weights belong to these fields; the others may be changed beside a checkpoint.
+# The weights depend on these fields; the others can be changed for an existing checkpoint.
 SHAPE_FIELDS = (
     "vocab_size",
     "hidden_size",
@@ -27,21 +27,21 @@ SHAPE_FIELDS = (
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What the architectures take, in one place. Nothing of it is saved with the weights: at load the config wins.
+    """The arguments of the architectures. They are not saved with the weights: on loading, the config determines them.
 
-    name (str | None): directory or hub name of a checkpoint, read once, at `initialize`.
+    name (str | None): directory or hub name of a checkpoint, read once, by `initialize`.
     vocab_file (str | None): without `name`, a SentencePiece model to train from scratch with.
-    transformer_config (dict): fields of BigBirdConfig; beside `name` only such as leave the weights' shapes alone.
-    overlap (int | None): pieces that neighbouring windows share, below half of a window; None for an eighth of it.
-    on_oversize (str): what happens to a document of more than one window: "window", "error" or "truncate".
-    max_batch_pieces (int): pieces that are in the encoder at one time; one window is always allowed.
+    transformer_config (dict): fields of BigBirdConfig; with `name`, only those that the weights do not depend on.
+    overlap (int | None): pieces shared by neighbouring windows, less than half of a window; None for an eighth.
+    on_oversize (str): what to do with a document longer than one window: "window", "error" or "truncate".
+    max_batch_pieces (int): maximum number of pieces in the encoder at a time; one window is always allowed.
     precision (str): "fp32" or "bf16", in prediction.
-    mixed_precision (bool): bf16 where it is safe, in training.
-    gradient_checkpointing (bool): keep the inputs of the layers only, and compute the rest again backwards.
-    freeze_layers (int): the embeddings and this many of the lowest layers are not trained; 0 trains everything.
-    layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it; 1.0 for none.
-    map_whitespace (bool): every run of white space is one space, as in pre-training; offsets stay.
-    save_as (str): the weights' type on disk: "float32" or "float16".
+    mixed_precision (bool): whether to use bf16 autocast in training.
+    gradient_checkpointing (bool): whether to keep only the layers' inputs and recompute the rest in the backward pass.
+    freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings; 0 to train everything.
+    layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below; 1.0 for none.
+    map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training; offsets are kept.
+    save_as (str): type of the saved weights, "float32" or "float16".
     """
 
     name: str | None = None
@@ -79,19 +79,20 @@ class EncoderSettings:
             self.window_capacity(BigBirdConfig.from_dict(self.transformer_config))
 
     def scratch_config(self, tokenizer: BigBirdTokenizer) -> BigBirdConfig:
-        """The configuration of an encoder with random weights.
+        """Make the configuration of an encoder with random weights.
 
-        tokenizer (BigBirdTokenizer): its vocabulary.
-        RETURNS (BigBirdConfig): what `transformer_config` says, and the vocabulary's ids where it says nothing.
+        tokenizer (BigBirdTokenizer): its tokenizer.
+        RETURNS (BigBirdConfig): the fields in `transformer_config`, with the vocabulary's size and ids as defaults.
         """
         return BigBirdConfig.from_dict({**tokenizer.config_fields, **self.transformer_config})
 
     def apply_to(self, config: BigBirdConfig) -> BigBirdConfig:
-        """Change a checkpoint's configuration as `transformer_config` says.
+        """Change a checkpoint's configuration according to `transformer_config`.
 
-        config (BigBirdConfig): the checkpoint's own.
-        RETURNS (BigBirdConfig): the changed one.
-        RAISES ValueError: a field is to change to which the weights' shapes or meaning belong, or it is a decoder.
+        config (BigBirdConfig): the checkpoint's own configuration.
+        RETURNS (BigBirdConfig): the changed configuration; the same object if nothing changes.
+        RAISES ValueError: a field that the weights depend on would change, a setting does not fit the configuration, or
+            the result is a decoder.
         """
         wanted = {key: value for key, value in self.transformer_config.items() if value != getattr(config, key)}
         for key in SHAPE_FIELDS:
@@ -107,11 +108,11 @@ class EncoderSettings:
         return changed
 
     def window_capacity(self, config: BigBirdConfig) -> tuple[int, int]:
-        """How many pieces a window holds beside [CLS] and [SEP], and how many it shares with the next one.
+        """Compute how many pieces a window holds, without [CLS] and [SEP], and how many it shares with the next one.
 
         config (BigBirdConfig): the encoder's configuration.
         RETURNS (tuple[int, int]): capacity and overlap. Unit: pieces.
-        RAISES ValueError: the overlap is half of a window or more.
+        RAISES ValueError: the overlap is half of a window or more, or a window has no room for a piece.
         """
         capacity = config.max_position_embeddings - 2
         if capacity < 1:

@@ -1,4 +1,4 @@
-"""The PyTorch encoder and its tokenizer inside a Thinc model: running, training, saving and copying them."""
+"""The PyTorch encoder and its tokenizer inside a Thinc model: running, training, saving and copying."""
 
 import os
 import re
@@ -33,22 +33,26 @@ class EncoderShim(PyTorchShim):
     checkpoint_class: ClassVar[type[Checkpoint]] = Checkpoint
 
     def __init__(self, settings: EncoderSettings) -> None:
-        # No gradient scaler: bf16 has the range of fp32, and scaled gradients could not be accumulated.
+        # No gradient scaler: bf16 has the range of fp32, and scaled gradients could not be accumulated over calls.
         super().__init__(None, grad_scaler=PyTorchGradScaler(False))
         self.settings = settings
         self.tokenizer: BigBirdTokenizer | None = None
-        # A folder that was read and held nothing, for the message where weights are missed later.
+        # A folder that was read but contained nothing, for the error message if the weights are needed later.
         self._empty_folder: Path | None = None
         _use_one_thread_after_fork()
 
     @property
     def is_loaded(self) -> bool:
-        """Whether there are weights."""
+        """Whether the encoder has weights."""
         return self._model is not None
 
     @property
     def module(self) -> BigBirdModel:
-        """RETURNS (BigBirdModel): the encoder. RAISES ValueError: it is not loaded yet."""
+        """The encoder, or in subclasses the model with a head.
+
+        RETURNS (BigBirdModel): the loaded module.
+        RAISES ValueError: nothing is loaded yet.
+        """
         if self._model is None:
             folder = f": there were none in {self._empty_folder}" if self._empty_folder else " yet"
             raise ValueError(Errors.BB139.format(folder=folder))
@@ -56,25 +60,37 @@ class EncoderShim(PyTorchShim):
 
     @property
     def config(self) -> BigBirdConfig:
-        """RETURNS (BigBirdConfig): the encoder's configuration."""
+        """The encoder's configuration.
+
+        RETURNS (BigBirdConfig): the configuration.
+        RAISES ValueError: nothing is loaded yet.
+        """
         return self.module.config
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """RETURNS (Checkpoint): encoder and tokenizer, to be written somewhere."""
+        """The encoder and its tokenizer, ready to be saved.
+
+        RETURNS (Checkpoint): the checkpoint.
+        RAISES ValueError: nothing is loaded yet.
+        """
         return self.checkpoint_class(self.module, cast(BigBirdTokenizer, self.tokenizer))
 
     @property
     def device(self) -> torch.device:
+        """The device of the weights, or the one they will be loaded to."""
         return get_torch_default_device() if self._model is None else next(self._model.parameters()).device
 
     def load(self) -> None:
-        """Load what the settings name, unless there are weights already."""
+        """Load what the settings name, unless weights are already loaded.
+
+        RAISES ValueError: the settings name nothing, or do not fit what they name.
+        """
         if not self.is_loaded:
             self.use(self.checkpoint_class.load(self.settings))
 
     def use(self, checkpoint: Checkpoint) -> None:
-        """Take an encoder and its tokenizer, in place of others where there are any.
+        """Use the given encoder and tokenizer, replacing any previous ones.
 
         checkpoint (Checkpoint): encoder and tokenizer.
         """
@@ -82,7 +98,7 @@ class EncoderShim(PyTorchShim):
         self.tokenizer = checkpoint.tokenizer
 
     def predict(self, inputs: Any) -> Tensor:
-        """Encode without a gradient.
+        """Encode without computing gradients.
 
         inputs (PackedPieces): the sequences.
         RETURNS (Tensor): one row per piece. Shape: (total_pieces, width).
@@ -94,17 +110,17 @@ class EncoderShim(PyTorchShim):
     def begin_update(self, inputs: Any) -> tuple[Tensor, Callable[[Tensor], None]]:
         """Encode for training.
 
-        inputs (PackedPieces): the sequences; with `recompute`, nothing is kept for the backward pass but them, and
-            the forward pass is run again there, with the same dropout.
-        RETURNS (tuple[Tensor, Callable[[Tensor], None]]): one row per piece, and a function that takes the rows'
-            gradient and adds to the gradients of the weights. Shape: (total_pieces, width).
+        inputs (PackedPieces): the sequences. With `recompute`, only they are kept for the backward pass, which repeats
+            the forward pass with the same dropout.
+        RETURNS (tuple[Tensor, Callable[[Tensor], None]]): one row per piece, and a function that takes the gradient of
+            the rows and adds to the gradients of the weights. Shape: (total_pieces, width).
         """
         state = _RandomState(self.device) if inputs.recompute else None
         with torch.set_grad_enabled(state is None):
             rows = self._encode_for_training(inputs)
 
         def backprop(gradient: Tensor) -> None:
-            # A prediction may have come between; what is computed again must see the mode of the first time.
+            # A prediction in between may have changed the mode, which must be the same as in the first forward pass.
             self._set_training(True)
             with torch.enable_grad():
                 if state is None:
@@ -132,11 +148,11 @@ class EncoderShim(PyTorchShim):
         return self._outputs(rows, ids, inputs.lengths)
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
-        """What is given of the encoder's rows: all of them here, in a subclass what its head makes of them."""
+        """Compute the output from the encoder's rows: the rows themselves here, a head's output in subclasses."""
         return rows
 
     def _set_training(self, mode: bool) -> None:
-        """Only when it changes: the module drops its prepared weights."""
+        """Set the mode only if it changes, because setting it discards the module's prepared weights."""
         if self.module.training != mode:
             self.module.train(mode)
 
@@ -144,9 +160,13 @@ class EncoderShim(PyTorchShim):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights with the accumulated gradients, and set these to zero.
+
+        optimizer (Optimizer): the optimizer.
+        """
         if self._model is None:
             return
-        # Which drops the copies of the weights that predictions prepare.
+        # This discards the copies of the weights that were prepared for prediction.
         self._set_training(True)
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
@@ -157,12 +177,13 @@ class EncoderShim(PyTorchShim):
             changed, _ = optimizer((self.id, name), weights, gradient, lr_scale=scale)
             result: Tensor = xp2torch(changed, device=parameter.device)
             if result.data_ptr() != parameter.data_ptr():
-                # Through `data`: in spaCy's stock order a step may fall between the two passes of a batch.
+                # Through `data`, which autograd does not track: in spaCy's stock order, a step may come between the
+                # forward and the backward pass of a batch.
                 parameter.data.copy_(result)
             parameter.grad.zero_()
 
     def _learning_rate_scale(self, name: str) -> float:
-        """1 for the highest layer, one more factor for each layer below it, embeddings lowest."""
+        """Compute the factor for a weight: 1 in the highest layer, one more decay per layer below, then embeddings."""
         layer = re.match(r"(?:bigbird\.)?encoder\.layers\.(\d+)\.", name)
         depth = (
             int(layer.group(1)) if layer else (-1 if name.startswith(("embeddings.", "bigbird.embeddings.")) else None)
@@ -173,6 +194,10 @@ class EncoderShim(PyTorchShim):
 
     @contextmanager
     def use_params(self, params: dict) -> Iterator[None]:
+        """Use other weights within a context, such as an optimizer's averages.
+
+        params (dict): arrays by the shim's id and the weight's name.
+        """
         own = {name: value for (owner, name), value in params.items() if owner == self.id} if self._model else {}
         parameters = dict(self._model.named_parameters()) if own else {}
         backup = {name: parameters[name].detach().clone() for name in own if name in parameters}
@@ -189,20 +214,35 @@ class EncoderShim(PyTorchShim):
                 parameters[name].copy_(value)
 
     def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the weights to another device.
+
+        device_type (str): "cpu", or anything else for a GPU.
+        device_id (int): number of the GPU.
+        """
         if self._model is not None:
             self._model.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
     def to_bytes(self) -> bytes:
+        """Serialize configuration, weights and vocabulary.
+
+        RETURNS (bytes): the checkpoint, or an empty message if nothing is loaded.
+        """
         return srsly.msgpack_dumps(self.checkpoint.to_message(self.settings.save_as) if self.is_loaded else {})
 
     def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
+        """Restore what `to_bytes` serialized.
+
+        bytes_data (bytes): the result of `to_bytes`.
+        RETURNS (EncoderShim): the shim itself.
+        RAISES ValueError: the settings do not fit the weights.
+        """
         message = srsly.msgpack_loads(bytes_data)
         if message:
             self.use(self.checkpoint_class.from_message(message, self.settings))
         return self
 
     def to_folder(self, path: Path) -> None:
-        """Write config.json, model.safetensors and spiece.model; nothing where nothing is loaded.
+        """Write config.json, model.safetensors and spiece.model. Does nothing if nothing is loaded.
 
         path (Path): the folder.
         """
@@ -210,10 +250,10 @@ class EncoderShim(PyTorchShim):
             self.checkpoint.to_folder(path, self.settings.save_as)
 
     def from_folder(self, path: Path) -> None:
-        """Read what `to_folder` wrote, where it wrote anything.
+        """Read a folder written by `to_folder`, which may be empty.
 
         path (Path): the folder.
-        RAISES ValueError: a file is missing or damaged.
+        RAISES ValueError: a file is missing or damaged, or the settings do not fit the weights.
         """
         config = Path(path) / "config.json"
         if not config.is_file() and any((Path(path) / name).is_file() for name in (SAFETENSORS_NAME, VOCAB_FILE)):
@@ -223,7 +263,7 @@ class EncoderShim(PyTorchShim):
             self.use(self.checkpoint_class.from_folder(Path(path), self.settings))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy is another encoder: without an id of its own it would share the optimizer's moments."""
+        """Give a copy an id of its own; otherwise it would share the optimizer's moments with the original."""
         self.__dict__.update(state)
         with Shim.global_id_lock:
             Shim.global_id += 1
@@ -232,7 +272,7 @@ class EncoderShim(PyTorchShim):
 
 
 class _RandomState:
-    """The random state of the CPU and of one device, to draw the same dropout twice."""
+    """The random state of the CPU and of one device, for drawing the same dropout twice."""
 
     def __init__(self, device: torch.device) -> None:
         self.devices = [device] if device.type == "cuda" else []
@@ -241,7 +281,7 @@ class _RandomState:
 
     @contextmanager
     def restored(self) -> Iterator[None]:
-        """Go back to it; leave everything as it was in the end."""
+        """Return to the saved state within a context. The state before it is restored at the end."""
         with torch.random.fork_rng(self.devices):
             torch.set_rng_state(self.cpu)
             for device, state in zip(self.devices, self.cuda, strict=True):
@@ -251,7 +291,7 @@ class _RandomState:
 
 @cache
 def _use_one_thread_after_fork() -> None:
-    """PyTorch's threads do not survive a fork: with more than one, the first product in the child waits forever."""
+    """Limit forked processes to one thread: PyTorch's threads do not survive a fork, and the first product hangs."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_set_one_thread)
 

@@ -1,4 +1,4 @@
-"""Scores of labels per document: a head over rows of the document, whose logits are averaged with weights."""
+"""Scores of labels per document: a head on rows of the document, whose logits are combined in a weighted mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ POOLINGS = ("cls", "mean", "max", "attention")
 
 @dataclass
 class PieceScores:
-    """How one document's logits came about under "attention" pooling: logits = sum over pieces of weights x logits.
+    """The parts of one document's logits under "attention" pooling: the sum over pieces of weights times logits.
 
-    weights (Floats2d): attention of each label, summing to one over the pieces. Shape: (pieces, labels).
-    logits (Floats2d): the head's output for each piece. Shape: (pieces, labels).
-    align (Ragged): per spaCy token the numbers of its pieces here.
+    weights (Floats2d): attention of each label, which sums to 1 over the pieces. Shape: (pieces, labels).
+    logits (Floats2d): output of the head for each piece. Shape: (pieces, labels).
+    align (Ragged): the numbers of each spaCy token's pieces, as counted here.
     """
 
     weights: Floats2d
@@ -33,16 +33,28 @@ class PieceScores:
 
 @dataclass
 class TextScores:
-    """logits (Floats2d): Shape: (documents, labels). pieces (list[PieceScores]): per document, for "attention" only."""
+    """The scores of a batch.
+
+    logits (Floats2d): one score per document and label. Shape: (documents, labels).
+    pieces (list[PieceScores]): the parts of each document's logits, with "attention" pooling only.
+    """
 
     logits: Floats2d
     pieces: list[PieceScores] = field(default_factory=list)
 
 
 def text_classifier(tok2vec: Model, pooling: str, activation: str, nO: int | None) -> Model[list[Doc], TextScores]:
-    """Build the layers. See `spacy_bigbird.architectures.text_classifier.build_text_classifier`.
+    """Build the layers of a text classifier.
 
-    Its references are "tok2vec", "dense", "output_layer" and, for "attention", "attention".
+    The references are "tok2vec", "dense", "output_layer" and, with "attention" pooling, "attention". The arguments are
+    those of `spacy_bigbird.architectures.text_classifier.build_text_classifier`.
+
+    tok2vec (Model): the layer that returns PieceRows or one vector per token.
+    pooling (str): "cls", "mean", "max" or "attention".
+    activation (str): name of the dense layer's activation.
+    nO (int | None): number of labels; None if not known yet.
+    RETURNS (Model[list[Doc], TextScores]): the model.
+    RAISES ValueError: unknown pooling or activation.
     """
     for name, value, allowed in (("pooling", pooling, POOLINGS), ("activation", activation, tuple(ACTIVATIONS))):
         if value not in allowed:
@@ -52,7 +64,7 @@ def text_classifier(tok2vec: Model, pooling: str, activation: str, nO: int | Non
     layers = [tok2vec, hidden, output]
     refs: dict[str, Model | None] = {"tok2vec": tok2vec, "dense": dense, "output_layer": output}
     if pooling == "attention":
-        # Attention that is the same everywhere is the mean: training starts there.
+        # With weights of zero attention is uniform, so that training starts from the mean.
         layers.append(Linear(nO, init_W=zero_init))
         refs["attention"] = layers[-1]
     return Model(
@@ -68,7 +80,7 @@ def text_classifier(tok2vec: Model, pooling: str, activation: str, nO: int | Non
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[TextScores, Callable[[Floats2d], Any]]:
     inputs, backprop_inputs = model.layers[0](docs, is_train)
-    # One document after the other: a batch of long ones would need every layer's output for all their pieces at once.
+    # One document at a time: for a batch of long ones, every layer's output would be needed for all pieces at once.
     scored = [_score(model, X, is_train) for X in inputs]
     logits = model.ops.alloc2f(len(docs), model.layers[2].get_dim("nO"))
     for row, (document_logits, _, _) in enumerate(scored):
@@ -83,7 +95,7 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[TextScores,
 
 
 def _score(model: Model, X: Any, is_train: bool) -> tuple[Array, PieceScores | None, Callable[[Array], Any]]:
-    """One document's logits, how they came about, and the way back from their gradient to that of the input."""
+    """Compute one document's logits, their parts, and the function from their gradient to that of the input."""
     ops = model.ops
     rows, weights, unpool = _POOL[model.attrs["pooling"]](ops, X)
     hidden, backprop_hidden = model.layers[1](rows, is_train)
@@ -104,17 +116,18 @@ def _score(model: Model, X: Any, is_train: bool) -> tuple[Array, PieceScores | N
     return total, pieces, backprop
 
 
-# A pooling gives the rows that the head sees, their weights in the logits (shape: (rows, 1)), and the way back.
+# The result of a pooling: the rows that the head is applied to, the weights of their logits (shape: (rows, 1)), and
+# the function from the gradient of the rows to that of the input.
 Pooled = tuple[Array, Array, Callable[[Array], Any]]
 
 
 def _pieces(X: PieceRows | Floats2d) -> Array:
-    """The rows of a document's pieces without [CLS] and [SEP]; all rows of what has one vector per token."""
+    """Get the rows of a document's pieces, without [CLS] and [SEP], or all rows if there is one vector per token."""
     return X.rows[1:-1] if isinstance(X, PieceRows) else X
 
 
 def _spread(ops: Ops, X: PieceRows | Floats2d, d_pieces: Array) -> Any:
-    """The gradient in the form of the input, from that of the pieces."""
+    """Turn the gradient of the pieces into that of the input, in its form."""
     if not isinstance(X, PieceRows):
         return d_pieces
     d_rows = ops.alloc2f(*X.rows.shape)
@@ -172,7 +185,7 @@ _POOL = {"cls": _pool_cls, "mean": _pool_mean, "max": _pool_max, "attention": _p
 
 
 def _piece_align(ops: Ops, X: PieceRows | Floats2d) -> Ragged:
-    """The alignment in numbers of pieces: row 0 of the document, [CLS], is not among them."""
+    """Get the alignment with pieces counted from 0: row 0 of the document is [CLS], which is not a piece here."""
     if isinstance(X, PieceRows):
         align: Array = X.align
         return Ragged(ops.asarray1i(align.dataXd.reshape(-1) - 1), ops.asarray1i(align.lengths))
@@ -193,10 +206,10 @@ def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
 
 
 def resize_text_classifier(model: Model, new_nO: int) -> Model:
-    """Make room for more labels. The old ones keep their weights, new ones start at zero.
+    """Add outputs for new labels. Existing labels keep their weights; those of new labels are zero.
 
     model (Model): a text classifier.
-    new_nO (int): number of labels, at least as many as before.
+    new_nO (int): number of labels, not less than before.
     RETURNS (Model): the same model.
     """
     if model.has_dim("nO") and model.get_dim("nO") == new_nO:
@@ -208,7 +221,7 @@ def resize_text_classifier(model: Model, new_nO: int) -> Model:
 
 
 def activation_layer(name: str) -> Model[Floats2d, Floats2d]:
-    """An activation of the encoder's own kind: Thinc's GELU is another approximation.
+    """Build a layer with one of the encoder's activations. Thinc's GELU is a different approximation.
 
     name (str): name in `spacy_bigbird.model.activations.ACTIVATIONS`.
     RETURNS (Model[Floats2d, Floats2d]): the layer.

@@ -1,4 +1,4 @@
-"""Scores of tags per token: pool the pieces of a token, dropout, one linear layer; and scores of what follows what."""
+"""Scores of tags per token (pooling of its pieces, dropout, one linear layer) and of transitions between tags."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,22 +12,29 @@ from ..errors import Errors
 from .types import Array, PieceRows
 
 POOLINGS = ("first", "mean", "max")
-# Fine-tuning takes steps of about 5e-5, and with Adam a parameter moves one step at a time: without this factor the
-# transitions would still be near zero when training ends.
+# Learning rates of fine-tuning are about 5e-5, and Adam moves a parameter by about that much per step: without this
+# factor, the transitions would still be close to zero at the end of training.
 TRANSITION_SCALE = 20.0
 
 
 def token_classifier(tok2vec: Model, pooling: str, nO: int | None) -> Model[list[Doc], list[Floats2d]]:
-    """Build the layers. See `spacy_bigbird.architectures.token_classifier.build_token_classifier`.
+    """Build the layers of a token classifier.
 
-    Its references are "tok2vec", "output_layer" (the linear layer) and "transitions" (a node with the parameters
-    `follow` and `within`, to be multiplied by TRANSITION_SCALE).
+    The references are "tok2vec", "output_layer" (the linear layer) and "transitions" (a node with the parameters
+    `follow` and `within`, which are to be multiplied by TRANSITION_SCALE). The arguments are those of
+    `spacy_bigbird.architectures.token_classifier.build_token_classifier`.
+
+    tok2vec (Model): the layer that returns PieceRows or one vector per token.
+    pooling (str): "first", "mean" or "max".
+    nO (int | None): number of tags; None if not known yet.
+    RETURNS (Model[list[Doc], list[Floats2d]]): the model. Shape of each output: (tokens, tags).
+    RAISES ValueError: unknown pooling.
     """
     if pooling not in POOLINGS:
         raise ValueError(Errors.BB200.format(name="pooling", value=pooling, expected=" or ".join(POOLINGS)))
     output = Linear(nO)
     dropout: Model = Dropout()
-    # One document after the other: a batch of long ones would need all their vectors a second time.
+    # One document at a time: a batch of long ones would be copied as a whole.
     head: Model = map_list(chain(dropout, output))
     transitions = _transitions(nO)
     model: Model = Model(
@@ -83,10 +90,10 @@ def _init_transitions(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def resize_token_classifier(model: Model, new_nO: int) -> Model:
-    """Make room for more tags. The old ones keep their weights, new ones start at zero.
+    """Add outputs for new tags. Existing tags keep their weights; those of new tags are zero.
 
     model (Model): a token classifier.
-    new_nO (int): number of tags, at least as many as before.
+    new_nO (int): number of tags, not less than before.
     RETURNS (Model): the same model.
     """
     if model.has_dim("nO") and model.get_dim("nO") == new_nO:
@@ -98,9 +105,11 @@ def resize_token_classifier(model: Model, new_nO: int) -> Model:
 
 
 def enlarge(model: Model, node: Model, nO: int) -> None:
-    """Replace a node by a larger one, in the model and its references: an optimizer keeps its state by node.
+    """Replace a node with a larger one, in the model and its references.
 
-    model (Model): the model that the node is part of.
+    The node cannot be resized in place, because optimizers store the state of its parameters by node.
+
+    model (Model): the model that contains the node.
     node (Model): a node with parameters and the dimension nO.
     nO (int): the new dimension.
     """
@@ -120,9 +129,10 @@ def enlarge(model: Model, node: Model, nO: int) -> None:
 
 
 def token_vectors(pooling: str) -> Model[list[Any], list[Floats2d]]:
-    """One vector per token from those of its pieces; zeros for a token without pieces.
+    """Pool the vectors of each token's pieces; a token without pieces gets zeros.
 
-    Vectors that are one per token already pass unchanged: any other spaCy embedding can take the listener's place.
+    Inputs with one vector per token pass unchanged, so any other spaCy embedding can be used in place of the listener.
+
     pooling (str): "first", "mean" or "max".
     RETURNS (Model[list[PieceRows | Floats2d], list[Floats2d]]): the layer. Shape of each output: (tokens, width).
     """

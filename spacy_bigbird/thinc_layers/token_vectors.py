@@ -1,4 +1,4 @@
-"""Token vectors of long documents in prediction, without the copies of all rows that the stock layer makes."""
+"""Token vectors of long documents in prediction, without the stock layer's copies of all rows."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,17 +13,17 @@ from thinc.types import Floats2d, Ragged
 
 from .types import Array
 
-# The package has a function of the same name as its module.
+# Imported this way because the package's function of the same name hides the module.
 _STOCK = sys.modules[f"{spacy_transformers.layers.__name__}.trfs2arrays"]
 ROWS_AT_ONCE = 8192
 
 
 def pool_in_stretches(model: Model) -> None:
-    """Let the stock layers inside a model that pool pieces to tokens work on a few thousand rows at a time.
+    """Make the stock layers inside a model that pool pieces to tokens process a few thousand rows at a time.
 
-    The stock layer gathers all rows of its whole batch, twice. Results are the same; training is left to it.
+    The stock layer copies all rows of the whole batch, twice. The results are the same; training still uses that layer.
 
-    model (Model): a head's model. Its tree and its parameters stay as they are.
+    model (Model): a head's model. It is changed in place; its layers and parameters stay the same.
     """
     for node in model.walk():
         if node.name == "trfs2arrays" and node._func is _STOCK.forward:
@@ -53,7 +53,7 @@ def _pool(model: Model, data: Any) -> Array:
     first_row = 0
     for start, end in _stretches(lengths):
         last_row = first_row + int(lengths[start:end].sum())
-        # Copied: what was read from bytes may not be written to, which Thinc's operations insist on.
+        # Copied because arrays read from bytes are read-only, and Thinc's operations require writable ones.
         counts = model.ops.asarray1i(lengths[start:end].copy())
         pooled = pooling.predict(Ragged(rows[numbers[first_row:last_row]], counts))
         if vectors is None:
@@ -64,7 +64,7 @@ def _pool(model: Model, data: Any) -> Array:
 
 
 def _stretches(lengths: Array) -> Iterator[tuple[int, int]]:
-    """Cut tokens into stretches with ROWS_AT_ONCE rows at most, or one token; each has a row at least."""
+    """Split the tokens into stretches of at most ROWS_AT_ONCE rows (or one token), each with at least one row."""
     ends = numpy.cumsum(lengths)
     cuts = numpy.searchsorted(ends, range(ROWS_AT_ONCE, int(ends[-1]), ROWS_AT_ONCE), side="right")
     return pairwise(sorted({0, *cuts.tolist(), len(lengths)}))

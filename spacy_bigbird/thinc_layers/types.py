@@ -1,4 +1,4 @@
-"""What travels between the layers: packed pieces in, rows out, one document's data, one batch's gradient.
+"""The data that layers exchange: packed pieces, rows, one document's data, one batch's gradient.
 
 list[Doc] -> encode_documents -> pieces -> windows -> PackedPieces -> encoder -> rows -> BigBirdBatch -> doc._.trf_data
 """
@@ -12,21 +12,21 @@ from spacy_transformers.data_classes import FullTransformerBatch, TransformerDat
 from thinc.types import Floats2d, Ints1d, Ragged
 from transformers.utils import ModelOutput
 
-# A numpy or cupy array. Thinc's array types know neither of them nor all of their methods.
+# A numpy or cupy array. Thinc's array types are neither of these, and lack some of their methods.
 Array: TypeAlias = Any
 
 
 @dataclass
 class PieceRows:
-    """One document as `spacy-bigbird.PieceListener.v1` gives it. Its gradient has the same form.
+    """One document as returned by `spacy-bigbird.PieceListener.v1`. Its gradient has the same form.
 
     rows (Floats2d): [CLS] of the first window, the document's pieces in order, [SEP] of the last window.
         Shape: (pieces + 2, width).
-    align (Ragged): per spaCy token the row numbers of its pieces; a token of white space may have none.
+    align (Ragged): the row numbers of each spaCy token's pieces; a whitespace token may have none.
         Ignored in a gradient.
-    window_cls (Floats2d): [CLS] of every window; row 0 repeats `rows[0]`. In a gradient, what arrives for
-        `window_cls[0]` and for `rows[0]` is summed. Shape: (windows, width).
-    window_lengths (Ints1d): pieces of each window, special ones excluded. Ignored in a gradient. Shape: (windows,).
+    window_cls (Floats2d): [CLS] of every window; row 0 repeats `rows[0]`. In a gradient, the values for
+        `window_cls[0]` and `rows[0]` are added up. Shape: (windows, width).
+    window_lengths (Ints1d): pieces of each window, without special pieces. Ignored in a gradient. Shape: (windows,).
     """
 
     rows: Floats2d
@@ -39,10 +39,10 @@ class PieceRows:
 class PackedPieces:
     """Sequences for the encoder, back to back and without padding.
 
-    ids (Ints1d): piece ids of all sequences, [CLS] and [SEP] included. Shape: (total_pieces,).
-    lengths (Sequence[int]): pieces of each sequence, special ones included; they sum to total_pieces.
-    token_type_ids (Ints1d | None): 0 or 1 per piece, None for zeros. Shape: (total_pieces,).
-    recompute (bool): in training, forget the activations and compute them again in the backward pass.
+    ids (Ints1d): piece ids of all sequences, including [CLS] and [SEP]. Shape: (total_pieces,).
+    lengths (Sequence[int]): pieces of each sequence, including special ones; they sum to total_pieces.
+    token_type_ids (Ints1d | None): 0 or 1 per piece; None for zeros. Shape: (total_pieces,).
+    recompute (bool): in training, whether to discard the activations and recompute them in the backward pass.
     """
 
     ids: Ints1d
@@ -53,11 +53,11 @@ class PackedPieces:
 
 @dataclass
 class BigBirdData(TransformerData):
-    """`doc._.trf_data`: what spaCy-transformers' listeners read, and who has still to read it.
+    """The value of `doc._.trf_data`: what spacy-transformers' listeners read, and which of them have yet to read it.
 
     encoder (str): name of the component that wrote it.
-    waiting (set[str]): listeners that will read the vectors; the last one lets them go.
-    keep_vectors (str): what then remains: "float32", "float16" or "none".
+    waiting (set[str]): listeners that have yet to read the vectors; after the last one, the vectors are released.
+    keep_vectors (str): what remains after that: "float32", "float16" or "none".
     stats (dict[str, int]): pieces, windows, unknown_pieces and truncated_pieces of the document.
     """
 
@@ -68,7 +68,7 @@ class BigBirdData(TransformerData):
 
     @property
     def rows(self) -> Array:
-        """RETURNS (Floats2d): the rows as a matrix. Shape: (pieces + 2, width)."""
+        """The rows as a matrix. Shape: (pieces + 2, width)."""
         return self.model_output["last_hidden_state"][0]
 
     @classmethod
@@ -83,11 +83,14 @@ class BigBirdData(TransformerData):
         ids: Array,
         stats: dict[str, int],
     ) -> "BigBirdData":
-        """Gather one document's vectors, pieces and alignment in the form that listeners read.
+        """Combine one document's vectors, pieces and alignment in the form that listeners read.
 
-        rows (Floats2d): as in PieceRows, like `align`, `window_cls` and `window_lengths`.
+        rows (Floats2d): as in PieceRows. Shape: (pieces + 2, width).
+        align (Ragged): as in PieceRows.
+        window_cls (Floats2d): as in PieceRows. Shape: (windows, width).
+        window_lengths (Ints1d): as in PieceRows. Shape: (windows,).
         strings (Sequence[str]): the pieces as text, in the order of the rows.
-        ids (Ints1d): the pieces' ids. Shape: (pieces + 2,).
+        ids (Ints1d): ids of the pieces. Shape: (pieces + 2,).
         stats (dict[str, int]): counts for `doc._.bigbird_stats`.
         RETURNS (BigBirdData): the document's data.
         """
@@ -105,12 +108,12 @@ class BigBirdData(TransformerData):
 
     @classmethod
     def without_vectors(cls, num_tokens: int, width: int, xp: Any = numpy) -> "BigBirdData":
-        """Zeros for a document that no encoder has seen: one row per token between [CLS] and [SEP].
+        """Make zeros for a document that has not been encoded: one row per token between [CLS] and [SEP].
 
-        num_tokens (int): the document's length in spaCy tokens.
-        width (int): the encoder's width.
+        num_tokens (int): length of the document. Unit: spaCy tokens.
+        width (int): width of the encoder.
         xp (module): numpy or cupy.
-        RETURNS (BigBirdData): data of the right form.
+        RETURNS (BigBirdData): the document's data.
         """
         return cls.build(
             xp.zeros((num_tokens + 2, width), dtype="f"),
@@ -128,26 +131,30 @@ class BigBirdData(TransformerData):
 
 @dataclass
 class BigBirdBatch(FullTransformerBatch):
-    """Documents of different length, each with its own rows: nothing is padded, so nothing is cut again.
+    """Documents of different lengths, each with its own rows: there is no padding to add or remove.
 
-    gradient (list[list[Floats]]): in the backward pass, per document the gradient of its rows and, where the
-        document has several windows and a head used them, of its window_cls.
+    gradient (list[list[Floats]]): in the backward pass, per document the gradient of its rows, followed by that of its
+        window_cls if the document has several windows and a head used them.
     """
 
     gradient: list[list[Any]] = field(default_factory=list)
 
     @classmethod
     def build(cls, doc_data: Sequence[BigBirdData]) -> "BigBirdBatch":
-        """RETURNS (BigBirdBatch): a batch whose only content is the documents' own data."""
+        """Make a batch that contains nothing but the documents' own data.
+
+        doc_data (Sequence[BigBirdData]): the data of each document.
+        RETURNS (BigBirdBatch): the batch.
+        """
         empty = FullTransformerBatch.empty(0)
         spans: list = [[] for _ in doc_data]
         return cls(spans, empty.wordpieces, empty.model_output, empty.align, cached_doc_data=list(doc_data))
 
     def unsplit_by_doc(self, arrays: list[list[Any]]) -> "BigBirdBatch":
-        """Turn the gradients of the documents into the gradient of the batch.
+        """Combine the gradients of the documents into that of the batch.
 
-        arrays (list[list[Floats]]): per document the gradient of `last_hidden_state`, then that of `window_cls`.
-        RETURNS (BigBirdBatch): a batch that carries only the gradient.
+        arrays (list[list[Floats]]): per document the gradient of `last_hidden_state`, then any of `window_cls`.
+        RETURNS (BigBirdBatch): a batch that contains only the gradient.
         """
         batch = BigBirdBatch.build([])
         batch.gradient = arrays

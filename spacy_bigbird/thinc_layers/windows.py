@@ -1,4 +1,4 @@
-"""Documents of any length through an encoder of limited length: cut into windows, encode in bounds, merge."""
+"""Encode documents of any length with an encoder of limited length: split into windows, encode in groups, merge."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,10 +16,12 @@ from .types import Array, PackedPieces
 
 
 class Window(NamedTuple):
-    """One stretch of a document that the encoder sees at once. Unit: pieces, [CLS] and [SEP] excluded.
+    """One stretch of a document that the encoder reads at once. Unit: pieces, without [CLS] and [SEP].
 
-    start, end (int): the stretch.
-    keep_start, keep_end (int): the pieces whose vectors are taken from this window; none is taken from two.
+    start (int): first piece of the window.
+    end (int): one past its last piece.
+    keep_start (int): first piece whose vector is taken from this window. Each piece is taken from one window only.
+    keep_end (int): one past the last such piece.
     """
 
     start: int
@@ -30,11 +32,11 @@ class Window(NamedTuple):
 
 @dataclass
 class DocumentRows:
-    """Rows of one document, or their gradient; see PieceRows.
+    """The rows of one document, or their gradient. See PieceRows.
 
-    rows (Floats2d): Shape: (pieces + 2, width).
-    window_cls (Floats2d): Shape: (windows, width). In a gradient it may be None, for zeros.
-    window_lengths (Ints1d): pieces of each window. None in a gradient.
+    rows (Floats2d): one row per piece, with [CLS] and [SEP]. Shape: (pieces + 2, width).
+    window_cls (Floats2d): [CLS] of every window. In a gradient, None for zeros. Shape: (windows, width).
+    window_lengths (Ints1d): pieces of each window. None in a gradient. Shape: (windows,).
     """
 
     rows: Array
@@ -43,15 +45,15 @@ class DocumentRows:
 
 
 def plan_windows(num_pieces: int, capacity: int, overlap: int) -> list[Window]:
-    """Cut a document into windows, the last one shifted left so that it is full.
+    """Split a document into windows. The last one is shifted left so that it is full.
 
-    A piece keeps the vector of the window in which the nearer edge is farthest away, the earlier one in a tie. All
-    windows are equally long, so that is the window with the nearest middle.
+    A piece takes its vector from the window in which its distance to the nearer edge is largest, or the earlier one in
+    a tie. Since all windows are equally long, that is the window whose middle is nearest.
 
-    num_pieces (int): the document's pieces.
-    capacity (int): pieces in a window.
-    overlap (int): pieces that neighbouring windows share at least.
-    RETURNS (list[Window]): one window at least, also for a document without pieces.
+    num_pieces (int): number of pieces in the document.
+    capacity (int): number of pieces in a window.
+    overlap (int): minimum number of pieces that neighbouring windows share.
+    RETURNS (list[Window]): the windows, at least one even if there are no pieces.
     """
     ranges = window_ranges(num_pieces, capacity, overlap)
     cuts = [(start + next_start + capacity - 1) // 2 + 1 for (start, _), (next_start, _) in pairwise(ranges)]
@@ -60,13 +62,14 @@ def plan_windows(num_pieces: int, capacity: int, overlap: int) -> list[Window]:
 
 
 def with_windows(encoder: Model[PackedPieces, Floats2d]) -> Model[list[Ints1d], list[DocumentRows]]:
-    """Let an encoder of limited length encode documents of any length.
+    """Extend an encoder of limited length to documents of any length.
 
-    At most `max_batch_pieces` pieces are in the encoder at one time (one window at least), in training too: there, all
-    groups but the last keep no activations and are computed again in the backward pass. Results do not depend on it.
+    There are never more than `max_batch_pieces` pieces (or one window) in the encoder at a time, even in training: all
+    groups but the last keep no activations and are recomputed in the backward pass. The results are not affected.
 
-    encoder (Model[PackedPieces, Floats2d]): from `build_encoder`; its settings say how to cut.
-    RETURNS (Model[list[Ints1d], list[DocumentRows]]): from each document's ids, special ones excluded, to its rows.
+    encoder (Model[PackedPieces, Floats2d]): the result of `build_encoder`; its settings say how to split documents.
+    RETURNS (Model[list[Ints1d], list[DocumentRows]]): a layer from each document's piece ids, without special pieces,
+        to its rows.
     """
     return Model("with_windows", _forward, init=_init, dims={"nO": None}, layers=[encoder])
 
@@ -77,7 +80,7 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 class _Job(NamedTuple):
-    """One window to encode: its document, its number in it, and where its rows go."""
+    """One window to encode: the number of its document, its number there, and whether it is the document's last one."""
 
     document: int
     number: int
@@ -86,10 +89,11 @@ class _Job(NamedTuple):
 
     @property
     def size(self) -> int:
+        """Number of pieces to encode, including [CLS] and [SEP]."""
         return self.window.end - self.window.start + 2
 
     def take(self, encoded: Array, outputs: list[DocumentRows]) -> None:
-        """Copy this window's rows from the encoder to where they belong."""
+        """Copy this window's rows from the encoder's output to the rows of its document."""
         target, window = outputs[self.document], self.window
         shift = 1 - window.start
         target.window_cls[self.number] = encoded[0]
@@ -101,7 +105,7 @@ class _Job(NamedTuple):
             target.rows[-1] = encoded[-1]
 
     def give(self, gradients: list[DocumentRows], d_encoded: Array) -> None:
-        """Add the gradient of this window's rows to the zeros of what the encoder gave."""
+        """Add the gradient of this window's rows to that of the encoder's output, which starts as zeros."""
         source, window = gradients[self.document], self.window
         shift = 1 - window.start
         kept = slice(window.keep_start + shift, window.keep_end + shift)
@@ -127,7 +131,7 @@ def _forward(
         rows = xp.zeros((len(ids) + 2, width), dtype="f")
         lengths = numpy.array([window.end - window.start for window in windows], dtype="i")
         outputs.append(DocumentRows(rows, xp.zeros((len(windows), width), dtype="f"), lengths))
-        # A document without pieces is not worth a computation: its rows stay zeros.
+        # A document without pieces is not encoded: its rows stay zeros.
         if len(ids):
             last = len(windows) - 1
             jobs += [_Job(index, number, window, number == last) for number, window in enumerate(windows)]

@@ -1,4 +1,4 @@
-"""SentencePiece vocabularies: pieces with character offsets, pairs and windows, alignment with tokens, training."""
+"""SentencePiece tokenization: pieces with character offsets, pairs and windows, alignment with tokens, training."""
 
 from .encoding import Encoding, TextPieces
 from .pairs import PairWindow

@@ -1,4 +1,4 @@
-"""Make spiece.model of a tokenizer.json: `python -m spacy_bigbird.tokenizer.convert DIRECTORY`."""
+"""Convert a tokenizer.json to spiece.model: `python -m spacy_bigbird.tokenizer.convert DIRECTORY`."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from ..errors import Errors
 from .proto import CONTROL, NORMAL, UNKNOWN, bytes_field, float_field, varint_field
 
 _UNIGRAM = 1
-# Numbers of fields in sentencepiece_model.proto.
+# Field numbers in sentencepiece_model.proto.
 _MODEL = {"pieces": 1, "trainer": 2, "normalizer": 3}
 _PIECE = {"text": 1, "score": 2, "type": 3}
 _TRAINER = {"model_type": 3, "vocab_size": 4, "unk_id": 40, "bos_id": 41, "eos_id": 42, "pad_id": 43, "unk_piece": 45}
@@ -19,11 +19,11 @@ _NORMALIZER = {"charsmap": 2, "add_dummy_prefix": 3, "remove_extra_whitespaces":
 
 
 def write_spiece_model(directory: str | Path) -> Path:
-    """Write spiece.model beside the tokenizer.json that transformers' fast BigBird tokenizer saved.
+    """Convert the tokenizer.json of transformers' fast BigBird tokenizer to a spiece.model in the same directory.
 
-    directory (str | Path): where tokenizer.json is.
+    directory (str | Path): a directory with tokenizer.json.
     RETURNS (Path): path of the new file.
-    RAISES ValueError: the file is not the one of a SentencePiece unigram vocabulary.
+    RAISES ValueError: tokenizer.json cannot be read, or is not a SentencePiece unigram vocabulary.
     """
     path = Path(directory) / "tokenizer.json"
     try:
@@ -37,10 +37,11 @@ def write_spiece_model(directory: str | Path) -> Path:
 
 
 def serialized_model(content: dict[str, Any]) -> bytes:
-    """Write a SentencePiece unigram model.
+    """Serialize a SentencePiece unigram model.
 
-    content (dict[str, Any]): what tokenizer.json holds.
+    content (dict[str, Any]): the content of a tokenizer.json.
     RETURNS (bytes): the content of a spiece.model.
+    RAISES ValueError: the model is not Unigram.
     """
     model = content["model"]
     if model.get("type", "Unigram") != "Unigram":

@@ -1,4 +1,4 @@
-"""What the tokenizer gives back: the pieces of one text, and model inputs made of one or two of them."""
+"""What the tokenizer returns: the pieces of a text, and model inputs made from those of one or two texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TextPieces:
-    """The pieces of one text, without special pieces. Compute it once and share it between pairs and windows.
+    """The pieces of one text, without special pieces. Compute them once and share them between pairs and windows.
 
-    ids (ndarray): id of each piece. Shape: (pieces,). Integers of 32 bits.
-    offsets (ndarray): the stretch of the text that each piece stands for, without the white space around it.
-        Shape: (pieces, 2). Unit: characters.
+    ids (ndarray): id of each piece. Shape: (pieces,). Type: int32.
+    offsets (ndarray): start and end of the characters that each piece stands for, without surrounding white space.
+        Shape: (pieces, 2). Type: int32. Unit: characters.
     """
 
     ids: np.ndarray
@@ -35,11 +35,11 @@ class TextPieces:
 class Encoding:
     """One model input: [CLS] text [SEP], or [CLS] text [SEP] pair [SEP].
 
-    id_array (ndarray): what `ids` lists. Shape: (pieces,).
-    offset_array (ndarray): what `offsets` lists. Shape: (pieces, 2). Unit: characters.
-    second_start (int): where the second text begins, the number of pieces where there is none.
-    special_rows (Sequence[int]): rows of the special pieces that were added.
-    vocabulary (list[str]): string of each piece, in the order of the ids.
+    id_array (ndarray): `ids` as an array. Shape: (pieces,).
+    offset_array (ndarray): `offsets` as an array. Shape: (pieces, 2). Unit: characters.
+    second_start (int): index of the second text's first piece, or the number of pieces if there is no second text.
+    special_rows (Sequence[int]): indices of the special pieces that were added.
+    vocabulary (list[str]): string of each piece of the vocabulary, in the order of their ids.
     """
 
     def __init__(
@@ -56,33 +56,48 @@ class Encoding:
         self._special_rows = special_rows
         self._vocabulary = vocabulary
 
-    # Lists are made when they are asked for: millions of small objects would cost more than the pieces themselves.
+    # Lists are created on first access: millions of small objects would cost more than the pieces themselves.
 
     @cached_property
     def ids(self) -> list[int]:
-        """RETURNS (list[int]): id of each piece."""
+        """Ids of the pieces.
+
+        RETURNS (list[int]): id of each piece.
+        """
         return self.id_array.tolist()
 
     @cached_property
     def pieces(self) -> list[str]:
-        """RETURNS (list[str]): string of each piece in the vocabulary; an unknown one is `<unk>`."""
+        """Strings of the pieces.
+
+        RETURNS (list[str]): string of each piece, as in the vocabulary; that of the unknown piece for an unknown one.
+        """
         return [self._vocabulary[index] for index in self.ids]
 
     @cached_property
     def offsets(self) -> list[tuple[int, int]]:
-        """RETURNS (list[tuple[int, int]]): start and end of each piece in its own text (the second text for the second
-        part), (0, 0) for added special pieces. Unit: characters."""
+        """Character offsets of the pieces.
+
+        RETURNS (list[tuple[int, int]]): start and end of each piece in its own text (for the second part, the second
+            text), and (0, 0) for special pieces that were added. Unit: characters.
+        """
         starts, ends = self.offset_array.T.tolist()
         return list(zip(starts, ends, strict=True))
 
     @cached_property
     def token_type_ids(self) -> list[int]:
-        """RETURNS (list[int]): 0 up to the first [SEP], 1 for the second text and its [SEP]."""
+        """Token types of the pieces.
+
+        RETURNS (list[int]): 0 up to and including the first [SEP], 1 for the second text and its [SEP].
+        """
         return [0] * self._second_start + [1] * (len(self) - self._second_start)
 
     @cached_property
     def special_tokens_mask(self) -> list[int]:
-        """RETURNS (list[int]): 1 for a special piece that was added, 0 for a piece of a text."""
+        """Mask of the special pieces.
+
+        RETURNS (list[int]): 1 for a special piece that was added, 0 for a piece of a text.
+        """
         mask = [0] * len(self)
         for row in self._special_rows:
             mask[row] = 1
@@ -95,16 +110,16 @@ class Encoding:
 def pad_encodings(
     encodings: Sequence[Encoding | Sequence[int]], pad_id: int, *, max_length: int | None = None, multiple: int = 1
 ) -> "dict[str, torch.Tensor]":
-    """Put inputs of different lengths into one batch, filled up on the right.
+    """Combine inputs of different lengths into one batch, padded on the right.
 
-    encodings (Sequence[Encoding | Sequence[int]]): encodings, or ids alone.
+    encodings (Sequence[Encoding | Sequence[int]]): encodings, or only ids, which get token type 0.
     pad_id (int): id of the padding piece.
-    max_length (int | None): fill up to this length instead of the longest input's.
-    multiple (int): round the length up to a multiple of this.
-    RETURNS (dict[str, Tensor]): input_ids, attention_mask and token_type_ids. Shape: (batch, length).
+    max_length (int | None): pad to this length instead of the longest input's. Unit: pieces.
+    multiple (int): round the length up to a multiple of this number. Unit: pieces.
+    RETURNS (dict[str, Tensor]): input_ids, attention_mask and token_type_ids. Shape: (batch, length) each.
     RAISES ValueError: an input is longer than `max_length`.
     """
-    import torch  # here, because vocabularies are of use without PyTorch's seconds of loading
+    import torch  # imported here, because a vocabulary is useful without PyTorch, which takes seconds to load
 
     rows = [list(encoding.ids if isinstance(encoding, Encoding) else encoding) for encoding in encodings]
     longest = max(map(len, rows), default=0)

@@ -1,4 +1,4 @@
-"""Two texts in one input: how pairs are cut, and windows of one long text behind the same question."""
+"""Two texts in one input: truncation of pairs, and windows over a long text, each after the same question."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import Errors
 from .encoding import TextPieces
 
-# Special pieces of one text, [CLS] x [SEP], and of two, [CLS] x [SEP] y [SEP].
+# Number of special pieces added to one text, [CLS] x [SEP], and to two, [CLS] x [SEP] y [SEP].
 ADDED_TO_ONE = 2
 ADDED_TO_TWO = 3
 
@@ -16,10 +16,11 @@ STRATEGIES = ("only_first", "only_second", "longest_first")
 
 
 def check_truncation(truncation: bool | str, max_length: int | None) -> None:
-    """Check what a tokenizer was asked for, whether or not a text is too long.
+    """Check the truncation settings, whether or not a text is too long.
 
-    truncation (bool | str): what is cut. max_length (int | None): longest input.
-    RAISES ValueError: no such strategy, or one without the other.
+    truncation (bool | str): False, True or the name of a strategy.
+    max_length (int | None): longest input. Unit: pieces.
+    RAISES ValueError: there is no such strategy, or only one of the two is given.
     """
     if not isinstance(truncation, bool) and truncation not in STRATEGIES:
         expected = "False, True, " + " or ".join(f'"{strategy}"' for strategy in STRATEGIES)
@@ -30,15 +31,15 @@ def check_truncation(truncation: bool | str, max_length: int | None) -> None:
 
 
 def lengths_after_truncation(first: int, second: int, room: int, strategy: str) -> tuple[int, int]:
-    """How many pieces of each text are kept, all from its start.
+    """Compute how many pieces of each text are kept. Texts are cut at their end.
 
-    first (int): pieces of the first text.
-    second (int): pieces of the second text, 0 where there is none.
-    room (int): pieces that fit in all, special ones excluded.
-    strategy (str): "only_first" or "only_second" cuts one text alone; "longest_first" takes a piece from the longer
-        text until both fit, from the second where they are equally long.
-    RETURNS (tuple[int, int]): pieces kept of the first and of the second text.
-    RAISES ValueError: the text that may not be cut leaves no room.
+    first (int): number of pieces of the first text.
+    second (int): number of pieces of the second text; 0 if there is none.
+    room (int): number of pieces that fit in total, without special ones.
+    strategy (str): "only_first" or "only_second" cuts only that text; "longest_first" removes one piece at a time from
+        the longer text until both fit, or from the second one if they are equally long.
+    RETURNS (tuple[int, int]): number of pieces kept of the first and of the second text.
+    RAISES ValueError: the texts cannot be cut to fit.
     """
     if first + second <= room:
         return first, second
@@ -56,11 +57,11 @@ def lengths_after_truncation(first: int, second: int, room: int, strategy: str) 
 
 
 def window_ranges(num_pieces: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
-    """Cut a row of pieces into windows of at most `capacity`. The last one is shifted left, so that it is full.
+    """Cut a sequence into windows of at most `capacity` pieces. The last one is shifted left so that it is full.
 
-    num_pieces (int): pieces to cover. None gives one empty window.
-    capacity (int): pieces of a window.
-    overlap (int): pieces that a window shares with the one before it; the last may share more.
+    num_pieces (int): number of pieces to cover. For 0, there is one empty window.
+    capacity (int): longest window. Unit: pieces.
+    overlap (int): number of pieces that a window shares with the one before it. The last window may share more.
     RETURNS (list[tuple[int, int]]): start and end of each window. Unit: pieces.
     """
     if num_pieces <= capacity:
@@ -71,14 +72,15 @@ def window_ranges(num_pieces: int, capacity: int, overlap: int) -> list[tuple[in
 
 @dataclass(frozen=True, eq=False)
 class PairWindow:
-    """One input of a question and a stretch of a long text: [CLS] question [SEP] stretch [SEP].
+    """One input with a question and a part of a long text: [CLS] question [SEP] part [SEP].
 
     ids (ndarray): id of each piece. Shape: (pieces,).
-    token_type_ids (ndarray): 0 up to the first [SEP], 1 behind it. Shape: (pieces,).
+    token_type_ids (ndarray): 0 up to and including the first [SEP], 1 after it. Shape: (pieces,).
     start (int): first piece of the long text in this window.
     end (int): one past the last piece of the long text in this window.
-    first_row (int): where piece `start` stands in `ids`; the question with [CLS] and [SEP] comes before it.
-    offsets (ndarray): characters of the long text for its pieces `start` to `end`. Shape: (end - start, 2).
+    first_row (int): index of piece `start` in `ids`, after [CLS], the question and [SEP].
+    offsets (ndarray): start and end of the pieces `start` to `end` in the long text. Shape: (end - start, 2).
+        Unit: characters.
     """
 
     ids: np.ndarray
@@ -98,16 +100,17 @@ def pair_windows(
     max_length: int,
     overlap: int | None = None,
 ) -> list[PairWindow]:
-    """Windows over a long text, each behind the whole question. The text's pieces are computed once for all questions.
+    """Cut a long text into overlapping windows, each after the whole question.
 
     question (TextPieces): pieces of the question, which may be empty.
-    text (TextPieces): pieces of the long text, which may be empty: one window then.
+    text (TextPieces): pieces of the long text, computed once for all questions. For an empty text, there is one window.
     cls_id (int): id of [CLS].
     sep_id (int): id of [SEP].
-    max_length (int): longest window. Unit: pieces, the question and the three special ones included.
-    overlap (int | None): pieces of the text that neighbouring windows share; None is an eighth of what fits.
+    max_length (int): longest window, including the question and the three special pieces. Unit: pieces.
+    overlap (int | None): number of pieces of the text that neighbouring windows share; None for an eighth of the room
+        that the question leaves.
     RETURNS (list[PairWindow]): windows in the order of the text.
-    RAISES ValueError: the question leaves no room, or the overlap is half of the room or more.
+    RAISES ValueError: the question leaves no room, or the overlap is negative, or half of the room or more.
     """
     capacity = max_length - len(question) - ADDED_TO_TWO
     if capacity < 1:

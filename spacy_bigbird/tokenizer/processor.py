@@ -1,4 +1,4 @@
-"""The bridge to the sentencepiece package: loading, encoding with character offsets, decoding."""
+"""The interface to the sentencepiece package: loading, encoding with character offsets, decoding."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from .encoding import TextPieces
 from .proto import without_spellable_marks
 
 _SAMPLING = {"enable_sampling", "nbest_size", "alpha"}
-# SentencePiece hands out offsets as tuples; few of them at once keep Python's garbage collector out of the way.
+# SentencePiece returns offsets as tuples. With few of them at a time, Python's garbage collector stays out of the way.
 _TEXTS_AT_ONCE = 16
 WORD_START = "\u2581"
 _NO_IDS, _NO_OFFSETS = np.zeros(0, dtype=np.int32), np.zeros((0, 2), dtype=np.int32)
@@ -22,12 +22,13 @@ _IS_SPACE = np.array([chr(code).isspace() for code in range(0x3001)])
 
 
 class Processor:
-    """A SentencePiece model whose marks no text can spell, unless asked for.
+    """A SentencePiece model whose special pieces no text can spell, unless that is requested.
 
     model (bytes): the content of a spiece.model.
     marks (Sequence[str]): special pieces.
-    settings (dict[str, Any]): `enable_sampling`, `nbest_size`, `alpha`.
-    source (str): where the model comes from, for messages.
+    settings (dict[str, Any]): SentencePiece's `enable_sampling`, `nbest_size` and `alpha`.
+    source (str): where the model comes from, for error messages.
+    RAISES ValueError: there is an unknown setting, or the bytes are not a SentencePiece model.
     """
 
     def __init__(self, model: bytes, marks: Sequence[str], settings: dict[str, Any], source: str) -> None:
@@ -38,7 +39,7 @@ class Processor:
         self.model = model
         self._settings = settings
         self._source = source
-        # The longest first, in case that one is the beginning of another.
+        # Longest first, in case one is a prefix of another.
         longest_first = sorted(set(marks), key=len, reverse=True)
         self._marks = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
         try:
@@ -48,7 +49,7 @@ class Processor:
         self._plain = self._load(changed)
         if changed is model:
             self.__dict__["_spelling"] = self._plain
-        # sentencepiece 0.2.1 and older give character offsets under another name.
+        # sentencepiece 0.2.1 and older return character offsets in another format.
         self._offsets_as_lists = hasattr(self._plain, "EncodeAsOffsetMapping")
         self.pieces: list[str] = self._plain.id_to_piece(list(range(self._plain.vocab_size())))
         bare = [piece.strip(WORD_START) for piece in self.pieces]
@@ -57,7 +58,7 @@ class Processor:
 
     @cached_property
     def _spelling(self) -> sentencepiece.SentencePieceProcessor:
-        """The model as it was read, in which a text can spell the marks."""
+        """The unchanged model, in which a text can spell the special pieces."""
         return self._load(self.model)
 
     def _load(self, model: bytes) -> sentencepiece.SentencePieceProcessor:
@@ -70,7 +71,13 @@ class Processor:
         return processor
 
     def encode(self, texts: list[str], num_threads: int, *, spell_marks: bool = False) -> list[TextPieces]:
-        """RETURNS (list[TextPieces]): ids and character offsets of each text's pieces."""
+        """Encode texts.
+
+        texts (list[str]): the texts.
+        num_threads (int): number of threads; -1 for one per core.
+        spell_marks (bool): whether texts can spell special pieces.
+        RETURNS (list[TextPieces]): ids and character offsets of each text's pieces.
+        """
         processor = self._spelling if spell_marks else self._plain
         pieces = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
@@ -94,7 +101,11 @@ class Processor:
         ]
 
     def encode_with_marks(self, text: str) -> TextPieces:
-        """RETURNS (TextPieces): pieces of a text cut at its special pieces, what is between encoded by itself."""
+        """Encode a text in which special pieces are recognized. The stretches between them are encoded separately.
+
+        text (str): the text.
+        RETURNS (TextPieces): ids and character offsets of its pieces.
+        """
         ids, offsets, start = [_NO_IDS], [_NO_OFFSETS], 0
         for number, part in enumerate(self._marks.split(text)):
             if number % 2:
@@ -108,7 +119,12 @@ class Processor:
         return TextPieces(np.concatenate(ids), np.concatenate(offsets))
 
     def encode_ids(self, texts: list[str], num_threads: int) -> list[np.ndarray]:
-        """RETURNS (list[ndarray]): ids of each text's pieces. Shape: (pieces,)."""
+        """Encode texts without character offsets.
+
+        texts (list[str]): the texts.
+        num_threads (int): number of threads; -1 for one per core.
+        RETURNS (list[ndarray]): ids of each text's pieces. Shape: (pieces,) each.
+        """
         if not texts:
             return []
         if self._offsets_as_lists:
@@ -116,21 +132,25 @@ class Processor:
         return [np.array(ids, dtype=np.int32) for ids in self._plain.encode(texts, num_threads=num_threads)]
 
     def decode(self, pieces: list[str]) -> str:
-        """RETURNS (str): the text that the pieces spell."""
+        """Decode pieces.
+
+        pieces (list[str]): strings of the pieces.
+        RETURNS (str): the text that they spell.
+        """
         return self._spelling.decode(pieces)
 
     def _visible_spans(self, text: str, ids: np.ndarray, spans: np.ndarray) -> np.ndarray:
         """Trim white space off SentencePiece's spans, which begin at the space before a word.
 
-        The pieces of one character that the normaliser made several of (a ligature, a fraction) all get that character;
-        SentencePiece gives it to the last alone. A span of nothing but white space stays as it is.
+        If the normaliser expands one character (a ligature, a fraction) to several pieces, all of them get that
+        character, which SentencePiece assigns only to the last one. A span with nothing but white space is left as is.
         """
         codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
         visible = np.flatnonzero(~_IS_SPACE[np.minimum(codes, len(_IS_SPACE) - 1)] | (codes >= len(_IS_SPACE)))
         if not len(visible):
             return spans
         begins, ends = spans[:, 0], spans[:, 1]
-        # The first visible character from a span's begin on, and the last one before its end.
+        # The first visible character at or after a span's begin, and the last one before its end.
         following = np.append(visible, len(text))[np.searchsorted(visible, begins)]
         preceding = visible[np.maximum(np.searchsorted(visible, ends) - 1, 0)]
         has_visible = following < ends
@@ -139,5 +159,5 @@ class Processor:
         trimmed = np.empty_like(spans)
         trimmed[:, 0] = np.where(has_visible | split, following, begins)
         trimmed[:, 1] = np.where(has_visible, preceding + 1, np.where(split, following + 1, ends))
-        # A bare mark of a word's start inside such a character must not fall behind the piece before it.
+        # A bare word-start mark within such a character must not start or end before the preceding piece does.
         return np.maximum.accumulate(trimmed, axis=0) if split.any() else trimmed

@@ -1,7 +1,7 @@
-"""The few parts of SentencePiece's model file that the package reads or changes itself, without the protobuf package.
+"""Read and change the few parts of SentencePiece's model file that this package needs, without the protobuf package.
 
-A model file is a protocol buffer: fields of (number, kind, value), where a value is a varint, four or eight bytes, or a
-length and as many bytes. https://protobuf.dev/programming-guides/encoding/ describes the format.
+A model file is a protocol buffer: a series of fields (number, kind, value), where a value is a varint, four or eight
+bytes, or a length followed by that many bytes. See https://protobuf.dev/programming-guides/encoding/.
 """
 
 import re
@@ -10,25 +10,25 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import Errors
 
-# Numbers of fields and kinds of pieces in sentencepiece_model.proto.
+# Field numbers and types of pieces in sentencepiece_model.proto.
 _PIECES, _PIECE_TEXT, _PIECE_TYPE = 1, 1, 3
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED = 1, 2, 3, 4, 5
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
-# "<s>", "<unused_5>", "[SEP]": marks of a format. Other pieces that a vocabulary was told to keep whole are words.
+# Format marks such as "<s>", "<unused_5>" and "[SEP]". Other user-defined pieces are words that were to be kept whole.
 _MARK = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 
 
 def without_spellable_marks(model: bytes, marks: Iterable[str] = ()) -> bytes:
-    """Turn user-defined pieces that are marks of the format into control pieces, which no text can spell.
+    """Turn user-defined pieces that are format marks into control pieces, which no text can spell.
 
-    Google's vocabulary defines [CLS], [SEP], [MASK], <s> and 94 others as user-defined pieces, so that "[SEP]" inside a
+    Google's vocabulary has [CLS], [SEP], [MASK], <s> and 94 others as user-defined pieces, with which "[SEP]" in a
     user's text would become the separator.
 
     model (bytes): the content of a spiece.model.
-    marks (Iterable[str]): pieces to turn besides those that look like "<...>" or "[...]".
-    RETURNS (bytes): a model of the same length; the same object where there was nothing to turn.
-    RAISES ValueError: the bytes are no SentencePiece model.
+    marks (Iterable[str]): pieces to turn in addition to those that look like "<...>" or "[...]".
+    RETURNS (bytes): a model of the same length, or the same object if there is nothing to turn.
+    RAISES ValueError: the bytes are not a SentencePiece model.
     """
     changed = bytearray(model)
     wanted = set(marks)
@@ -45,10 +45,13 @@ def without_spellable_marks(model: bytes, marks: Iterable[str] = ()) -> bytes:
 
 
 def fields(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int, int]]:
-    """Walk over the fields of one message.
+    """Iterate over the fields of one message.
 
+    data (bytes): bytes that contain the message.
+    start (int): start of the message in `data`.
+    end (int | None): end of the message in `data`; None for the end of `data`.
     YIELDS (tuple[int, int, int, int]): the field's number, its kind, and the start and end of its value in `data`.
-    RAISES ValueError: the bytes are no protocol buffer.
+    RAISES ValueError: the bytes are not a protocol buffer.
     """
     end = len(data) if end is None else end
     while start < end:
@@ -88,17 +91,32 @@ def _read_varint(data: bytes, start: int, end: int) -> tuple[int, int]:
 
 
 def varint_field(number: int, value: int) -> bytes:
-    """One field that holds a whole number, 0 or more."""
+    """Serialize a field with an integer.
+
+    number (int): the field's number.
+    value (int): its value; 0 or more.
+    RETURNS (bytes): the field.
+    """
     return _varint(number << 3 | _VARINT) + _varint(value)
 
 
 def float_field(number: int, value: float) -> bytes:
-    """One field that holds a number in single precision."""
+    """Serialize a field with a number in single precision.
+
+    number (int): the field's number.
+    value (float): its value.
+    RETURNS (bytes): the field.
+    """
     return _varint(number << 3 | _FOUR_BYTES) + struct.pack("<f", value)
 
 
 def bytes_field(number: int, value: bytes) -> bytes:
-    """One field that holds bytes: a string in UTF-8, or another message."""
+    """Serialize a field with bytes: a string in UTF-8, or another message.
+
+    number (int): the field's number.
+    value (bytes): its value.
+    RETURNS (bytes): the field.
+    """
     return _varint(number << 3 | _LENGTH) + _varint(len(value)) + value
 
 

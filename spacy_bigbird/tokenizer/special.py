@@ -1,4 +1,4 @@
-"""Special pieces: their ids by name, the vocabulary as a dictionary, and the places they take in an input."""
+"""Special pieces: their ids, their positions in an input, and the vocabulary as a dictionary."""
 
 from collections.abc import Sequence
 from typing import overload
@@ -7,11 +7,11 @@ from ..errors import Errors
 
 
 class SpecialPieces:
-    """What a BigBird vocabulary says about its pieces, apart from texts.
+    """The part of a tokenizer that deals with pieces and ids alone, not with texts.
 
-    pieces (list[str]): string of each piece, in the order of the ids.
-    tokens (Sequence[str]): names of the unknown, begin, end, padding, separator, mask and class piece.
-    source (str): where the vocabulary comes from, for messages.
+    pieces (list[str]): string of each piece, in the order of their ids.
+    tokens (Sequence[str]): the unknown, begin, end, padding, separator, mask and class piece.
+    source (str): where the vocabulary comes from, for error messages.
     RAISES ValueError: a special piece is not in the vocabulary.
     """
 
@@ -30,17 +30,17 @@ class SpecialPieces:
 
     @property
     def all_special_tokens(self) -> list[str]:
-        """RETURNS (list[str]): the seven special pieces, each once."""
+        """RETURNS (list[str]): the seven special pieces, without duplicates."""
         return list(dict.fromkeys(self._tokens))
 
     @property
     def all_special_ids(self) -> list[int]:
-        """RETURNS (list[int]): their ids."""
+        """RETURNS (list[int]): ids of the special pieces."""
         return [self._ids[token] for token in self.all_special_tokens]
 
     @property
     def vocab_size(self) -> int:
-        """RETURNS (int): number of pieces, special ones included."""
+        """RETURNS (int): number of pieces, including special ones."""
         return len(self._pieces)
 
     def __len__(self) -> int:
@@ -48,7 +48,10 @@ class SpecialPieces:
 
     @property
     def config_fields(self) -> dict[str, int]:
-        """RETURNS (dict[str, int]): what the configuration of a model with this vocabulary says about it."""
+        """Fields of a model's configuration that depend on the vocabulary.
+
+        RETURNS (dict[str, int]): values for `vocab_size` and the ids of the special pieces, by field.
+        """
         roles = ("pad", "bos", "eos", "sep")
         return {
             "vocab_size": self.vocab_size,
@@ -56,7 +59,7 @@ class SpecialPieces:
         }
 
     def get_vocab(self) -> dict[str, int]:
-        """RETURNS (dict[str, int]): id of each piece, in the order of the ids."""
+        """RETURNS (dict[str, int]): ids by piece, in ascending order."""
         return dict(self._ids)
 
     @overload
@@ -64,10 +67,10 @@ class SpecialPieces:
     @overload
     def convert_tokens_to_ids(self, tokens: list[str] | tuple[str, ...]) -> list[int]: ...
     def convert_tokens_to_ids(self, tokens: str | list[str] | tuple[str, ...]) -> int | list[int]:
-        """Look up pieces by their strings.
+        """Convert pieces to ids.
 
         tokens (str | list[str] | tuple[str, ...]): one piece, or several.
-        RETURNS (int | list[int]): the id or the ids; that of `<unk>` for a string that is no piece.
+        RETURNS (int | list[int]): the id or ids, with that of the unknown piece for a string that is not a piece.
         """
         if isinstance(tokens, str):
             return self._ids.get(tokens, self.unk_token_id)
@@ -78,12 +81,12 @@ class SpecialPieces:
     @overload
     def convert_ids_to_tokens(self, ids: Sequence[int], skip_special_tokens: bool = False) -> list[str]: ...
     def convert_ids_to_tokens(self, ids: int | Sequence[int], skip_special_tokens: bool = False) -> str | list[str]:
-        """Look up pieces by their ids.
+        """Convert ids to pieces.
 
         ids (int | Sequence[int]): one id, or several.
-        skip_special_tokens (bool): whether to leave the seven special pieces out of several.
-        RETURNS (str | list[str]): the piece or the pieces.
-        RAISES ValueError: an id outside the vocabulary.
+        skip_special_tokens (bool): whether to leave out the seven special pieces. Has no effect on a single id.
+        RETURNS (str | list[str]): the piece or pieces.
+        RAISES ValueError: an id is not in the vocabulary.
         """
         several = [ids] if isinstance(ids, int) else [int(index) for index in ids]
         wrong = [index for index in several if not 0 <= index < len(self._pieces)]
@@ -100,7 +103,7 @@ class SpecialPieces:
 
         a (list[int]): ids of the text.
         b (list[int] | None): ids of the second text.
-        RETURNS (list[int]): ids of the input.
+        RETURNS (list[int]): ids of the whole input.
         """
         first = [self.cls_token_id, *a, self.sep_token_id]
         return first if b is None else [*first, *b, self.sep_token_id]
@@ -108,12 +111,13 @@ class SpecialPieces:
     def get_special_tokens_mask(
         self, a: list[int], b: list[int] | None = None, already_has_special_tokens: bool = False
     ) -> list[int]:
-        """Tell special pieces from those of a text.
+        """Make a mask of the special pieces in an input.
 
         a (list[int]): ids of the text, or of the whole input.
         b (list[int] | None): ids of the second text.
-        already_has_special_tokens (bool): whether `a` is a whole input, in which the special pieces are looked up.
-        RETURNS (list[int]): 1 for a special piece, 0 for another.
+        already_has_special_tokens (bool): whether `a` is a whole input, in which special pieces are found by their ids.
+        RETURNS (list[int]): 1 for a special piece, 0 for any other.
+        RAISES ValueError: `b` is given although `a` is a whole input.
         """
         if already_has_special_tokens:
             if b is not None:
@@ -125,11 +129,11 @@ class SpecialPieces:
         return first if b is None else [*first, *[0] * len(b), 1]
 
     def create_token_type_ids_from_sequences(self, a: list[int], b: list[int] | None = None) -> list[int]:
-        """Tell the first text from the second.
+        """Make the token types of an input: 0 for [CLS] a [SEP], 1 for b [SEP].
 
         a (list[int]): ids of the text.
         b (list[int] | None): ids of the second text.
-        RETURNS (list[int]): 0 for [CLS] a [SEP], 1 for b [SEP].
+        RETURNS (list[int]): token type of each piece of the whole input.
         """
         first = [0] * (len(a) + 2)
         return first if b is None else first + [1] * (len(b) + 1)

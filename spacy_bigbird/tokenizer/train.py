@@ -1,4 +1,4 @@
-"""Train a SentencePiece vocabulary with BigBird's special pieces at the ids of the released checkpoints."""
+"""Train a SentencePiece vocabulary that has BigBird's special pieces at the same ids as the released checkpoints."""
 
 import io
 import re
@@ -24,21 +24,23 @@ _NEEDED_PIECES = re.compile(r"required_chars\. \d+ vs (\d+)")
 
 
 def control_pieces() -> list[str]:
-    """Pieces that fill the ids 3 to 99, in the order of their ids: [CLS], [SEP], [MASK] and unused names.
+    """List the control pieces with the ids 3 to 99: [CLS], [SEP], [MASK] and unused ones.
 
-    RETURNS (list[str]): the names. SentencePiece gives them the ids that `<pad>`, `</s>`, `<s>` and `<unk>` leave free.
+    RETURNS (list[str]): the pieces, in the order of their ids. SentencePiece assigns them the ids that `<pad>`, `</s>`,
+        `<s>` and `<unk>` leave free.
     """
     return [_NAMED_CONTROL_PIECES.get(index, f"<unused_{index}>") for index in range(BOS_ID + 1, UNKNOWN_ID)]
 
 
 def split_into_sentences(texts: Iterable[str], max_bytes: int = MAX_SENTENCE_BYTES) -> Iterator[str]:
-    """Cut texts at spaces into stretches that SentencePiece's trainer accepts; every whitespace run is one space.
+    """Cut texts at spaces into stretches that SentencePiece's trainer accepts.
 
     texts (Iterable[str]): documents of any length, read one at a time.
-    max_bytes (int): the longest stretch. Unit: bytes in UTF-8.
-    YIELDS (str): stretches without line breaks. A longer word is cut between characters.
+    max_bytes (int): longest stretch. Unit: bytes in UTF-8.
+    YIELDS (str): stretches in which every run of white space is one space. A word of more than a quarter as many
+        characters as `max_bytes` is cut into several.
     """
-    # No character takes more than four bytes; a stretch this short needs no second look.
+    # No character takes more than four bytes, so a word of this many characters always fits.
     max_characters = max_bytes // 4
     for text in texts:
         words = _WHITESPACE_RUN.sub(" ", text.replace("\0", " ")).strip().split(" ")
@@ -69,19 +71,19 @@ def trainer_settings(
     large_corpus: bool = False,
     num_threads: int = 8,
 ) -> dict[str, Any]:
-    """The settings that `train_vocabulary` hands to SentencePiece's own trainer.
+    """Check settings and convert them to those of SentencePiece's own trainer, for `train_vocabulary`.
 
-    vocab_size (int): number of pieces, the 101 special ones included.
+    vocab_size (int): number of pieces, including the 101 special ones.
     model_type (str): "unigram" or "bpe".
-    normalization (str): SentencePiece's rule: "nmt_nfkc", "nfkc", "identity" (as Google did), or one that folds case,
-        "nmt_nfkc_cf" or "nfkc_cf".
-    character_coverage (float): share of all characters, 0.98 to 1, that get a piece of their own; the rarest are
-        unknown. At SentencePiece's own 0.9995 an English corpus loses letters such as "Z".
-    max_sentences (int): train on a random sample of this size (above 100), 0 on everything. Unit: stretches of text.
+    normalization (str): name of SentencePiece's rule: "nmt_nfkc", "nfkc", "identity" (which Google used), or
+        "nmt_nfkc_cf" or "nfkc_cf", which fold case.
+    character_coverage (float): share of the characters in the texts that get a piece, from 0.98 to 1; the rarest ones
+        are unknown. With SentencePiece's default of 0.9995, an English corpus loses letters such as "Z".
+    max_sentences (int): size of the random sample to train on, above 100; 0 for everything. Unit: stretches of text.
     large_corpus (bool): whether there may be more than 2 billion characters.
-    num_threads (int): threads of the trainer. The sums of the unigram model, and so its last digits, depend on it.
+    num_threads (int): threads of the trainer. The last digits of a unigram model's sums depend on it.
     RETURNS (dict[str, Any]): keyword arguments of `SentencePieceTrainer.train`.
-    RAISES ValueError: a setting that is not allowed.
+    RAISES ValueError: a setting is not allowed.
     """
     for name, value, allowed in (
         ("model_type", model_type, MODEL_TYPES),
@@ -123,15 +125,16 @@ def trainer_settings(
 
 
 def train_vocabulary(texts: Iterable[str], vocab_size: int, **settings: Any) -> bytes:
-    """Train a SentencePiece model with BigBird's special pieces: `<pad>` 0, `</s>` 1, `<s>` 2, [CLS] 65, [SEP] 66,
-    [MASK] 67, `<unk>` 100, unused ones between, all of them control pieces that no text can spell.
+    """Train a SentencePiece model with BigBird's special pieces.
 
-    texts (Iterable[str]): documents of any length, read once and one at a time.
-    vocab_size (int): number of pieces, the 101 special ones included.
+    Their ids are `<pad>` 0, `</s>` 1, `<s>` 2, [CLS] 65, [SEP] 66, [MASK] 67 and `<unk>` 100, with unused ones in
+    between. No text can spell any of them.
+
+    texts (Iterable[str]): documents of any length, read once and one at a time. Errors that it raises are passed on.
+    vocab_size (int): number of pieces, including the 101 special ones.
     **settings (Any): keyword arguments of `trainer_settings`.
     RETURNS (bytes): the serialized model, the content of a spiece.model.
-    RAISES ValueError: where the texts are too few for so many pieces, with SentencePiece's own reason. An error of
-        `texts` comes through as it is.
+    RAISES ValueError: a setting is not allowed, or there is too little text for so many pieces.
     """
     arguments = trainer_settings(vocab_size, **settings)
     raised: list[BaseException] = []
@@ -156,7 +159,7 @@ def train_vocabulary(texts: Iterable[str], vocab_size: int, **settings: Any) -> 
 
 
 def _noting_errors(texts: Iterable[str], raised: list[BaseException]) -> Iterator[str]:
-    """Pass texts on. What they raise is noted, because SentencePiece makes text of it, of Ctrl-C too."""
+    """Pass texts on, and record what they raise: SentencePiece converts exceptions, even Ctrl-C, to messages."""
     try:
         yield from texts
     except (Exception, KeyboardInterrupt) as error:

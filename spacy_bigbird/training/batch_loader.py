@@ -1,4 +1,4 @@
-"""Batches made ahead of time in a thread, while the device computes."""
+"""Prepares batches in a background thread while the device computes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .masking import PieceTable
 from .pretraining_settings import PretrainingSettings
 from .sequences import START, Cursor, DocumentStream, Sample, SequenceMaker, SequenceStream
 
-# How often a thread that waits looks whether it is still wanted. Unit: seconds.
+# How often a waiting thread checks whether it is still needed. Unit: seconds.
 _LOOK_UP = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class StepData:
-    """One process's part of the batch of one step.
+    """One process's share of the batch of one step.
 
-    step (int): number of the step, from 0.
-    samples (list[Sample]): its sequences.
-    cursors (dict[int, Cursor]): per stream of this process, where it goes on after this step.
+    step (int): the step, counted from 0.
+    samples (list[Sample]): the sequences.
+    cursors (dict[int, Cursor]): for each stream of this process, where it continues after this step.
     """
 
     step: int
@@ -36,15 +36,15 @@ class StepData:
 
 
 class BatchLoader:
-    """Iterates over the batches of a run. Use it in a `with` statement, which ends its threads.
+    """Iterates over the batches of a run. Use it in a `with` statement, which starts and ends its threads.
 
     documents (Sequence[DocumentStream]): the streams of this process.
     table (PieceTable): the vocabulary.
-    settings (PretrainingSettings): gives the sizes.
-    cursors (Mapping[int, Cursor]): per stream where to begin; missing ones begin at the start.
-    first_step (int): number of the first step.
+    settings (PretrainingSettings): the settings of the run, which determine the sizes.
+    cursors (Mapping[int, Cursor] | None): for each stream, where to begin. Streams without a cursor begin at the start.
+    first_step (int): the first step, counted from 0.
 
-    waited (float): how long the batches kept their reader waiting so far. Unit: seconds.
+    waited (float): how long the consumer has waited for batches so far. Unit: seconds.
     """
 
     def __init__(
@@ -114,15 +114,15 @@ class BatchLoader:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Sequences back to back, as the model takes them.
+    """Sequences concatenated back to back, as the model expects them.
 
-    input_ids (Tensor): Shape: (pieces,).
-    lengths (list[int]): pieces of each sequence.
-    token_type_ids (Tensor | None): None where all are 0. Shape: (pieces,).
-    places (Tensor): rows of the pieces to guess. Shape: (masked,).
-    labels (Tensor): the right ids there. Shape: (masked,).
-    first_rows (Tensor): row of [CLS] of each sequence. Shape: (sequences,).
-    is_random_next (Tensor): 1 when the second half comes from another document. Shape: (sequences,).
+    input_ids (Tensor): piece ids. Shape: (pieces,).
+    lengths (list[int]): number of pieces in each sequence.
+    token_type_ids (Tensor | None): token types; None if all of them are 0. Shape: (pieces,).
+    places (Tensor): rows of the pieces to predict. Shape: (masked,).
+    labels (Tensor): the correct ids of these pieces. Shape: (masked,).
+    first_rows (Tensor): row of the [CLS] piece of each sequence. Shape: (sequences,).
+    is_random_next (Tensor): 1 if the second half comes from another document, else 0. Shape: (sequences,).
     """
 
     input_ids: Tensor
@@ -135,8 +135,10 @@ class Batch:
 
     @classmethod
     def of(cls, samples: Sequence[Sample], device: torch.device, has_pairs: bool = False) -> Batch:
-        """samples (Sequence[Sample]): at least one sequence.
-        device (torch.device): where the tensors go.
+        """Build a batch from samples.
+
+        samples (Sequence[Sample]): at least one sequence.
+        device (torch.device): device to place the tensors on.
         has_pairs (bool): whether token types are needed.
         RETURNS (Batch): the batch.
         """

@@ -1,4 +1,4 @@
-"""Batches for training on long documents: bounded by pieces, and no document is ever left out."""
+"""Batching for long documents: bounded by the number of pieces, without ever dropping a document."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -10,7 +10,7 @@ from spacy.training import Example
 from ..errors import Errors
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
-# English text has 4.3 to 4.8 characters per piece of the released vocabulary; fewer where there are many numbers.
+# English text has 4.3 to 4.8 characters per piece of the released vocabulary, fewer if it contains many numbers.
 CHARACTERS_PER_PIECE = 4.0
 SPECIAL_PIECES = 2
 
@@ -21,24 +21,30 @@ def make_piece_batcher(
     characters_per_piece: float = CHARACTERS_PER_PIECE,
     get_length: Callable[[Any], int] | None = None,
 ) -> "PieceBatcher":
-    """Registered as `spacy-bigbird.batch_by_pieces.v1`, for `[training.batcher]`.
+    """Create a batcher that limits the number of pieces per batch.
 
-    size (int | Iterable[int]): most pieces in a batch, or a schedule of them such as `compounding.v1`, from which each
-        batch takes the next; after its end the last one stays. A document that is longer is a batch of its own.
-    vocab_file (str | None): a SentencePiece model to count pieces with. None estimates them, which costs nothing: one
-        piece per `characters_per_piece`, and at least one per token.
-    characters_per_piece (float): for the estimate. The default is on the safe side for English.
-    get_length (Callable[[Example], int] | None): counts pieces itself, in place of both.
+    Registered as `spacy-bigbird.batch_by_pieces.v1`, for `[training.batcher]`.
+
+    size (int | Iterable[int]): maximum number of pieces in a batch, or a schedule such as `compounding.v1` that yields
+        one size per batch; once it is exhausted, the last size is kept. A longer document forms a batch of its own.
+    vocab_file (str | None): SentencePiece model to count pieces with. If None, the count is estimated at negligible
+        cost: one piece per `characters_per_piece` characters, and at least one per token.
+    characters_per_piece (float): used by the estimate. The default is conservative for English.
+    get_length (Callable[[Example], int] | None): custom function that counts the pieces, instead of either method.
     RETURNS (PieceBatcher): the batcher.
+    RAISES ValueError: `size` is less than 1 or not a number, or `characters_per_piece` is not above 0.
     """
     return PieceBatcher(size, vocab_file, characters_per_piece, get_length)
 
 
 class PieceBatcher:
-    """Puts documents into batches of about the same number of pieces, in their order; all of them.
+    """Groups documents, in their order, into batches of a limited number of pieces. No document is dropped.
 
-    How much the encoder holds at a time is `max_batch_pieces`, whatever the batch; this bounds what one update
-    learns from. A document with questions counts once for each of them, as it is encoded once for each.
+    The batch size bounds what a single update learns from. How much the encoder holds at a time is set by
+    `max_batch_pieces`, independently of the batch. A document with questions counts once per question, because it is
+    encoded once per question.
+
+    The arguments are those of `make_piece_batcher`.
     """
 
     def __init__(
@@ -61,8 +67,8 @@ class PieceBatcher:
     def __call__(self, items: Iterable[Any]) -> Iterator[list[Any]]:
         """Batch examples or documents.
 
-        items (Iterable[Example | Doc]): what to batch.
-        YIELDS (list[Example | Doc]): one or more of them.
+        items (Iterable[Example | Doc]): the items to batch.
+        YIELDS (list[Example | Doc]): batches of at least one item.
         """
         batch: list[Any] = []
         total = 0
@@ -80,10 +86,10 @@ class PieceBatcher:
             self._next_size()
 
     def count_pieces(self, item: Example | Doc) -> int:
-        """Count or estimate the pieces that an encoder gets for a document.
+        """Count or estimate the pieces that an encoder receives for a document.
 
-        item (Example | Doc): a document, or an example, whose predicted side is looked at.
-        RETURNS (int): pieces of the document and of its special pieces, as often as it is encoded.
+        item (Example | Doc): a document, or an example, of which the predicted document is counted.
+        RETURNS (int): number of pieces, special ones included, times the number of times the document is encoded.
         """
         doc = item.predicted if isinstance(item, Example) else item
         if self._vocab_file is not None:
@@ -96,12 +102,12 @@ class PieceBatcher:
 
     @cached_property
     def _tokenizer(self) -> BigBirdTokenizer:
-        """Loaded when it is needed: a config is checked on machines that do not have the file."""
+        """The tokenizer, loaded lazily: configs are also checked on machines that do not have the file."""
         assert self._vocab_file is not None
         return BigBirdTokenizer(self._vocab_file, map_whitespace=True)
 
     def _next_size(self) -> int:
-        """Take the next size of the schedule; where it has ended, the last one stays."""
+        """Take the next size from the schedule, or keep the last one once it is exhausted."""
         size = next(self._sizes, self._size)
         if size is None or isinstance(size, bool) or not isinstance(size, int | float) or size < 1:
             expected = "a number of pieces of at least 1, or a schedule of them"
@@ -111,10 +117,10 @@ class PieceBatcher:
 
 
 def times_encoded(doc: Doc) -> int:
-    """How often a document goes through the encoder: once for each question, and once for each option of a choice.
+    """Count how often a document is encoded: once per question, and once per option of a multiple-choice question.
 
     doc (Doc): the document.
-    RETURNS (int): 1 where nothing is asked.
+    RETURNS (int): the number of passes; 1 if nothing is asked.
     """
     times = 0
     if Doc.has_extension("questions") and isinstance(doc._.questions, list | tuple):

@@ -1,4 +1,4 @@
-"""What a Doc carries for multiple choice and for masks: `doc._.choices` and `doc._.masks`."""
+"""The Doc attributes for multiple choice and mask filling: `doc._.choices` and `doc._.masks`."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from .questions import install_question_extensions
 
 
 def read_choices(doc: Doc) -> list[dict[str, Any]]:
-    """The questions of a document with their options.
+    """Get the multiple-choice questions of a document with their options.
 
-    doc (Doc): a document with `doc._.choices`, or None there.
+    doc (Doc): a document whose `doc._.choices` holds questions or None.
     RETURNS (list[dict[str, Any]]): the questions.
-    RAISES ValueError: something else stands there.
+    RAISES ValueError: the attribute holds something else.
     """
     choices = doc._.choices if doc._.choices is not None else ()
     if not isinstance(choices, (list, tuple)):
@@ -26,16 +26,20 @@ def read_choices(doc: Doc) -> list[dict[str, Any]]:
 
 
 def choice_texts(choice: dict[str, Any]) -> list[str]:
-    """RETURNS (list[str]): what is read beside the document for each option: the question and the option."""
+    """Get the texts that are paired with the document, one for each option.
+
+    choice (dict[str, Any]): a question with options.
+    RETURNS (list[str]): the question followed by the option, for each option.
+    """
     return [f"{choice['question']} {option}" for option in choice["options"]]
 
 
 def choices_with_gold(doc: Doc) -> list[dict[str, Any]]:
-    """Those that say which option is right.
+    """Get the multiple-choice questions that state which option is correct.
 
-    doc (Doc): a document with `doc._.choices`, or None there.
+    doc (Doc): a document whose `doc._.choices` holds questions or None.
     RETURNS (list[dict[str, Any]]): the questions.
-    RAISES ValueError: something else stands there, or no option has the number of an answer.
+    RAISES ValueError: the attribute holds something else, or an answer is not the index of an option.
     """
     found = [choice for choice in read_choices(doc) if choice.get("answer") is not None]
     for choice in found:
@@ -45,11 +49,11 @@ def choices_with_gold(doc: Doc) -> list[dict[str, Any]]:
 
 
 def read_masks(doc: Doc) -> list[tuple[int, int]]:
-    """The stretches of a document that are to be masked.
+    """Get the spans of a document that are to be masked.
 
-    doc (Doc): a document with `doc._.masks`, or None there.
-    RETURNS (list[tuple[int, int]]): first and last (exclusive) character of each.
-    RAISES ValueError: a stretch is empty, outside of the text, or overlaps another one.
+    doc (Doc): a document whose `doc._.masks` holds spans or None.
+    RETURNS (list[tuple[int, int]]): start and end (exclusive) of each span. Unit: characters.
+    RAISES ValueError: a span is malformed, empty, outside the text, or overlaps another one.
     """
     masks = list(doc._.masks or ())
     for mask in masks:
@@ -64,9 +68,11 @@ def read_masks(doc: Doc) -> list[tuple[int, int]]:
 
 
 def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
-    """Leave out choices and masks of a corpus that no component could take.
+    """Remove choices and masks that no component can use.
 
-    doc (Doc): is changed. where (str): its place in the corpus. problems (Problems): what is wrong is added to it.
+    doc (Doc): the document, modified in place.
+    where (str): its place in the corpus.
+    problems (Problems): collects what is wrong.
     """
     install_question_extensions()
     if doc._.choices is not None:

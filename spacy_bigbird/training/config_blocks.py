@@ -1,4 +1,4 @@
-"""Blocks of a config file as dataclasses: types, defaults and what a setting may hold, checked together."""
+"""Blocks of a config file as dataclasses, whose types, defaults and allowed values are checked together."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from typing import Any
 
 @dataclass(frozen=True)
 class _Rule:
-    """What a setting may hold, as a test and in words."""
+    """The allowed values of a setting, as a predicate and in words."""
 
     allows: Callable[[Any], bool]
     expected: str
 
 
 def setting(default: Any, allows: Callable[[Any], bool], expected: str) -> Any:
-    """A field of a block.
+    """Create a field of a block.
 
-    default (Any): what it holds where the config file does not give it.
-    allows (Callable[[Any], bool]): tells whether a value of the right type is allowed.
-    expected (str): what is allowed, in words.
+    default (Any): value used if the config file does not set the field.
+    allows (Callable[[Any], bool]): whether a value of the right type is allowed.
+    expected (str): the allowed values, in words.
     RETURNS (Any): the field.
     """
     return field(default=default, metadata={"rule": _Rule(allows, expected)})
 
 
 def count(default: Any, least: int = 1) -> Any:
-    """A field that holds a whole number of at least `least`."""
+    """Create a field for a whole number of at least `least`."""
     return setting(default, lambda value: value >= least, f"a whole number of at least {least}")
 
 
 def share(default: float) -> Any:
-    """A field that holds a number from 0 to 1."""
+    """Create a field for a number from 0 to 1."""
     return setting(default, lambda value: 0 <= value <= 1, "a number from 0 to 1")
 
 
 def positive(default: float) -> Any:
-    """A field that holds a number above 0."""
+    """Create a field for a number above 0."""
     return setting(default, lambda value: 0 < value < math.inf, "a number above 0")
 
 
 def one_of(*names: str) -> Any:
-    """A field that holds one of some names, the first by default."""
+    """Create a field for one of several names, the first of which is the default."""
     return setting(names[0], lambda value: value in names, " or ".join(map(repr, names)))
 
 
 def build_block(cls: Any, values: Any, where: str, problems: list[str]) -> Any:
-    """Fill a dataclass, and the dataclasses in it, with what a config file holds.
+    """Build a dataclass, and the dataclasses nested in it, from the values of a config file.
 
     cls (type): the dataclass.
     values (Any): settings by name.
-    where (str): the block's name, for messages; "" for the whole file.
-    problems (list[str]): every setting that is unknown, missing or unfit is added to it.
-    RETURNS (Any): an instance, or None where there are problems.
+    where (str): name of the block, for messages; "" for the whole file.
+    problems (list[str]): receives a message for every unknown, missing or invalid setting.
+    RETURNS (Any): an instance, or None if there are problems.
     """
     if not isinstance(values, Mapping):
         problems.append(f"{where} = {values!r}: expected a block [{where}]")
@@ -70,7 +70,7 @@ def build_block(cls: Any, values: Any, where: str, problems: list[str]) -> Any:
     arguments = {}
     for name, one in known.items():
         is_required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
-        # An empty setting of a config file reads as None.
+        # An empty setting in a config file is read as None.
         if name not in values or (values[name] is None and is_required):
             if is_required:
                 problems.append(f"{prefix}{name}: must be given")
@@ -89,7 +89,7 @@ def build_block(cls: Any, values: Any, where: str, problems: list[str]) -> Any:
 
 
 def _converted(value: Any, hint: Any) -> tuple[Any, str | None]:
-    """A value in the wanted type; and what was expected, where it does not fit."""
+    """Convert a value to the expected type. The second item says what was expected if the value does not fit."""
     if type(None) in typing.get_args(hint):
         if value is None:
             return None, None

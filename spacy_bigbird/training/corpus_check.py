@@ -1,4 +1,4 @@
-"""What a corpus is to an encoder before training: lengths, unknown pieces, and everything that would be lost."""
+"""Checks a corpus against an encoder before training: lengths, unknown pieces, and everything that would be lost."""
 
 import sys
 import unicodedata
@@ -26,14 +26,14 @@ from .readers import QuestionCorpus
 
 @dataclass
 class LostSpan:
-    """A gold span that no token boundaries match, or an answer that does not stand where its offset says.
+    """A gold span that does not match any token boundaries, or an answer that is not at its offset.
 
-    document (int): number of the document in the corpus.
+    document (int): index of the document in the corpus.
     kind (str): "ents", "spans/KEY" or "answers".
-    start, end (int): the span in the gold document. Unit: characters.
+    start, end (int): start and end (exclusive) of the span in the gold document. Unit: characters.
     label (str): its label, or the question.
     text (str): its text.
-    tokens (list[str]): the pipeline's tokens that it touches; for an answer, what stands at its offset.
+    tokens (list[str]): the pipeline's tokens that it touches; for an answer, the text found at its offset.
     """
 
     document: int
@@ -47,17 +47,17 @@ class LostSpan:
 
 @dataclass
 class CorpusReport:
-    """What one corpus is to one encoder.
+    """How a corpus looks to an encoder.
 
-    lengths (list[int]): pieces of each document, special ones excluded.
-    windows (list[int]): sequences that the encoder sees of each document.
-    encoded (list[int]): pieces of these sequences, special ones and overlaps included.
-    unknown_pieces (int): pieces that the vocabulary does not have.
-    unknown_characters (Counter[str]): characters that they stand for.
-    oversize (list[int]): numbers of the documents that are longer than one window.
-    spans (int): gold spans and answers.
-    lost_spans (list[LostSpan]): those that will not be learned from.
-    sample (list[ndarray]): piece ids of some sequences.
+    lengths (list[int]): number of pieces in each document, special ones excluded.
+    windows (list[int]): number of sequences that the encoder sees of each document.
+    encoded (list[int]): number of pieces in these sequences, special ones and overlaps included.
+    unknown_pieces (int): number of pieces that are not in the vocabulary.
+    unknown_characters (Counter[str]): the characters they stand for.
+    oversize (list[int]): indices of the documents that are longer than one window.
+    spans (int): number of gold spans and answers.
+    lost_spans (list[LostSpan]): those that cannot be learned from.
+    sample (list[ndarray]): piece ids of some sequences. Shape: (pieces,) each.
     """
 
     lengths: list[int] = field(default_factory=list)
@@ -76,16 +76,16 @@ class CorpusReport:
 
     @property
     def truncated_pieces(self) -> int:
-        """Pieces behind the first window: what `on_oversize = "truncate"` cuts off."""
+        """Number of pieces after the first window, if `on_oversize = "truncate"` cuts them off."""
         return sum(length - encoded + 2 for length, encoded in zip(self.lengths, self.encoded, strict=True) if encoded)
 
 
 def check_corpus(examples: list[Example], encoder: PlannedEncoder, sample_pieces: int = 4096) -> CorpusReport:
-    """Look at every document of a corpus once.
+    """Check every document of a corpus.
 
     examples (list[Example]): the corpus.
     encoder (PlannedEncoder): the encoder to train.
-    sample_pieces (int): at least so many pieces are kept as a sample of real sequences, where there are as many.
+    sample_pieces (int): number of pieces to keep, at least, as a sample of real sequences if the corpus has as many.
     RETURNS (CorpusReport): the findings.
     """
     report = CorpusReport()
@@ -113,11 +113,11 @@ def check_corpus(examples: list[Example], encoder: PlannedEncoder, sample_pieces
 def make_batches(
     examples: list[Example], batcher: Callable[[Iterable[Example]], Iterable[list[Example]]]
 ) -> tuple[list[list[int]], list[int]]:
-    """Let a batcher make the batches of an epoch, and see what it leaves out.
+    """Create the batches of an epoch with a batcher, and find the documents that it leaves out.
 
     examples (list[Example]): the corpus.
-    batcher (Callable): the config's batcher.
-    RETURNS (tuple[list[list[int]], list[int]]): numbers of the documents in each batch, and of those in none.
+    batcher (Callable): the batcher of the config.
+    RETURNS (tuple[list[list[int]], list[int]]): indices of the documents in each batch, and of those in no batch.
     """
     numbers = {id(example): number for number, example in enumerate(examples)}
     batches = [[numbers[id(example)] for example in batch] for batch in batcher(examples)]
@@ -137,11 +137,11 @@ def _count_spans(example: Example) -> int:
 
 
 def find_lost_spans(example: Example, number: int) -> list[LostSpan]:
-    """Gold that training would leave out in silence.
+    """Find gold annotation that training would silently ignore.
 
-    example (Example): predicted as the pipeline tokenizes it, reference with gold.
-    number (int): the document's number in the corpus.
-    RETURNS (list[LostSpan]): entities and spans that no tokens match, and answers with a wrong offset.
+    example (Example): the predicted document as tokenized by the pipeline, the reference with gold annotation.
+    number (int): index of the document in the corpus.
+    RETURNS (list[LostSpan]): entities and spans that do not match any tokens, and answers with a wrong offset.
     """
     lost = []
     for kind, group in _gold_groups(example):
@@ -166,14 +166,14 @@ def find_lost_spans(example: Example, number: int) -> list[LostSpan]:
 def find_gold_problems(
     nlp: Language, corpus: str, examples: list[Example], frozen: Container[str]
 ) -> tuple[dict[str, int], list[str]]:
-    """Count what every component of a kind that is known here learns from, or is scored by.
+    """Count the gold annotation that each component of a known kind learns from or is evaluated on.
 
-    nlp (Language): the pipeline; nothing needs to be initialized.
+    nlp (Language): the pipeline; it does not need to be initialized.
     corpus (str): "train" or "dev".
-    examples (list[Example]): its documents.
-    frozen (Container[str]): components that do not learn.
-    RETURNS (tuple[dict[str, int], list[str]]): usable gold by component, and a message per component that has none, or
-        such as would end its training. In "dev" having none is a warning.
+    examples (list[Example]): the documents of the corpus.
+    frozen (Container[str]): components that are not trained.
+    RETURNS (tuple[dict[str, int], list[str]]): number of usable gold annotations by component, and a message for each
+        component that has none, or has some that would make training fail. Having none in "dev" is only a warning.
     """
     counts, problems = {}, []
     for name, component in nlp.pipeline:
@@ -209,7 +209,7 @@ def _aligned(example: Example, spans: Iterable[Any]) -> int:
 
 def _answered(example: Example) -> int:
     text, questions = example.reference.text, filter(has_gold, read_questions(example.reference))
-    # Without answers, "no answer" is learned; answers that are all at a wrong place teach nothing.
+    # Without gold answers, "no answer" is learned. If every answer is at a wrong offset, nothing is.
     return sum(not gold_texts(question) or bool(gold_spans(question, text)[0]) for question in questions)
 
 
@@ -243,19 +243,23 @@ _GOLD_OF_FACTORY: dict[str, tuple[str, Callable[[Example, Any], int]]] = {
 
 
 def name_of_character(character: str) -> str:
-    """RETURNS (str): a character for people to recognise, such as 'é U+00E9 LATIN SMALL LETTER E WITH ACUTE'."""
+    """Describe a character in readable form.
+
+    character (str): a single character.
+    RETURNS (str): the description, such as 'é U+00E9 LATIN SMALL LETTER E WITH ACUTE'.
+    """
     shown = character if character.isprintable() and not character.isspace() else " "
     return f"{shown} U+{ord(character):04X} {unicodedata.name(character, '(no name)')}"
 
 
 @dataclass
 class ReaderLoss:
-    """What a corpus reader keeps back because of its `max_length`.
+    """What a corpus reader withholds because of its `max_length`.
 
     max_length (int): the setting. Unit: tokens.
-    documents (int): documents of so many tokens or more.
-    split (int): those of them that are split into sentences.
-    lost_tokens (int): tokens that are in no example.
+    documents (int): number of documents with at least that many tokens.
+    split (int): how many of these are split into sentences.
+    lost_tokens (int): number of tokens that are not in any example.
     """
 
     max_length: int
@@ -265,12 +269,12 @@ class ReaderLoss:
 
 
 def find_reader_loss(reader: Any, nlp: Language, limit: int = 0) -> ReaderLoss | None:
-    """Look for what spaCy's reader splits or leaves out without a word.
+    """Find what spaCy's reader silently splits or leaves out.
 
     reader (Callable[[Language], Iterable[Example]]): a corpus reader.
     nlp (Language): the pipeline.
-    limit (int): most documents to look at; 0 for all.
-    RETURNS (ReaderLoss | None): None where the reader is of another kind or has no limit.
+    limit (int): maximum number of documents to check; 0 for all.
+    RETURNS (ReaderLoss | None): the findings; None if the reader is of another kind or has no `max_length`.
     """
     if not isinstance(reader, Corpus) or not reader.max_length:
         return None
@@ -290,10 +294,10 @@ def find_reader_loss(reader: Any, nlp: Language, limit: int = 0) -> ReaderLoss |
 
 @contextmanager
 def long_texts_allowed(reader: Any, nlp: Language) -> Iterator[None]:
-    """Let readers that would stop at a text beyond `nlp.max_length` read it, so that all such texts can be counted.
+    """Lift `nlp.max_length` for readers that would raise an error at a longer text, so that all such texts are counted.
 
-    reader (Callable[[Language], Iterable[Example]]): a corpus reader. Of others than spaCy's own and the one around it
-        nothing is known: some leave such texts out, and so they do here.
+    reader (Callable[[Language], Iterable[Example]]): a corpus reader. The limit is lifted only for spaCy's `Corpus` and
+        for `QuestionCorpus`, which wraps it: other readers may leave out such texts, and still do so here.
     nlp (Language): the pipeline.
     """
     before = nlp.max_length

@@ -1,4 +1,4 @@
-"""The encoders of a pipeline before training: what they cut documents into, and what a step costs them."""
+"""Checks the encoders of a pipeline before training: how they split documents, and what a training step costs."""
 
 import time
 from collections.abc import Sequence
@@ -28,19 +28,19 @@ from .choices import choice_texts, read_choices
 from .questions import read_questions
 
 FLOAT_BYTES = 4
-# The gradient and Adam's two moments, for every weight that is trained.
+# The gradient and Adam's two moments for every trained weight.
 TRAINING_COPIES = 3
 
 
 @dataclass
 class PlannedEncoder:
-    """An encoder of a pipeline as its config describes it: vocabulary and shape, no weights.
+    """An encoder of a pipeline as described by its config: vocabulary and shape, but no weights.
 
-    component (str): the pipeline's component that it is part of.
-    settings (EncoderSettings): how it runs.
-    tokenizer (BigBirdTokenizer): its vocabulary.
+    component (str): the component that the encoder belongs to.
+    settings (EncoderSettings): the settings of the encoder.
+    tokenizer (BigBirdTokenizer): its tokenizer.
     config (BigBirdConfig): its shape.
-    factory (str): the component's factory. Some encode each question beside the document.
+    factory (str): factory of the component. Some components encode each question together with the document.
     """
 
     component: str
@@ -51,13 +51,13 @@ class PlannedEncoder:
 
     @classmethod
     def of(cls, component: str, shim: EncoderShim, factory: str = "bigbird") -> "PlannedEncoder":
-        """Look up what an encoder will be, without its weights.
+        """Determine vocabulary and shape of an encoder without loading its weights.
 
-        component (str): its component.
+        component (str): the component that the encoder belongs to.
         shim (EncoderShim): the encoder, loaded or not.
-        factory (str): its component's factory.
+        factory (str): factory of the component.
         RETURNS (PlannedEncoder): the encoder.
-        RAISES ValueError: the config names neither a checkpoint nor a vocabulary, or settings that do not fit it.
+        RAISES ValueError: the config names neither a checkpoint nor a vocabulary, or its settings do not fit them.
         """
         settings = shim.settings
         if shim.is_loaded:
@@ -78,15 +78,15 @@ class PlannedEncoder:
 
     @property
     def capacity(self) -> int:
-        """Pieces of a document in one window, special ones excluded."""
+        """Number of pieces of a document that fit into one window, special ones excluded."""
         return self.settings.window_capacity(self.config)[0]
 
     def window_sizes(self, doc: Doc, pieces: TextPieces) -> list[int]:
-        """The sequences that the encoder sees of a document.
+        """Get the sizes of the sequences that the encoder sees of a document.
 
-        doc (Doc): the document, and what is asked about it.
-        pieces (TextPieces): the document's pieces.
-        RETURNS (list[int]): pieces of each sequence, special ones included.
+        doc (Doc): the document, with its questions or choices if the component reads them.
+        pieces (TextPieces): the pieces of the document.
+        RETURNS (list[int]): number of pieces in each sequence, special ones included.
         """
         if self.factory in _ASKED_BY_FACTORY:
             paired = QuestionTokenizer(self.tokenizer, self.config.max_position_embeddings, self.settings.overlap)
@@ -109,10 +109,10 @@ _ASKED_BY_FACTORY = {"bigbird_span_qa": _questions, "bigbird_multiple_choice": _
 
 
 def find_encoders(nlp: Language) -> list[PlannedEncoder]:
-    """All encoders of this package in a pipeline: shared ones, and those inside of other components.
+    """Find all encoders of this package in a pipeline, both shared ones and those inside other components.
 
-    nlp (Language): the pipeline; nothing needs to be initialized.
-    RETURNS (list[PlannedEncoder]): in the order of the pipeline.
+    nlp (Language): the pipeline; it does not need to be initialized.
+    RETURNS (list[PlannedEncoder]): the encoders, in the order of the pipeline.
     """
     initialized = nlp.config.interpolate()["initialize"].get("components", {})
     found = []
@@ -121,7 +121,7 @@ def find_encoders(nlp: Language) -> list[PlannedEncoder]:
         source = initialized.get(name, {}).get("encoder_from")
         for shim in _shims(component):
             if source in nlp.component_names:
-                # Copied when the pipeline is initialized.
+                # The source's encoder is copied when the pipeline is initialized.
                 (copied, *_) = _shims(nlp.get_pipe(source)) or [shim]
                 plan = replace(PlannedEncoder.of(name, copied, factory), settings=shim.settings)
             else:
@@ -138,13 +138,13 @@ def _shims(component: Any) -> list[EncoderShim]:
 
 @dataclass
 class StepCost:
-    """What an encoder costs on this machine. Heads, optimizer and Python come on top.
+    """What an encoder costs on this machine, not counting heads, optimizer and Python.
 
-    parameters (int): weights.
-    trained_parameters (int): those that get a gradient.
-    bytes_per_piece (float): kept for the backward pass.
-    training_seconds (float): forward and backward pass of one piece.
-    prediction_seconds (float): forward pass of one piece.
+    parameters (int): number of weights.
+    trained_parameters (int): number of weights that receive a gradient.
+    bytes_per_piece (float): memory kept for the backward pass. Unit: bytes per piece.
+    training_seconds (float): time of the forward and backward pass. Unit: seconds per piece.
+    prediction_seconds (float): time of the forward pass. Unit: seconds per piece.
     """
 
     parameters: int
@@ -154,20 +154,21 @@ class StepCost:
     prediction_seconds: float
 
     def training_memory(self, pieces_at_once: int) -> float:
-        """Weights, gradients, Adam's moments and activations.
+        """Estimate the memory for weights, gradients, Adam's moments and activations.
 
-        pieces_at_once (int): most pieces in the encoder at one time.
-        RETURNS (float): Unit: bytes.
+        pieces_at_once (int): maximum number of pieces in the encoder at a time.
+        RETURNS (float): the memory. Unit: bytes.
         """
         weights = self.parameters + TRAINING_COPIES * self.trained_parameters
         return weights * FLOAT_BYTES + self.bytes_per_piece * pieces_at_once
 
 
 def measure_step(encoder: PlannedEncoder, sequences: Sequence[np.ndarray]) -> StepCost:
-    """Run a short step with random weights of the right shape, with the settings of the config, on Thinc's device.
+    """Measure a short step with random weights of the right shape and the settings of the config, on Thinc's device.
 
     encoder (PlannedEncoder): the encoder.
-    sequences (Sequence[ndarray]): piece ids of real sequences, each at most as long as the encoder allows.
+    sequences (Sequence[ndarray]): piece ids of real sequences, none longer than the encoder allows. Shape: (pieces,)
+        each.
     RETURNS (StepCost): the costs.
     """
     with torch.random.fork_rng(devices=[]):
@@ -193,7 +194,7 @@ def measure_step(encoder: PlannedEncoder, sequences: Sequence[np.ndarray]) -> St
 
 
 def _step(shim: EncoderShim, pieces: PackedPieces) -> int:
-    """One forward and backward pass. RETURNS (int): bytes kept in between, weights not counted."""
+    """Run a forward and a backward pass. RETURNS (int): bytes kept in between, not counting weights."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in shim.module.parameters()}
     kept: dict[int, int] = {}
 

@@ -1,4 +1,4 @@
-"""Listeners with nothing to listen to, encoders without weights: named before spaCy fails, or goes on with zeros."""
+"""Finds listeners without an upstream component and encoders without weights before spaCy fails or yields zeros."""
 
 from collections.abc import Container
 from difflib import get_close_matches
@@ -18,9 +18,9 @@ UPSTREAM_OF: dict[type, type] = {TransformerListener: Transformer, Tok2VecListen
 
 
 def find_listener_problems(nlp: Language) -> list[str]:
-    """Check every listener against the order and the names of its pipeline.
+    """Check every listener against the order and the names of the components.
 
-    nlp (Language): the pipeline; nothing needs to be initialized.
+    nlp (Language): the pipeline; it does not need to be initialized.
     RETURNS (list[str]): one message per listener without an upstream component before it.
     """
     problems = []
@@ -50,11 +50,11 @@ def find_listener_problems(nlp: Language) -> list[str]:
 
 
 def find_frozen_problems(nlp: Language, frozen: Container[str]) -> list[str]:
-    """Look for encoders that would never get weights: spaCy initializes no component that is frozen.
+    """Find encoders that would never receive weights, because spaCy does not initialize frozen components.
 
-    nlp (Language): the pipeline as its config describes it, not initialized.
-    frozen (Container[str]): the config's `frozen_components`.
-    RETURNS (list[str]): one message per frozen component with an encoder that no saved pipeline brings along.
+    nlp (Language): the pipeline as described by its config, not initialized.
+    frozen (Container[str]): the `frozen_components` of the config.
+    RETURNS (list[str]): one message per frozen component whose encoder has no weights from a saved pipeline.
     """
     problems = []
     for name, component in nlp.components:

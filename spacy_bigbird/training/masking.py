@@ -1,4 +1,4 @@
-"""Dynamic masking: which pieces of a sequence are to be guessed, and what stands in their place."""
+"""Dynamic masking: selects the pieces of a sequence to predict, and what replaces them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..tokenizer.processor import WORD_START
 from ..tokenizer.proto import without_spellable_marks
 from .pretraining_settings import MaskingSettings
 
-# Scripts without spaces make "words" of whole sentences; longer ones than this are cut.
+# In scripts without spaces, a whole sentence is one "word". Words with more pieces than this are split.
 LONGEST_WORD = 16
 
 
@@ -21,9 +21,9 @@ class PieceTable:
     """What masking needs to know about the pieces of a vocabulary.
 
     mask_id, cls_id, sep_id (int): ids of the special pieces.
-    is_special (ndarray): pieces that are never masked and never stand for another. Shape: (vocab_size,).
-    starts_word (ndarray): pieces with which a word begins. Shape: (vocab_size,).
-    characters (ndarray): characters that a piece spells, the space before a word included. Shape: (vocab_size,).
+    is_special (ndarray): whether a piece is never masked and never replaces another. Shape: (vocab_size,).
+    starts_word (ndarray): whether a piece begins a word. Shape: (vocab_size,).
+    characters (ndarray): number of characters in a piece, including the space before a word. Shape: (vocab_size,).
     ordinary_ids (ndarray): ids of the pieces that are not special. Shape: (ordinary pieces,).
     """
 
@@ -37,7 +37,9 @@ class PieceTable:
 
     @classmethod
     def of(cls, tokenizer: BigBirdTokenizer) -> PieceTable:
-        """tokenizer (BigBirdTokenizer): the vocabulary.
+        """Build the table of a vocabulary.
+
+        tokenizer (BigBirdTokenizer): the vocabulary.
         RETURNS (PieceTable): the table.
         """
         processor = sentencepiece.SentencePieceProcessor()
@@ -60,11 +62,11 @@ class PieceTable:
 
 @dataclass(frozen=True, eq=False)
 class MaskedPieces:
-    """A sequence with pieces to guess.
+    """A sequence with pieces to predict.
 
-    ids (ndarray): what the model sees. Shape: (pieces,).
-    places (ndarray): where pieces are to be guessed, ascending. Shape: (masked,).
-    labels (ndarray): the right ids there. Shape: (masked,).
+    ids (ndarray): the ids that the model sees. Shape: (pieces,).
+    places (ndarray): positions of the pieces to predict, ascending. Shape: (masked,).
+    labels (ndarray): the correct ids at these positions. Shape: (masked,).
     """
 
     ids: np.ndarray
@@ -73,9 +75,9 @@ class MaskedPieces:
 
 
 def generator_of(*key: int) -> np.random.Generator:
-    """A random generator of its own for every sample, wherever and whenever the sample is made.
+    """Create a random generator that depends on its key alone, wherever and whenever it is created.
 
-    *key (int): the seed, the epoch and where in the corpus the sample begins.
+    *key (int): what identifies the use, such as the seed, the epoch and the position in the corpus.
     RETURNS (Generator): the generator.
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
@@ -84,14 +86,16 @@ def generator_of(*key: int) -> np.random.Generator:
 def mask_pieces(
     ids: np.ndarray, table: PieceTable, settings: MaskingSettings, generator: np.random.Generator
 ) -> MaskedPieces:
-    """Choose pieces to guess and hide them. With the default settings [MASK] takes the place of 80 % of them, another
-    piece that of 10 %, and 10 % stay (BERT, Devlin et al. 2019, section 3.1). Special pieces are left alone.
+    """Select pieces to predict and hide them.
 
-    ids (ndarray): a sequence; not changed. Shape: (pieces,).
+    By default, 80% of the selected pieces are replaced by [MASK] and 10% by another piece, and 10% are kept (BERT,
+    Devlin et al. 2019, section 3.1). Special pieces are never selected.
+
+    ids (ndarray): a sequence, not modified. Shape: (pieces,).
     table (PieceTable): the vocabulary.
-    settings (MaskingSettings): how much, and in which groups.
-    generator (Generator): decides.
-    RETURNS (MaskedPieces): the sequence with at least one piece to guess, where it has one that is not special.
+    settings (MaskingSettings): how many pieces to mask, and how they are grouped.
+    generator (Generator): source of randomness.
+    RETURNS (MaskedPieces): the sequence, with at least one piece to predict unless all of its pieces are special.
     """
     candidates = np.flatnonzero(~table.is_special[ids])
     if not len(candidates):
@@ -99,15 +103,15 @@ def mask_pieces(
     groups = _groups(ids, candidates, table, settings, generator)
     sizes = np.bincount(groups)
     order = generator.permutation(len(sizes))
-    # Groups are taken in random order until the budget is used up. The one that crosses it is taken with the
-    # probability that makes the expected number of masked pieces the budget exactly.
+    # Groups are taken in random order until the budget is used up. The group that crosses it is taken with the
+    # probability that makes the expected number of masked pieces equal to the budget.
     left = settings.rate * len(candidates) - (np.cumsum(sizes[order]) - sizes[order])
     is_taken = generator.random(len(order)) < left / sizes[order]
     is_taken[0] |= not is_taken.any()
     is_chosen = np.zeros(len(sizes), dtype=bool)
     is_chosen[order[is_taken]] = True
     places = candidates[is_chosen[groups]]
-    # A span is replaced in one way as a whole; other pieces each for itself.
+    # A span is replaced as a whole; otherwise each piece is drawn independently.
     draws = generator.random(len(sizes))[groups[is_chosen[groups]]] if settings.spans else generator.random(len(places))
     hidden = ids.copy()
     hidden[places[draws < settings.mask_share]] = table.mask_id
@@ -123,7 +127,7 @@ def _groups(
     settings: MaskingSettings,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """The group of each candidate; groups are masked as a whole. Numbered 0, 1, 2 ... from left to right."""
+    """Assign each candidate to a group, to be masked as a whole. Groups are numbered 0, 1, 2 ... from left to right."""
     numbers = np.arange(len(candidates))
     if not (settings.whole_words or settings.spans):
         return numbers
@@ -136,7 +140,7 @@ def _groups(
     units = np.cumsum(starts_unit) - 1
     if not settings.spans:
         return units
-    # The sequence is cut into spans of random lengths from start to end; none goes on behind a special piece.
+    # The sequence is divided into spans of random lengths. No span extends across a special piece.
     lengths = generator.geometric(1 / settings.span_length, size=units[-1] + 1).clip(max=settings.longest_span)
     ends = np.cumsum(lengths)
     starts_span = follows_special[starts_unit].copy()

@@ -1,4 +1,4 @@
-"""Pre-training: the loop over the steps of a run, in one process or many, from the start or from a saved state."""
+"""Pre-training: the loop over the steps of a run, in one or several processes, from the start or from a saved state."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def pretrain(
 ) -> dict[str, Any]:
     """Pre-train a model and write it as a checkpoint that every part of this package, and transformers, can read.
 
-    settings (PretrainingSettings): the run.
-    output (Path): directory for config.json, model.safetensors and spiece.model; for log.jsonl, curves.png and the
-        settings, config.cfg; and, under resume/, for the states to go on from.
-    resume (bool): whether to go on from the newest state in `output`; without one the run begins at the start.
-    show_progress (bool): whether to show a bar and the reports.
-    RETURNS (dict[str, Any]): the last line of the log about the training, and under "dev" about the held-out texts.
-    RAISES ValueError: `output` holds a run and `resume` is not set; or settings do not fit each other, the data or the
-        state.
-    RAISES FloatingPointError: the loss is no number any more.
+    settings (PretrainingSettings): the settings of the run.
+    output (Path): directory for the checkpoint (config.json, model.safetensors, spiece.model), the log (log.jsonl,
+        curves.png), the settings (config.cfg), and the states to resume from (in resume/).
+    resume (bool): whether to resume from the newest state in `output`. If there is none, the run begins at the start.
+    show_progress (bool): whether to show a progress bar and the reports.
+    RETURNS (dict[str, Any]): the last training report of the log, and under "dev" the last one on the held-out texts.
+    RAISES ValueError: `output` already holds a run and `resume` is not set, or the settings do not fit each other, the
+        data or the state.
+    RAISES FloatingPointError: the loss is no longer finite.
     """
     processes = Processes(settings.training.device)
     try:
@@ -57,14 +57,14 @@ def pretrain(
 
 @dataclass
 class LogInterval:
-    """What this process did since the last line of the log.
+    """What this process has done since the last line of the log.
 
-    waited_before (float): how long the data had kept it waiting until then. Unit: seconds.
+    waited_before (float): how long it had waited for data until then. Unit: seconds.
     """
 
     waited_before: float = 0.0
     started: float = field(default_factory=time.perf_counter)
-    # Evaluating and saving are no part of the throughput.
+    # Evaluating and saving do not count towards the throughput.
     paused: float = 0.0
     steps: int = 0
     sums: list[Tensor] = field(default_factory=list)
@@ -74,13 +74,13 @@ class LogInterval:
     operations: int = 0
 
     def report(self, processes: Processes, waited: float, limit: float | None) -> dict[str, Any]:
-        """Put together what all processes did.
+        """Combine the results of all processes.
 
-        processes (Processes): the others.
-        waited (float): how long the data have kept this process waiting since the start of the run. Unit: seconds.
-        limit (float | None): floating-point operations per second that all of them together could do.
-        RETURNS (dict[str, Any]): losses and accuracies of the interval, throughput, and the share of the time that went
-            by waiting for data.
+        processes (Processes): the processes of the run.
+        waited (float): how long this process has waited for data since the start of the run. Unit: seconds.
+        limit (float | None): floating-point operations per second that all processes together could perform.
+        RETURNS (dict[str, Any]): losses and accuracies of the interval, throughput, and the share of time spent
+            waiting for data.
         """
         own = [self.masked, self.pairs, self.pieces, self.operations, waited - self.waited_before]
         sums = torch.stack(self.sums).sum(0).double()
@@ -102,12 +102,12 @@ class LogInterval:
 
 
 class Run:
-    """A run that is set up: model, optimizer, data and where to go on.
+    """A pre-training run: model, optimizer, data, and where to continue.
 
-    settings (PretrainingSettings): the run.
+    settings (PretrainingSettings): the settings of the run.
     output (Path): its directory.
-    processes (Processes): who takes part.
-    resume (bool): whether to go on from the newest state.
+    processes (Processes): the processes that take part.
+    resume (bool): whether to resume from the newest state in `output`.
     """
 
     def __init__(self, settings: PretrainingSettings, output: Path, processes: Processes, resume: bool) -> None:
@@ -131,7 +131,7 @@ class Run:
         self.cursors: dict[int, Cursor] = {}
         if state is not None:
             self.objective.model.load_state_dict(state.model)
-            # The state has the moments; rates, betas and decay are those that the settings name now.
+            # Only the moments come from the state: rates, betas and decay are those of the current settings.
             groups = [
                 {name: group[name] for name in group if name != "params"} for group in self.optimizer.param_groups
             ]
@@ -146,9 +146,9 @@ class Run:
         self._norm = torch.zeros(())
 
     def __call__(self, show_progress: bool) -> dict[str, Any]:
-        """Train to the end.
+        """Train until the last step.
 
-        show_progress (bool): whether to show a bar and the reports.
+        show_progress (bool): whether to show a progress bar and the reports.
         RETURNS (dict[str, Any]): the last reports.
         """
         settings, processes = self.settings, self.processes
@@ -162,7 +162,7 @@ class Run:
                 self.output.mkdir(parents=True, exist_ok=True)
                 Config(settings.to_dict()).to_disk(self.output / CONFIG_NAME)
                 if self.first_step:
-                    # The run may have been killed between its last state and the checkpoint that belongs to it.
+                    # The run may have been killed between saving its last state and the corresponding checkpoint.
                     self._save_checkpoint()
                 log = RunLog(self.output, self.first_step, settings.training.max_steps, show_progress)
                 stack.callback(log.close)
@@ -205,7 +205,10 @@ class Run:
         return last
 
     def loader(self) -> BatchLoader:
-        """RETURNS (BatchLoader): this process's part of the batches from here on. Enter it with `with`."""
+        """Create the loader of this process's share of the remaining batches.
+
+        RETURNS (BatchLoader): the loader, to be used in a `with` statement.
+        """
         settings, processes = self.settings, self.processes
         numbers = range(processes.number, settings.corpus.streams, processes.count)
         documents = [DocumentStream(self._texts, self.tokenizer, settings, number) for number in numbers]
@@ -222,20 +225,20 @@ class Run:
         return Evaluator(samples, self.table, self.settings, self.processes)
 
     def step(self, data: StepData, interval: LogInterval) -> None:
-        """One update of the weights. The loss is the mean over what is masked in the whole batch, wherever it lies.
+        """Update the weights once. The loss is the mean over the masked pieces of the whole batch, across processes.
 
-        data (StepData): this process's part of the batch.
-        interval (LogInterval): counts it.
+        data (StepData): this process's share of the batch.
+        interval (LogInterval): accumulates the results.
         """
         training, processes = self.settings.training, self.processes
-        # Dropout depends on the step and the process alone, so that a resumed run draws what the first one would have.
+        # Dropout depends only on seed, step and process, so that a resumed run draws what the original would have.
         seeds = np.random.SeedSequence([training.seed, data.step, processes.number])
         torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(data.step, training)
         masked = sum(len(sample.pieces.places) for sample in data.samples)
         counts = torch.tensor([masked, len(data.samples)], dtype=torch.float32, device=processes.device)
-        # The gradients are means over the processes, but the counts are sums.
+        # Gradients are averaged over the processes, but the counts are summed.
         scales = processes.count / processes.sum(counts).clamp(min=1)
         parts = list(group_by_size(data.samples, len, training.micro_batch_pieces))
         total = torch.zeros(4, device=processes.device)
@@ -261,12 +264,12 @@ class Run:
         interval.steps += 1
 
     def _check_norm(self, done: int) -> None:
-        """Stop before a run that has lost its numbers is saved."""
+        """Stop before a run whose gradients are not finite is saved."""
         if not math.isfinite(self._norm):
             raise FloatingPointError(Errors.BB357.format(step=done, norm=float(self._norm)))
 
     def _save(self, done: int, data: StepData, log: RunLog | None) -> None:
-        """Write the state to go on from, the checkpoint and the curves."""
+        """Write the state to resume from, the checkpoint and the curves."""
         streams = self.settings.corpus.streams
         table = torch.zeros(streams, len(Cursor._fields), dtype=torch.float64)
         for number, cursor in data.cursors.items():

@@ -1,4 +1,4 @@
-"""How well a model guesses masked pieces of texts that it has not learned from."""
+"""Evaluates how well a model predicts masked pieces of held-out texts."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from .pretraining_settings import PretrainingSettings
 from .processes import Processes
 from .sequences import Chunk, Cursor, Sample, SequenceMaker
 
-# Documents that are looked at together; the second half of a pair may come from another of them.
+# Documents per chunk; the second half of a pair may come from another document of the chunk.
 _DOCUMENTS = 16
-# Results by position are for ranges that double from here.
+# End of the first range of positions; the ranges double in length from here.
 FIRST_RANGE = 512
 
 
 def held_out_samples(
     texts: Iterable[str], tokenizer: BigBirdTokenizer, table: PieceTable, settings: PretrainingSettings
 ) -> list[Sample]:
-    """Sequences of held-out texts, the same in every evaluation and in every run. A document begins a sequence.
+    """Create sequences from held-out texts, the same in every evaluation and run. No sequence joins two documents.
 
-    texts (Iterable[str]): documents; no more are read than needed.
-    tokenizer (BigBirdTokenizer): cuts them into pieces.
+    texts (Iterable[str]): documents. No more are read than needed.
+    tokenizer (BigBirdTokenizer): splits them into pieces.
     table (PieceTable): its vocabulary.
-    settings (PretrainingSettings): give length, masking and number. The seed of the training plays no part.
-    RETURNS (list[Sample]): sequences of the greatest length of the run, shorter where a document ends.
+    settings (PretrainingSettings): determine length, masking and number of the sequences. The training seed is ignored.
+    RETURNS (list[Sample]): sequences of the maximum length of the run, shorter where a document ends.
     RAISES ValueError: there is no text.
     """
     fixed = dataclasses.replace(
@@ -68,12 +68,12 @@ def _sequences(
 
 @dataclass
 class Evaluator:
-    """Scores a model on the same sequences again and again.
+    """Scores a model repeatedly on the same sequences.
 
     samples (Sequence[Sample]): the sequences.
     table (PieceTable): the vocabulary.
-    settings (PretrainingSettings): give precision and size of the batches.
-    processes (Processes): share the work.
+    settings (PretrainingSettings): determine the precision and the batch size.
+    processes (Processes): the processes that share the work.
     """
 
     samples: Sequence[Sample]
@@ -82,17 +82,17 @@ class Evaluator:
     processes: Processes
 
     def __call__(self, objective: PretrainingObjective) -> dict[str, Any]:
-        """Score the model; it is in training mode afterwards.
+        """Score the model, which is left in training mode.
 
         objective (PretrainingObjective): the model and its loss.
         RETURNS (dict[str, Any]): `loss` (nats per masked piece), `perplexity`, `bits_per_character` (of the masked
-            pieces; a space counts to the word behind it), `masked_accuracy`; with next sentences `next_sentence_loss`
-            and `next_sentence_accuracy`; and `bits_per_character_by_position`: the same for ranges of places in the
-            sequence, by their first place.
+            pieces; a space belongs to the word that follows it), `masked_accuracy`,
+            `bits_per_character_by_position` (by the first position of each range of positions), and, with
+            next-sentence prediction, `next_sentence_loss` and `next_sentence_accuracy`.
         """
         processes, training = self.processes, self.settings.training
         edges = _edges(training.longest)
-        # Rows: nats, characters, pieces and right guesses of each range; then the pairs.
+        # Rows: nats, characters, pieces and correct predictions of each range.
         table = torch.zeros(4, len(edges), dtype=torch.float64)
         pairs = torch.zeros(3, dtype=torch.float64)
         objective.eval()
@@ -117,7 +117,7 @@ class Evaluator:
 
 
 def _edges(longest: int) -> list[int]:
-    """The first place of each range."""
+    """Compute the first position of each range."""
     edges = [0]
     while max(FIRST_RANGE, 2 * edges[-1]) < longest:
         edges.append(max(FIRST_RANGE, 2 * edges[-1]))

@@ -1,4 +1,4 @@
-"""What a run leaves behind to read: a log with a line per report, a progress bar, and curves."""
+"""The progress of a run: a log with a line per report, a progress bar, and curves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..checkpoint.files import replace_file
 
 LOG_NAME = "log.jsonl"
 CURVES_NAME = "curves.png"
-# (title of the vertical axis, key in the lines of the training, key in those of the evaluation)
+# (label of the y-axis, key in the training lines, key in the evaluation lines)
 _CURVES = (
     ("loss (nats per masked piece)", "loss", "loss"),
     ("masked accuracy", "masked_accuracy", "masked_accuracy"),
@@ -21,8 +21,10 @@ _CURVES = (
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """path (Path): a log.
-    RETURNS (list[dict[str, Any]]): its lines. One that was cut off by the end of its process is left out.
+    """Read a log.
+
+    path (Path): the log, which may be missing.
+    RETURNS (list[dict[str, Any]]): its lines, up to the first that is not complete because its process was killed.
     """
     if not path.is_file():
         return []
@@ -36,12 +38,12 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 class RunLog:
-    """Writes the log of a run and shows how far it is.
+    """Writes the log of a run and shows its progress.
 
-    output (Path): the run's directory.
-    first_step (int): steps that are done; later lines of an interrupted run are dropped.
-    max_steps (int): steps in all.
-    show_progress (bool): whether to show a bar (on a terminal) and the reports.
+    output (Path): directory of the run.
+    first_step (int): number of completed steps. Later lines of an interrupted run are dropped.
+    max_steps (int): total number of steps.
+    show_progress (bool): whether to show a progress bar (on a terminal) and the reports.
     """
 
     def __init__(self, output: Path, first_step: int, max_steps: int, show_progress: bool) -> None:
@@ -58,11 +60,11 @@ class RunLog:
         self._bar.update()
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
-        """Add a line, and show the most telling numbers.
+        """Add a line to the log and show its most informative numbers.
 
         kind (str): "train" or "dev".
-        step (int): steps that are done.
-        values (dict[str, Any]): what was measured.
+        step (int): number of completed steps.
+        values (dict[str, Any]): the measured values.
         """
         line = {"kind": kind, "step": step, **values}
         with (self._output / LOG_NAME).open("a", encoding="utf8") as file:
@@ -73,11 +75,14 @@ class RunLog:
             self._bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['pieces_per_second']:,.0f} pieces/s")
 
     def close(self) -> None:
-        """Take the bar down."""
+        """Close the progress bar."""
         self._bar.close()
 
     def draw_curves(self) -> Path | None:
-        """RETURNS (Path | None): a figure with the curves of the whole run; None where Matplotlib is not installed."""
+        """Draw the curves of the whole run.
+
+        RETURNS (Path | None): the figure's file; None if Matplotlib is not installed.
+        """
         try:
             from matplotlib.figure import Figure
         except ImportError:

@@ -1,4 +1,4 @@
-"""What a pre-training run changes: the model, the loss, the optimizer and its learning rate."""
+"""The model, loss, optimizer and learning rate of a pre-training run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from .pretraining_settings import OptimizerSettings, PretrainingSettings, Traini
 
 
 def load_tokenizer(settings: PretrainingSettings) -> BigBirdTokenizer:
-    """settings (PretrainingSettings): name a vocabulary or a checkpoint.
-    RETURNS (BigBirdTokenizer): the tokenizer; white space is mapped as in a spaCy pipeline.
+    """Load the tokenizer of a run.
+
+    settings (PretrainingSettings): name a vocabulary or a checkpoint.
+    RETURNS (BigBirdTokenizer): the tokenizer, which maps white space as in a spaCy pipeline.
     """
     if settings.paths.vocab is not None:
         return BigBirdTokenizer(settings.paths.vocab, map_whitespace=True)
@@ -30,12 +32,12 @@ def load_tokenizer(settings: PretrainingSettings) -> BigBirdTokenizer:
 
 
 def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> LanguageModel:
-    """Load the model to start from, or draw random weights, which the seed decides.
+    """Load the model to start from, or initialize one with random weights that depend on the seed.
 
-    settings (PretrainingSettings): name a checkpoint, or give the fields of a configuration.
-    tokenizer (BigBirdTokenizer): the vocabulary, whose ids the configuration takes over.
+    settings (PretrainingSettings): name a checkpoint, or the fields of a configuration.
+    tokenizer (BigBirdTokenizer): the tokenizer, whose special ids the configuration adopts.
     RETURNS (LanguageModel): the model in training mode.
-    RAISES ValueError: vocabulary, sequences and model do not fit each other.
+    RAISES ValueError: a field is unknown, or vocabulary, sequence lengths and model do not fit each other.
     """
     torch.manual_seed(settings.training.seed)
     kind = BigBirdForPreTraining if settings.training.next_sentence else BigBirdForMaskedLM
@@ -49,7 +51,7 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         )
     ids = {name: index for name, index in tokenizer.config_fields.items() if name != "vocab_size"}
     if settings.model.name is None:
-        # A vocab_size that is given may be wrong, which is said below; ids of special pieces are the vocabulary's.
+        # A given vocab_size may be wrong, which is checked below. The ids of special pieces are the vocabulary's.
         config = BigBirdConfig(**{**tokenizer.config_fields, **fields}).replace(**ids)
         _check(config, settings, tokenizer)
         model: LanguageModel = kind(config)
@@ -59,7 +61,8 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         _check(model.config, settings, tokenizer)
     model.gradient_checkpointing = settings.model.gradient_checkpointing
     if model.bigbird.pooler is not None:
-        # Without next sentences nothing reads [CLS], and a weight without gradient would block several processes.
+        # Without next-sentence prediction the pooler is unused, and a trained weight that receives no gradient would
+        # make several processes wait for each other forever.
         model.bigbird.pooler.requires_grad_(settings.training.next_sentence)
     return model.train()
 
@@ -80,12 +83,13 @@ def _check(config: BigBirdConfig, settings: PretrainingSettings, tokenizer: BigB
 
 @dataclass(frozen=True, eq=False)
 class Guesses:
-    """How well a batch was guessed.
+    """How well a batch was predicted.
 
     losses (Tensor): negative log-likelihood of each masked piece. Shape: (masked,). Unit: nats.
-    is_right (Tensor): whether the best guess was the piece. Shape: (masked,).
-    pair_losses (Tensor): the same of each sequence's second half; empty without next sentences. Shape: (sequences,).
-    pair_is_right (Tensor): whether it was told right. Shape: (sequences,).
+    is_right (Tensor): whether the best prediction is the correct piece. Shape: (masked,).
+    pair_losses (Tensor): negative log-likelihood of the next-sentence label of each sequence; empty without
+        next-sentence prediction. Shape: (sequences,). Unit: nats.
+    pair_is_right (Tensor): whether this label was predicted correctly; empty likewise. Shape: (sequences,).
     """
 
     losses: Tensor
@@ -94,13 +98,18 @@ class Guesses:
     pair_is_right: Tensor
 
     def sums(self) -> Tensor:
-        """RETURNS (Tensor): the four summed up. Shape: (4,)."""
+        """Sum each of the four fields over the batch.
+
+        RETURNS (Tensor): the sums, in the order of the fields. Shape: (4,).
+        """
         parts = (self.losses, self.is_right, self.pair_losses, self.pair_is_right)
         return torch.stack([part.float().sum() for part in parts])
 
 
 class PretrainingObjective(nn.Module):
-    """Masked pieces and, where the model can tell them, next sentences. Only masked pieces reach the vocabulary.
+    """Predicts masked pieces and, if the model has a head for it, next sentences.
+
+    Only masked pieces are scored against the vocabulary.
 
     model (LanguageModel): the model.
     """
@@ -115,14 +124,18 @@ class PretrainingObjective(nn.Module):
         return isinstance(self.model, BigBirdForPreTraining)
 
     def forward(self, batch: Batch) -> Tensor:
-        """batch (Batch): sequences.
-        RETURNS (Tensor): sums over the batch of losses and right guesses, as `Guesses.sums`. Shape: (4,).
+        """Compute the summed losses and correct predictions of a batch.
+
+        batch (Batch): the sequences.
+        RETURNS (Tensor): the sums, as returned by `Guesses.sums`. Shape: (4,).
         """
         return self.guesses(batch).sums()
 
     def guesses(self, batch: Batch) -> Guesses:
-        """batch (Batch): sequences.
-        RETURNS (Guesses): how well each masked piece and each pair was guessed.
+        """Score the predictions for a batch.
+
+        batch (Batch): the sequences.
+        RETURNS (Guesses): how well each masked piece and each pair was predicted.
         """
         states = self.model.bigbird.forward_packed(batch.input_ids, batch.lengths, batch.token_type_ids)
         losses, is_right = _scored(self.model.lm_head(states[batch.places]), batch.labels)
@@ -134,14 +147,16 @@ class PretrainingObjective(nn.Module):
 
 
 def _scored(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    # Finding the greatest of bfloat16 numbers is slow on CPUs.
+    # argmax over bfloat16 is slow on CPUs.
     scores = logits.float()
     return F.cross_entropy(scores, labels, reduction="none"), scores.detach().argmax(-1) == labels
 
 
 def build_optimizer(module: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:
-    """module (Module): the weights to change.
-    settings (OptimizerSettings): rates and decay; biases and layer norms do not decay.
+    """Create the optimizer.
+
+    module (Module): the module whose weights are trained.
+    settings (OptimizerSettings): learning rate, betas, eps and weight decay. Biases and layer norms do not decay.
     RETURNS (AdamW): the optimizer.
     """
     weights = [weight for weight in module.parameters() if weight.requires_grad]
@@ -154,11 +169,11 @@ def build_optimizer(module: nn.Module, settings: OptimizerSettings) -> torch.opt
 
 
 def learning_rate(step: int, training: TrainingSettings) -> float:
-    """The learning rate of one step, a function of nothing but the settings.
+    """Compute the learning rate of a step, which depends on the step and the settings only.
 
-    step (int): number of the step, from 0.
-    training (TrainingSettings): optimizer and schedule.
-    RETURNS (float): the rate.
+    step (int): the step, counted from 0.
+    training (TrainingSettings): settings of optimizer and schedule.
+    RETURNS (float): the learning rate.
     """
     schedule, highest = training.schedule, training.optimizer.learning_rate
     if step < schedule.warmup_steps:

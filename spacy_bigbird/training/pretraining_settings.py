@@ -1,4 +1,4 @@
-"""The settings of a pre-training run, as they stand in its config file."""
+"""The settings of a pre-training run, as in its config file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .config_blocks import build_block, count, one_of, positive, setting, share
 class PathSettings:
     """The block `[paths]`.
 
-    train (list[str]): files and folders of texts to learn from; a single one needs no list.
-    dev (list[str] | None): files and folders of held-out texts.
-    vocab (str | None): a spiece.model; None takes the one of the checkpoint `model.name`.
+    train (list[str]): files and folders with training texts. A single path does not need to be a list.
+    dev (list[str] | None): files and folders with held-out texts.
+    vocab (str | None): path of a spiece.model. If None, the vocabulary of the checkpoint `model.name` is used.
     """
 
     train: list[str]
@@ -30,10 +30,11 @@ class PathSettings:
 class ModelSettings:
     """The block `[model]`.
 
-    name (str | None): a checkpoint to start from: a directory or a name on the Hugging Face hub; None starts from
-        random weights.
-    transformer_config (dict[str, Any]): fields of BigBirdConfig. Beside `name`, those that do not change shapes.
-    gradient_checkpointing (bool): whether layers keep only their input for the backward pass and compute again.
+    name (str | None): checkpoint to start from: a directory or a name on the Hugging Face Hub. If None, training starts
+        from random weights.
+    transformer_config (dict[str, Any]): fields of BigBirdConfig. Together with `name`, only those that do not change
+        shapes.
+    gradient_checkpointing (bool): whether layers keep only their input for the backward pass and recompute the rest.
     """
 
     name: str | None = None
@@ -43,16 +44,17 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class CorpusSettings:
-    """The block `[corpus]`: the way from files to sequences.
+    """The block `[corpus]`: how sequences are made from files.
 
-    one_per_line (bool): whether each line of a .txt file is a document, and not the file.
-    streams (int): into how many streams the documents are dealt. Each gives the same part of every step's batch. The
-        number of processes must divide it; the data do not depend on that number.
-    shuffle_documents (int): documents of a stream that are read ahead and shuffled. Nothing else is held in memory.
-    shuffle_characters (int): read no further ahead than this, where documents are long.
-    join_documents (bool): whether a sequence goes on with the next document where one ends, after [SEP].
-    prefetch_steps (int): batches made ahead of time.
-    tokenizer_threads (int): threads that cut texts into pieces.
+    one_per_line (bool): whether each line of a .txt file is a document, rather than the whole file.
+    streams (int): number of streams that the documents are distributed over. Each stream supplies the same share of
+        every batch. The number of processes must divide it, but does not affect the data.
+    shuffle_documents (int): number of documents per stream that are read ahead and shuffled. Nothing else is held in
+        memory.
+    shuffle_characters (int): limit on reading ahead if documents are long. Unit: characters.
+    join_documents (bool): whether a sequence continues with the next document, after [SEP], when a document ends.
+    prefetch_steps (int): number of batches to prepare ahead of time.
+    tokenizer_threads (int): number of threads that split texts into pieces.
     """
 
     one_per_line: bool = False
@@ -68,13 +70,13 @@ class CorpusSettings:
 class MaskingSettings:
     """The block `[masking]`.
 
-    rate (float): share of the pieces to guess.
-    mask_share (float): share of them that becomes [MASK].
-    random_share (float): share of them that becomes another piece. The rest stays as it is.
+    rate (float): share of the pieces to predict.
+    mask_share (float): share of these that is replaced by [MASK].
+    random_share (float): share of these that is replaced by another piece. The rest is kept.
     whole_words (bool): whether all pieces of a word are masked together.
-    spans (bool): whether neighbouring pieces (or words) are masked together, as in SpanBERT (Joshi et al. 2020).
-    span_length (float): the mean of the geometric distribution of a span's length. Unit: pieces or words.
-    longest_span (int): where that distribution is cut. Unit: pieces or words.
+    spans (bool): whether adjacent pieces (or words) are masked together, as in SpanBERT (Joshi et al. 2020).
+    span_length (float): mean of the geometric distribution of span lengths. Unit: pieces or words.
+    longest_span (int): maximum to which span lengths are clipped. Unit: pieces or words.
     """
 
     rate: float = setting(0.15, lambda value: 0 < value < 1, "a number between 0 and 1")
@@ -90,9 +92,9 @@ class MaskingSettings:
 class OptimizerSettings:
     """The block `[training.optimizer]`: AdamW (Loshchilov and Hutter 2019). Biases and layer norms do not decay.
 
-    learning_rate (float): the highest.
+    learning_rate (float): the peak learning rate.
     beta1, beta2, eps, weight_decay (float): as in the paper.
-    max_norm (float): gradients are scaled down to this norm; 0 leaves them.
+    max_norm (float): maximum gradient norm; 0 disables clipping.
     """
 
     learning_rate: float = positive(1e-4)
@@ -107,9 +109,9 @@ class OptimizerSettings:
 class ScheduleSettings:
     """The block `[training.schedule]`: how the learning rate changes.
 
-    kind (str): "linear" or "cosine": the way down after the warm-up.
-    warmup_steps (int): steps of a linear rise from zero.
-    final_share (float): share of the highest rate at the last step.
+    kind (str): "linear" or "cosine": shape of the decay after the warm-up.
+    warmup_steps (int): number of steps in which the rate rises linearly from zero.
+    final_share (float): rate at the end of the run, as a share of the peak rate.
     """
 
     kind: str = one_of("linear", "cosine")
@@ -121,14 +123,18 @@ class ScheduleSettings:
 class TrainingSettings:
     """The block `[training]`.
 
-    max_steps (int): updates of the weights in all.
-    batch_pieces (int): pieces of one update, of all processes together.
-    micro_batch_pieces (int): pieces that one process computes at a time; their gradients add up to the batch's.
-    lengths (list[list[int]]): from which step on sequences have how many pieces, such as [[0, 512], [1000, 4096]].
-    next_sentence (bool): whether to learn also if the second half of a sequence follows the first.
-    mixed_precision (bool): whether to compute in bfloat16 where that is safe; weights stay in float32.
-    seed (int): decides everything that is random.
-    device (str): "auto" takes a GPU where there is one; or "cpu", "cuda".
+    max_steps (int): total number of weight updates.
+    batch_pieces (int): maximum number of pieces per update, over all processes.
+    micro_batch_pieces (int): maximum number of pieces that a process computes at a time. Gradients are accumulated over
+        the batch.
+    lengths (list[list[int]]): [step, pieces] pairs: the maximum sequence length from each step on, such as
+        [[0, 512], [1000, 4096]].
+    next_sentence (bool): whether to also learn to predict if the second half of a sequence follows the first.
+    mixed_precision (bool): whether to compute in bfloat16 where that is safe. Weights stay in float32.
+    seed (int): seed of everything random.
+    device (str): "cpu", "cuda", or "auto", which uses a GPU if there is one.
+    optimizer (OptimizerSettings): the block `[training.optimizer]`.
+    schedule (ScheduleSettings): the block `[training.schedule]`.
     """
 
     max_steps: int = count(1000)
@@ -143,28 +149,30 @@ class TrainingSettings:
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
 
     def length_at(self, step: int) -> int:
-        """step (int): number of the update, from 0.
-        RETURNS (int): the longest sequence in that step. Unit: pieces.
+        """Get the maximum sequence length of a step.
+
+        step (int): the step, counted from 0.
+        RETURNS (int): the maximum length. Unit: pieces.
         """
         return next(length for start, length in reversed(self.lengths) if start <= step)
 
     @property
     def longest(self) -> int:
-        """The longest sequence of the whole run. Unit: pieces."""
+        """Maximum sequence length of the whole run. Unit: pieces."""
         return max(length for _, length in self.lengths)
 
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """The block `[report]`: what is measured, written and kept, and how often. None of it changes the weights.
+    """The block `[report]`: what is measured, written and kept, and how often. It does not affect the weights.
 
     log_every (int): steps between two lines of the log.
     evaluate_every (int): steps between two evaluations on `paths.dev`.
-    evaluate_sequences (int): sequences of the held-out texts, from their start, that are looked at.
+    evaluate_sequences (int): maximum number of held-out sequences to evaluate, from the start of the texts.
     save_every (int): steps between two saved states.
-    keep (int): saved states to keep, the newest ones.
-    curves (bool): whether to draw the log as curves.png when a state is saved, where Matplotlib is installed.
-    measure_limit (bool): whether to measure at the start how fast this machine multiplies matrices, for a moment.
+    keep (int): number of saved states to keep, newest first.
+    curves (bool): whether to draw the log as curves.png whenever a state is saved, if Matplotlib is installed.
+    measure_limit (bool): whether to measure briefly at the start how fast this machine multiplies matrices.
     """
 
     log_every: int = count(10)
@@ -178,7 +186,7 @@ class ReportSettings:
 
 @dataclass(frozen=True)
 class PretrainingSettings:
-    """A whole config file. Each field is a block of it."""
+    """A complete config file. Each field is one of its blocks."""
 
     paths: PathSettings
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -189,11 +197,11 @@ class PretrainingSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PretrainingSettings:
-        """Check and convert what a config file holds.
+        """Check and convert the contents of a config file.
 
-        values (Mapping[str, Any]): blocks and their settings, as `thinc.api.Config` gives them.
-        RETURNS (PretrainingSettings): the settings, defaults filled in.
-        RAISES ValueError: for unknown, missing or unfit settings, all of them named in one message.
+        values (Mapping[str, Any]): blocks and their settings, as in a `thinc.api.Config`.
+        RETURNS (PretrainingSettings): the settings, with defaults filled in.
+        RAISES ValueError: settings are unknown, missing or invalid; the message names all of them.
         """
         problems: list[str] = []
         settings = build_block(cls, values, "", problems)
@@ -204,12 +212,15 @@ class PretrainingSettings:
         return settings
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): the settings as in a config file."""
+        """Convert the settings to a dictionary.
+
+        RETURNS (dict[str, Any]): the settings, as in a config file.
+        """
         return dataclasses.asdict(self)
 
 
 def _contradictions(settings: PretrainingSettings) -> list[str]:
-    """What is wrong between settings that are each allowed."""
+    """Find conflicts between settings that are each valid on their own."""
     problems = []
     training, corpus = settings.training, settings.corpus
     pairs = [entry for entry in training.lengths if isinstance(entry, list) and [type(n) for n in entry] == [int, int]]

@@ -1,4 +1,4 @@
-"""Saved states of a run, from any of which it goes on as if it had never stopped."""
+"""Saved states of a run, from each of which it continues as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FOLDER = "resume"
 
 @dataclass(frozen=True, eq=False)
 class RunState:
-    """What a run needs to go on. Random numbers need no state: each step draws them from its own number and the seed.
+    """What a run needs to continue. It holds no random state, because each step derives its own from the seed.
 
-    step (int): steps that are done.
-    cursors (dict[int, Cursor]): where each stream of the corpus goes on.
-    model (Mapping[str, Any]): the weights.
-    optimizer (Mapping[str, Any]): the optimizer's moments.
+    step (int): number of completed steps.
+    cursors (dict[int, Cursor]): where each stream of the corpus continues.
+    model (Mapping[str, Any]): state dict of the model.
+    optimizer (Mapping[str, Any]): state dict of the optimizer.
     settings (dict[str, Any]): the settings of the run.
     """
 
@@ -47,14 +47,22 @@ class RunState:
         optimizer: torch.optim.Optimizer,
         settings: PretrainingSettings,
     ) -> RunState:
-        """RETURNS (RunState): the state now. It shares memory with the model: save it before the next step."""
+        """Capture the current state of a run.
+
+        step (int): number of completed steps.
+        cursors (dict[int, Cursor]): where each stream of the corpus continues.
+        model (Module): the model.
+        optimizer (Optimizer): its optimizer.
+        settings (PretrainingSettings): the settings of the run.
+        RETURNS (RunState): the state. It shares memory with the model, so save it before the next step.
+        """
         return cls(step, cursors, model.state_dict(), optimizer.state_dict(), settings.to_dict())
 
     def save(self, output: Path, keep: int) -> Path:
-        """Write the state; older ones are deleted only when it is complete.
+        """Write the state to disk. Older states are deleted only once it is complete.
 
-        output (Path): the run's directory.
-        keep (int): how many of the newest states to keep.
+        output (Path): directory of the run.
+        keep (int): number of newest states to keep.
         RETURNS (Path): the file.
         """
         folder = output / FOLDER
@@ -74,9 +82,11 @@ class RunState:
 
     @classmethod
     def newest(cls, output: Path) -> RunState | None:
-        """output (Path): the run's directory.
-        RETURNS (RunState | None): the newest state, on the CPU; None where there is none.
-        RAISES ValueError: the file is no such state.
+        """Load the newest state of a run.
+
+        output (Path): directory of the run.
+        RETURNS (RunState | None): the state, on the CPU; None if there is none.
+        RAISES ValueError: the file is not a valid state.
         """
         paths = _states(output)
         if not paths:
@@ -90,11 +100,11 @@ class RunState:
             raise ValueError(Errors.BB354.format(path=paths[-1], reason=error)) from error
 
     def check(self, settings: PretrainingSettings) -> None:
-        """Make sure that a run can go on from here.
+        """Check that a run can continue from this state.
 
-        settings (PretrainingSettings): the settings to go on with. Rates, reports, the number of steps and lengths from
-            a later step on may differ.
-        RAISES ValueError: settings have changed that decide the data or the shapes.
+        settings (PretrainingSettings): the settings to continue with. Learning rates, reports, the number of steps, and
+            lengths that apply from a later step on may differ.
+        RAISES ValueError: settings that determine the data or the shapes have changed.
         """
         before, now = _deciding(self.settings, self.step), _deciding(settings.to_dict(), self.step)
         changed = [
@@ -105,7 +115,7 @@ class RunState:
 
 
 def _deciding(settings: dict[str, Any], step: int) -> dict[str, Any]:
-    """The settings that may not change after so many steps of a run, by their full names."""
+    """Get the settings that must not change after a number of steps, by their full names."""
     wanted = {
         "corpus": ("streams", "shuffle_documents", "shuffle_characters", "join_documents", "one_per_line"),
         "training": ("batch_pieces", "lengths", "next_sentence", "seed"),
@@ -114,7 +124,7 @@ def _deciding(settings: dict[str, Any], step: int) -> dict[str, Any]:
     }
     named = {f"{block}.{name}": settings[block].get(name) for block, names in wanted.items() for name in names}
     named["training.lengths"] = [entry for entry in named["training.lengths"] if entry[0] < step]
-    # Through JSON, so that a tuple and a list are the same.
+    # A round trip through JSON makes tuples and lists compare equal.
     return json.loads(json.dumps(named))
 
 
@@ -126,5 +136,5 @@ def _write(content: dict[str, Any], path: Path) -> None:
     with path.open("wb") as file:
         torch.save(content, file)
         file.flush()
-        # A machine that goes down right after the renaming must not leave an empty file behind.
+        # A machine that goes down right after the file is renamed must not leave an empty file behind.
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Records of a corpus that cannot be used, or not wholly: counted by kind, with examples, and reported once."""
+"""Collects corpus records that cannot be used, or only in part: counted by kind, with examples, and reported once."""
 
 import warnings
 from collections import Counter
@@ -16,10 +16,10 @@ _collections: list[list[dict[str, str]]] = []
 
 @contextmanager
 def collected() -> Iterator[list[dict[str, str]]]:
-    """Gather every problem that readers find inside, where a report shows a few examples.
+    """Collect every problem that readers find inside the `with` block. Their own reports show only a few examples.
 
-    YIELDS (list[dict]): grows as problems are found: what it is ("kind"), what is wrong ("problem"), "where", and
-        what stands there ("text").
+    YIELDS (list[dict[str, str]]): grows as problems are found. Each has the kind of item ("kind"), what is wrong with
+        it ("problem"), its place ("where") and its content, shortened ("text").
     """
     found: list[dict[str, str]] = []
     _collections.append(found)
@@ -30,10 +30,10 @@ def collected() -> Iterator[list[dict[str, str]]]:
 
 
 class Problems:
-    """Gathers what is wrong in one reading of a corpus.
+    """Collects what is wrong in one pass over a corpus.
 
     path (Path): the corpus.
-    strict (bool): whether it is an error that stops, instead of a warning.
+    strict (bool): whether to raise an error instead of a warning.
     """
 
     def __init__(self, path: Path, strict: bool = False) -> None:
@@ -44,20 +44,20 @@ class Problems:
         self.examples: dict[str, list[str]] = {}
 
     def seen(self, what: str, number: int = 1) -> None:
-        """Count what there is, right or wrong.
+        """Count items, whether they are valid or not.
 
-        what (str): "records", "entities", "answers" ...
+        what (str): kind of item, such as "records", "entities" or "answers".
         number (int): how many.
         """
         self.totals[what] += number
 
     def add(self, what: str, problem: str, where: str, found: object) -> None:
-        """One more that is wrong.
+        """Add an item that is wrong.
 
-        what (str): what it is, as in `seen`.
-        problem (str): what is wrong with it, as in "overlap others".
-        where (str): its place, such as a file with the number of the line.
-        found (object): what stands there.
+        what (str): kind of item, as in `seen`.
+        problem (str): what is wrong with it, such as "overlap others".
+        where (str): its place, such as a file and line number.
+        found (object): its content.
         """
         kind = f"{what} {problem}"
         self.counts[kind] += 1
@@ -78,9 +78,9 @@ class Problems:
         return "\n".join(lines)
 
     def report(self) -> None:
-        """Say what was found, if anything.
+        """Warn about the problems that were found, if any.
 
-        RAISES ValueError: something was found, and `strict` is set.
+        RAISES ValueError: there are problems, and `strict` is set.
         """
         if self.counts and self.strict:
             raise ValueError(Errors.BB318.format(path=self.path, report=self))

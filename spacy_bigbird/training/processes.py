@@ -1,4 +1,4 @@
-"""One process or many: what a training loop needs to know about the others."""
+"""What a training loop needs to know about the processes that it runs in, be it one or several."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..errors import Errors
 
 
 class Processes:
-    """The processes of a run: this one alone, or those that `accelerate launch` or `torchrun` started.
+    """The processes of a run: this one alone, or those started by `accelerate launch` or `torchrun`.
 
     device (str): "auto", "cpu" or "cuda".
-    RAISES ValueError: there is no GPU and "cuda" was asked for.
-    RAISES ImportError: there are several processes, and the package accelerate is not installed.
+    RAISES ValueError: "cuda" was requested, but there is no GPU.
+    RAISES ImportError: there are several processes, but the package accelerate is not installed.
 
-    count (int): how many there are.
-    number (int): of this one, from 0.
-    device (torch.device): where this one computes.
+    count (int): number of processes.
+    number (int): index of this process, from 0.
+    device (torch.device): device of this process.
     """
 
     def __init__(self, device: str = "auto") -> None:
@@ -45,30 +45,36 @@ class Processes:
         return self.number == 0
 
     def prepare(self, module: nn.Module) -> nn.Module:
-        """module (Module): computes a loss from which gradients are taken.
-        RETURNS (Module): the same on this process's device; its gradients become means over the processes.
+        """Prepare a module for training.
+
+        module (Module): the module that computes the loss.
+        RETURNS (Module): the module on this process's device, with gradients that are averaged over the processes.
         """
         module = module.to(self.device)
         return module if self._accelerator is None else self._accelerator.prepare_model(module)
 
     def without_sync(self, prepared: nn.Module) -> AbstractContextManager[Any]:
-        """prepared (Module): what `prepare` gave.
-        RETURNS (ContextManager): inside, gradients only add up in this process.
+        """Suspend the exchange of gradients, in order to accumulate them first.
+
+        prepared (Module): the module that `prepare` returned.
+        RETURNS (ContextManager): a context in which gradients are accumulated in this process only.
         """
         return nullcontext() if self._accelerator is None else self._accelerator.no_sync(prepared)
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """tensor (Tensor): of the same shape in every process.
-        RETURNS (Tensor): the sum over the processes, in all of them.
+        """Sum a tensor over the processes.
+
+        tensor (Tensor): a tensor, with the same shape in every process.
+        RETURNS (Tensor): the sum, in every process.
         """
         return tensor if self._accelerator is None else self._accelerator.reduce(tensor, "sum")
 
     def wait(self) -> None:
-        """Go on only when all processes are here."""
+        """Wait until all processes have reached this point."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
 
     def end(self) -> None:
-        """Take leave of the others."""
+        """End the run in this process."""
         if self._accelerator is not None:
             self._accelerator.end_training()

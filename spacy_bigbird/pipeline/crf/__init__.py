@@ -1,4 +1,4 @@
-"""A conditional random field over BILUO tags: all valid sequences, and only those, have a probability."""
+"""A conditional random field over BILUO tags, in which all valid sequences, and only those, have a probability."""
 
 from .lattice import BEGIN, IN, LAST, UNIT, Floats, Mask, Transitions, tag_index
 from .loss import PathLoss, path_loss

@@ -1,4 +1,4 @@
-"""The loss of a conditional random field: negative log likelihood of an annotation, which may be partial."""
+"""The loss of a conditional random field: the negative log likelihood of an annotation, which may be partial."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,12 @@ from .sums import PathSums
 
 @dataclass
 class PathLoss:
-    """Negative log likelihood of the annotation, summed over documents, and its gradients.
+    """The negative log likelihood of the annotation, summed over documents, and its gradients.
 
-    impossible (list[int]): documents whose annotation no allowed path meets. They count nothing.
+    loss (float): the loss. Unit: nats.
+    d_emissions (list[Floats]): gradient of each document's emissions. Shape of each: (tokens, 1 + 4 labels).
+    d_transitions (Transitions): gradient of the transitions.
+    impossible (list[int]): documents whose annotation agrees with no allowed path. They do not contribute.
     """
 
     loss: float
@@ -25,23 +28,27 @@ class PathLoss:
 def path_loss(
     emissions: Sequence[Floats], gold: Sequence[Mask], allowed: Sequence[Mask], transitions: Transitions
 ) -> PathLoss:
-    """Compare the paths that agree with the annotation to all valid paths. Other arguments as in `best_paths`.
+    """Compare the paths that agree with the annotation with all valid paths.
 
+    emissions (Sequence[Floats]): scores of the tags per document. Shape of each: (tokens, 1 + 4 labels).
     gold (Sequence[Mask]): the tags that agree with the annotation: one for an annotated token, all allowed ones for a
-        token that may be anything. Shape: as emissions.
+        token without annotation. Shape: as emissions.
+    allowed (Sequence[Mask]): the tags that each token may have. Shape: as emissions.
+    transitions (Transitions): scores of transitions between tags.
+    RETURNS (PathLoss): the loss and its gradients.
     """
     result = PathLoss(0.0, [np.zeros_like(rows) for rows in emissions], Transitions.zeros(len(transitions.within)), [])
 
     def compare(batch: list[int]) -> None:
-        # Where nothing is annotated every path agrees.
+        # Without annotation, every path agrees.
         batch = [d for d in batch if (allowed[d] & ~gold[d]).any()]
         if not batch:
             return
-        # All valid paths at even numbers and those that agree at odd ones: together they take one loop over tokens.
+        # All valid paths at even indices, those that agree at odd ones: they share one loop over tokens.
         masks = [mask for d in batch for mask in (allowed[d], gold[d] & allowed[d])]
         sums = PathSums([emissions[d] for d in batch for _ in range(2)], masks, transitions)
         every, agreeing = sums.log_partition.reshape(-1, 2).T
-        # Scores that are no numbers make the loss none: that is no fault of the annotation.
+        # NaN scores result in a NaN loss. Only minus infinity means that the annotation is impossible.
         possible = ~np.isneginf(agreeing)
         result.loss += float((every - agreeing)[possible].sum())
         marginals = sums.marginals()

@@ -1,8 +1,9 @@
-"""Both passes over a lattice: what all paths reach, and what is still before them. All in logarithms.
+"""The forward and backward pass over a lattice: sums over paths up to each state and from it on, as logarithms.
 
-Numbers themselves are much faster than their logarithms: a token costs one product with a matrix. They are scaled at
-every token, so that only paths that are hundreds of orders of magnitude behind others can get lost. Whether that
-mattered shows in the sum over all paths, which must be the same wherever it is taken; if it is not, logarithms do it.
+Plain numbers are much faster than logarithms: a token takes one matrix product. They are rescaled at every token, so
+only paths that are hundreds of orders of magnitude less probable than others can be lost. To detect whether that
+mattered, the sum over all paths is compared at every token, since it must be the same everywhere. If it is not, the
+passes are computed again in logarithms.
 """
 
 from typing import NamedTuple
@@ -11,16 +12,18 @@ import numpy as np
 
 from .lattice import BEGIN, IN, LAST, UNIT, Floats, Forward, Lattice, Transitions, go_forward, tag_index
 
-# How far apart the logarithms of the sum may be: a part that is lost and does not matter, and rounding of large ones.
+# Tolerated difference between logarithms of the sum: a negligible lost part, and the rounding of large values.
 TOLERANCE = 1e-7
 ROUNDING = 1e-12
 
 
 class Passes(NamedTuple):
-    """Logarithms of sums over the paths up to a state, and from it to the end.
+    """Logarithms of sums over the paths up to each state, and from it to the end.
 
-    forward (Forward): up to a state.
-    closed_rest, open_rest, start_rest (Floats): from the states in `forward`, in the same shapes.
+    forward (Forward): up to each state.
+    closed_rest (Floats): from the states in `forward.closed`. Shape: (steps + 1, documents, 1 + labels).
+    open_rest (Floats): from the states in `forward.open`. Shape: (steps + 1, 2, documents, labels).
+    start_rest (Floats): from the states in `forward.start`. Shape: (steps, documents, 1 + labels).
     """
 
     forward: Forward
@@ -30,12 +33,20 @@ class Passes(NamedTuple):
 
 
 def both_passes(lattice: Lattice) -> Passes:
-    """RETURNS (Passes): over one batch."""
+    """Compute both passes in the fastest way that is accurate enough.
+
+    lattice (Lattice): the batch.
+    RETURNS (Passes): the sums.
+    """
     return scaled_passes(lattice) or log_passes(lattice)
 
 
 def log_passes(lattice: Lattice) -> Passes:
-    """The passes in logarithms throughout: no difference of scores is too large for them."""
+    """Compute both passes entirely in logarithms, which handles score differences of any size.
+
+    lattice (Lattice): the batch.
+    RETURNS (Passes): the sums.
+    """
     closed_rest, open_rest, start_rest = Forward.empty(lattice)
     closed_rest[lattice.lengths, np.arange(len(lattice.lengths))] = 0.0
     follow, within = lattice.transitions.follow, lattice.within
@@ -53,9 +64,10 @@ def log_passes(lattice: Lattice) -> Passes:
 
 
 def scaled_passes(lattice: Lattice) -> Passes | None:
-    """The passes in numbers with a scale at every token.
+    """Compute both passes in plain numbers that are rescaled at every token.
 
-    RETURNS (Passes | None): None where a document has no path, or where numbers may not be enough.
+    lattice (Lattice): the batch.
+    RETURNS (Passes | None): the sums; None if a document has no path, or if plain numbers may not be accurate enough.
     """
     steps, documents, _ = lattice.scores.shape
     there = lattice.lengths > np.arange(steps)[:, None]
@@ -65,14 +77,14 @@ def scaled_passes(lattice: Lattice) -> Passes | None:
         factors = np.exp(lattice.scores - highest[:, :, None])
         entered, reached, scale = _scaled_forward(lattice, factors, matrix)
         left, rest, scale_rest = _scaled_backward(lattice, factors, matrix)
-        # What was divided by, up to each token and from each token to the end.
+        # Logarithms of the divisors, accumulated up to each token and from each token to the end.
         per_token = np.where(there, highest + shift, 0.0)
         up_to = np.cumsum(np.log(scale) + per_token, axis=0)
         onwards = np.zeros((steps + 1, documents))
         onwards[:-1] = np.cumsum((np.log(scale_rest) + per_token)[::-1], axis=0)[::-1]
         everywhere = np.log((reached * rest[1:]).sum(axis=2)) + up_to + onwards[1:]
         at_end = everywhere[lattice.lengths - 1, np.arange(documents)]
-        # Not a number where all paths got lost.
+        # NaN if all paths were lost; the comparison is then false.
         if not (np.abs(everywhere - at_end) <= TOLERANCE + ROUNDING * np.abs(at_end))[there].all():
             return None
         forward = Forward.empty(lattice)
@@ -88,8 +100,10 @@ def scaled_passes(lattice: Lattice) -> Passes | None:
 
 
 def _scaled_forward(lattice: Lattice, factors: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
-    """RETURNS (tuple): what arrives at each token; the same with the token's tags, divided by its sum; the sum.
-    Shape: (steps, documents, tags) twice, (steps, documents).
+    """Compute the scaled forward pass.
+
+    RETURNS (tuple[Floats, Floats, Floats]): the values that arrive at each token; the same times the factors of the
+        token's tags, divided by their sum; that sum. Shapes: (steps, documents, tags) twice, (steps, documents).
     """
     steps, documents, tags = factors.shape
     entered, reached = np.zeros((2, steps, documents, tags))
@@ -104,8 +118,11 @@ def _scaled_forward(lattice: Lattice, factors: Floats, matrix: Floats) -> tuple[
 
 
 def _scaled_backward(lattice: Lattice, factors: Floats, matrix: Floats) -> tuple[Floats, Floats, Floats]:
-    """RETURNS (tuple): what is left from each token on; what is left behind the token before it, divided by its sum;
-    the sum. Shape: (steps, documents, tags), (steps + 1, documents, tags), (steps, documents).
+    """Compute the scaled backward pass.
+
+    RETURNS (tuple[Floats, Floats, Floats]): the values from each token on; the values after the token before it,
+        divided by their sum; that sum. Shapes: (steps, documents, tags), (steps + 1, documents, tags),
+        (steps, documents).
     """
     steps, documents, tags = factors.shape
     left, rest = np.zeros((steps, documents, tags)), np.zeros((steps + 1, documents, tags))
@@ -123,9 +140,10 @@ def _scaled_backward(lattice: Lattice, factors: Floats, matrix: Floats) -> tuple
 
 
 def _matrix(transitions: Transitions) -> tuple[Floats, float]:
-    """Factors from each tag to each, zero where a sequence is not BILUO, and the logarithm of what they are divided by.
+    """Compute the factors between all pairs of tags, which are zero for sequences that are not valid BILUO.
 
-    RETURNS (tuple[Floats, float]): the factors, shape (1 + 4 labels, 1 + 4 labels), and the logarithm.
+    RETURNS (tuple[Floats, float]): the factors, and the logarithm of what they were divided by. Shape:
+        (1 + 4 labels, 1 + 4 labels).
     """
     labels = len(transitions.within)
     scores = np.full((1 + 4 * labels, 1 + 4 * labels), -np.inf)
@@ -141,12 +159,18 @@ def _matrix(transitions: Transitions) -> tuple[Floats, float]:
 
 
 def _sums(table: Floats, *actions: int) -> Floats:
-    """RETURNS (Floats): O, and for each label the sum over some of its tags. Shape: (..., 1 + labels)."""
+    """Sum over some of each label's tags.
+
+    RETURNS (Floats): O, then the sum for each label. Shape: (..., 1 + labels).
+    """
     by_action = table[..., 1:].reshape(*table.shape[:-1], -1, 4)
     return np.concatenate([table[..., :1], sum(by_action[..., action] for action in actions)], axis=-1)
 
 
 def _open(table: Floats) -> Floats:
-    """RETURNS (Floats): B and I of each label. Shape: (steps, 2, documents, labels)."""
+    """Select B and I of each label.
+
+    RETURNS (Floats): the selected values. Shape: (steps, 2, documents, labels).
+    """
     by_action = table[..., 1:].reshape(*table.shape[:-1], -1, 4)
     return np.stack([by_action[..., BEGIN], by_action[..., IN]], axis=1)

@@ -1,4 +1,4 @@
-"""Sums over all valid tag sequences of each document (forward-backward), in time linear in the tokens."""
+"""Sums over all valid tag sequences of each document (forward-backward), in time linear in the number of tokens."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,35 @@ import numpy as np
 from .lattice import BEGIN, IN, LAST, UNIT, Floats, Lattice, Mask, Transitions, in_batches
 from .passes import both_passes
 
-# Stands for the largest of numbers that are all minus infinity, which cannot be subtracted from one another.
+# Replaces a maximum of minus infinity, because subtracting that from itself would be NaN.
 LOWEST = -1e300
 
 
 class PathSums:
-    """Probabilities over all paths of one batch of documents sorted by length, longest first. See `path_sums`."""
+    """Probabilities over all paths of one batch of documents. See `path_sums`.
+
+    emissions (Sequence[Floats]): scores of the tags per document, longest first. Shape of each: (tokens, 1 + 4 labels).
+    allowed (Sequence[Mask]): the tags that each token may have. Shape: as emissions.
+    transitions (Transitions): scores of transitions between tags.
+    """
 
     def __init__(self, emissions: Sequence[Floats], allowed: Sequence[Mask], transitions: Transitions) -> None:
         self.lattice = Lattice(emissions, allowed, transitions)
         forward, self.closed_rest, self.open_rest, self.start_rest = both_passes(self.lattice)
         self.closed, self.open, self.start = forward
         self.log_partition = np.logaddexp.reduce(self.lattice.at_ends(self.closed), axis=1)
-        # Documents without any path would turn into nan: their probabilities are all zero instead.
+        # Probabilities in documents without any path are all zero; otherwise they would be NaN.
         self.log_scale = np.where(np.isfinite(self.log_partition), self.log_partition, np.inf)
 
     def _probability(self, log_sums: Floats) -> Floats:
-        """Divide by the sum over all paths. log_sums has the documents on its second axis."""
+        """Divide by the sum over all paths. The documents must be on the second axis."""
         return np.exp(log_sums - self.log_scale.reshape(1, -1, *[1] * (log_sums.ndim - 2)))
 
     def marginals(self) -> list[Floats]:
-        """RETURNS (list[Floats]): the probability of every tag, per document. Shape: (tokens, 1 + 4 labels)."""
+        """Compute the probability of every tag at every token.
+
+        RETURNS (list[Floats]): probabilities per document. Shape of each: (tokens, 1 + 4 labels).
+        """
         steps, _, documents, labels = self.lattice.starting.shape
         table = np.empty((steps, documents, 1 + 4 * labels))
         table[..., 0] = self._probability(self.start[..., 0] + self.start_rest[..., 0])
@@ -43,12 +51,16 @@ class PathSums:
         return [table[:length, d] for d, length in enumerate(self.lattice.lengths)]
 
     def transition_counts(self, weights: Floats) -> Transitions:
-        """RETURNS (Transitions): how often each transition is taken, expected over the paths, summed with a weight per
-        document. Shape of weights: (documents,)."""
+        """Compute how often each transition is expected to be taken, summed over documents.
+
+        weights (Floats): factor for each document. Shape: (documents,).
+        RETURNS (Transitions): the expected counts.
+        """
         lattice, transitions = self.lattice, self.lattice.transitions
         labels_and_none = len(transitions.follow)
         before, after = (states.reshape(-1, labels_and_none) for states in (self.closed[:-1], self.start_rest))
-        # Pairs of states would be a table for every token; numbers below the largest one of each need none.
+        # A matrix product over all tokens avoids a table of state pairs per token. It needs plain numbers, so these
+        # are taken relative to the largest in each row.
         tops = [states.max(axis=1, initial=LOWEST) for states in (before, after)]
         shift = transitions.follow.max()
         log_scale, weight = (np.tile(per_document, len(self.start)) for per_document in (self.log_scale, weights))
@@ -65,7 +77,14 @@ class PathSums:
         return Transitions(follow, within)
 
     def entity_probability(self, d: int, start: int, end: int, label: int) -> float:
-        """RETURNS (float): the probability that tokens start .. end - 1 are exactly one entity of a label."""
+        """Compute the probability that a stretch of tokens is exactly one entity.
+
+        d (int): index of the document in the batch.
+        start (int): first token.
+        end (int): one past the last token.
+        label (int): number of the entity's label.
+        RETURNS (float): the probability.
+        """
         lattice = self.lattice
         log_sum = self.start[start, d, 1 + label] + self.closed_rest[end, d, 1 + label] - self.log_scale[d]
         if end - start == 1:
@@ -78,9 +97,11 @@ class PathSums:
         return float(np.exp(log_sum + inner + begin_in + in_last))
 
     def probable_entities(self, d: int, threshold: float) -> list[tuple[int, int, int, float]]:
-        """Find every entity of at least a probability, overlapping ones included.
+        """Find all entities with at least the given probability, including overlapping ones.
 
-        RETURNS (list): (start, end, label, probability), in the order of the text.
+        d (int): index of the document in the batch.
+        threshold (float): minimum probability, above 0.
+        RETURNS (list[tuple[int, int, int, float]]): start, end, label number and probability, in the order of the text.
         """
         lattice = self.lattice
         found = []
@@ -97,7 +118,7 @@ class PathSums:
                     found.append((t, end, label, probability))
                 into = lattice.transitions.within[label, 0 if end == t + 2 else 1, 0]
                 prefix += into + lattice.going[end - 1, 0, d, label]
-                # What starts here and is still open after this token becomes ever less probable.
+                # The probability that an entity started here and is still open can only decrease.
                 if np.exp(prefix + self.open_rest[end, 1, d, label]) < threshold:
                     break
         return sorted(found)
@@ -106,9 +127,13 @@ class PathSums:
 def path_sums(
     emissions: Sequence[Floats], allowed: Sequence[Mask], transitions: Transitions
 ) -> list[tuple[PathSums, int] | None]:
-    """Sum over all valid tag sequences of each document (forward-backward). Arguments as in `best_paths`.
+    """Sum over all valid tag sequences of each document (forward-backward).
 
-    RETURNS (list): per document the sums of its batch and its number in there; None for a document without tokens.
+    emissions (Sequence[Floats]): scores of the tags per document. Shape of each: (tokens, 1 + 4 labels).
+    allowed (Sequence[Mask]): the tags that each token may have. Shape: as emissions.
+    transitions (Transitions): scores of transitions between tags.
+    RETURNS (list[tuple[PathSums, int] | None]): for each document the sums of its batch and its index there; None for a
+        document without tokens.
     """
     sums: list[tuple[PathSums, int] | None] = [None] * len(emissions)
 

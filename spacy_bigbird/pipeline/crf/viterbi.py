@@ -1,4 +1,4 @@
-"""The best valid tag sequence of each document (Viterbi), in time linear in the tokens."""
+"""The best valid tag sequence of each document (Viterbi), in time linear in the number of tokens."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,23 @@ from .lattice import BEGIN, IN, LAST, UNIT, Floats, Lattice, Mask, Transitions, 
 
 
 class BestPaths:
-    """The best path of each document of one batch, sorted by length, longest first. See `best_paths`."""
+    """The best path of each document of one batch. See `best_paths`.
+
+    emissions (Sequence[Floats]): scores of the tags per document, longest first. Shape of each: (tokens, 1 + 4 labels).
+    allowed (Sequence[Mask]): the tags that each token may have. Shape: as emissions.
+    transitions (Transitions): scores of transitions between tags.
+    """
 
     def __init__(self, emissions: Sequence[Floats], allowed: Sequence[Mask], transitions: Transitions) -> None:
         self.lattice = Lattice(emissions, allowed, transitions)
         self.closed, self.open, self.start = go_forward(self.lattice, np.maximum)
 
     def best_path(self, d: int) -> list[int]:
-        """The tags of the best path of a document, by looking from the end for where each maximum came from."""
+        """Trace the best path of a document back from its end, by finding which state each maximum came from.
+
+        d (int): index of the document in the batch.
+        RETURNS (list[int]): the column of each token's tag.
+        """
         lattice, follow, within = self.lattice, self.lattice.transitions.follow, self.lattice.transitions.within
         length = int(lattice.lengths[d])
         tags: list[int] = []
@@ -41,10 +50,10 @@ class BestPaths:
 def best_paths(emissions: Sequence[Floats], allowed: Sequence[Mask], transitions: Transitions) -> list[list[int]]:
     """Find the best valid tag sequence of each document (Viterbi).
 
-    emissions (Sequence[Floats]): scores of the tags per document. Shape: (tokens, 1 + 4 labels).
-    allowed (Sequence[Mask]): the tags that a token may have. Shape: as emissions.
-    transitions (Transitions): scores of what follows what.
-    RETURNS (list[list[int]]): the tags' columns.
+    emissions (Sequence[Floats]): scores of the tags per document. Shape of each: (tokens, 1 + 4 labels).
+    allowed (Sequence[Mask]): the tags that each token may have. Shape: as emissions.
+    transitions (Transitions): scores of transitions between tags.
+    RETURNS (list[list[int]]): per document the column of each token's tag.
     """
     paths: list[list[int]] = [[] for _ in emissions]
 
