@@ -1,4 +1,4 @@
-"""Question answering with the call shape of the pipeline that transformers had before 5.3."""
+"""Question answering with the interface of the pipeline that transformers had before version 5.3."""
 
 from pathlib import Path
 from typing import Any, TypedDict
@@ -11,7 +11,13 @@ from .pipeline.span_qa import SpanQA
 
 
 class ExtractedAnswer(TypedDict):
-    """score (float): probability. start, end (int): characters of the context. answer (str): the text between them."""
+    """One answer to a question.
+
+    score (float): probability of the answer.
+    start (int): start of the answer in the context. Unit: characters.
+    end (int): end of the answer, exclusive. Unit: characters.
+    answer (str): the text in between.
+    """
 
     score: float
     start: int
@@ -20,12 +26,12 @@ class ExtractedAnswer(TypedDict):
 
 
 class QuestionAnswerer:
-    """Answers questions about contexts of any length:
+    """Answers questions about contexts of any length.
 
         question_answerer = QuestionAnswerer("my_qa_pipeline")
         question_answerer(question="Who signs?", context="...")  # a dictionary: score, start, end, answer
 
-    pipeline (Language | str | Path): a pipeline with a `bigbird_span_qa` component, or what `spacy.load` takes.
+    pipeline (Language | str | Path): a pipeline with a `bigbird_span_qa` component, or the argument for `spacy.load`.
     RAISES ValueError: the pipeline has no such component.
     """
 
@@ -43,18 +49,18 @@ class QuestionAnswerer:
         handle_impossible_answer: bool = False,
         align_to_words: bool = True,
     ) -> ExtractedAnswer | list[Any]:
-        """Answer one question or several.
+        """Answer one or several questions.
 
-        question (str | list[str]): the question or questions.
-        context (str | list[str]): the context, or as many contexts as questions.
-        top_k (int): answers per question.
-        max_answer_len (int | None): longest answer; None is as the component says. Unit: tokens.
-        handle_impossible_answer (bool): whether "no answer" may be given: an empty text at 0, 0. Without it, the scores
-            are those of the other answers among themselves.
-        align_to_words (bool): whether answers are made of whole tokens.
-        RETURNS (ExtractedAnswer | list): a dictionary for one question with `top_k` 1, a list of such for more
-            answers; for a list of questions a list of either.
-        RAISES ValueError: the numbers of questions and contexts differ.
+        question (str | list[str]): one or several questions.
+        context (str | list[str]): one context, or as many contexts as questions.
+        top_k (int): maximum number of answers per question.
+        max_answer_len (int | None): maximum length of an answer; None for the component's setting. Unit: tokens.
+        handle_impossible_answer (bool): whether "no answer" may be returned, as an empty text at 0, 0. Otherwise it is
+            left out where there are other answers, and their scores are normalized without it.
+        align_to_words (bool): whether to extend answers to whole tokens.
+        RETURNS (ExtractedAnswer | list): for one question, a dictionary if `top_k` is 1, otherwise a list of them; for
+            a list of questions, a list with the same for each.
+        RAISES ValueError: the numbers of questions and contexts differ, or an argument is not allowed.
         """
         questions = [question] if isinstance(question, str) else list(question)
         contexts = [context] * len(questions) if isinstance(context, str) else list(context)
@@ -80,7 +86,12 @@ class QuestionAnswerer:
 
 
 def find_span_qa(nlp: Language) -> SpanQA:
-    """RETURNS (SpanQA): the first component that answers questions. RAISES ValueError: there is none."""
+    """Find the first enabled component that answers questions.
+
+    nlp (Language): the pipeline.
+    RETURNS (SpanQA): the component.
+    RAISES ValueError: there is none.
+    """
     for _, component in nlp.pipeline:
         if isinstance(component, SpanQA):
             return component

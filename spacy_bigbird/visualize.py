@@ -1,4 +1,4 @@
-"""displaCy for what the components add: entities with their probabilities, answers, and the evidence for labels."""
+"""displaCy for what the components annotate: entities with their probabilities, answers, and evidence for labels."""
 
 from collections.abc import Iterable
 from html import escape
@@ -26,22 +26,22 @@ def render(
     jupyter: bool | None = None,
     colors: dict[str, str] | None = None,
 ) -> str | None:
-    """Show documents as HTML.
+    """Render documents as HTML.
 
     docs (Doc | Iterable[Doc]): one document or several.
     style (str): "entities" (`doc.ents` with `span._.score`), "answers" (`doc._.answers`, one figure per question) or
-        "evidence" (`doc.spans["evidence:LABEL"]`, one figure per label, the darker the more a stretch weighs).
-    surroundings (int | None): show only so many characters around what is marked; None for the whole text.
-    page (bool): whether to give a whole HTML page.
+        "evidence" (`doc.spans["evidence:LABEL"]`, one figure per label; the higher its weight, the darker a stretch).
+    surroundings (int | None): number of characters to show on either side of each mark; None for the whole text.
+    page (bool): whether to return a complete HTML page.
     minify (bool): whether to remove line breaks and spaces from the markup.
-    jupyter (bool | None): whether to show the result in a notebook; None where one is running.
-    colors (dict[str, str] | None): CSS colours of entity types.
-    RETURNS (str | None): the HTML; None where a notebook shows it.
+    jupyter (bool | None): whether to display the result in a notebook; None to detect a running one.
+    colors (dict[str, str] | None): CSS colors of entity types.
+    RETURNS (str | None): the HTML; None if it is displayed in a notebook.
     RAISES ValueError: unknown style.
     """
     if style not in FIGURES:
         raise ValueError(Errors.BB200.format(name="style", value=style, expected=" or ".join(FIGURES)))
-    # A process that only reads saved documents has not loaded the components that add these.
+    # If a process only reads saved documents, no component has registered these attributes.
     install_question_extensions()
     if not Span.has_extension("score"):
         Span.set_extension("score", default=None)
@@ -55,20 +55,28 @@ def render(
 
 
 def _mark(start: int, end: int, label: str, number: float | None, color: str | None = None) -> dict[str, Any]:
-    """A mark as displaCy takes it. displaCy escapes the text, but neither labels nor titles."""
+    """Make a mark in displaCy's format. displaCy escapes the text, but neither labels nor titles."""
     shown = escape(label) if number is None else f"{escape(label)} {number:.2f}"
     params = {"label": shown, **({} if color is None else {"bg": color})}
     return {"start": start, "end": end, "label": label, "params": params}
 
 
 def entity_figures(doc: Doc) -> list[dict[str, Any]]:
-    """RETURNS (list[dict[str, Any]]): one figure with the entities of a document, for displaCy's manual mode."""
+    """Make a figure of a document's entities, for displaCy's manual mode.
+
+    doc (Doc): the document.
+    RETURNS (list[dict[str, Any]]): a single figure.
+    """
     marks = [_mark(ent.start_char, ent.end_char, ent.label_, ent._.score) for ent in doc.ents]
     return [{"text": doc.text, "ents": marks, "title": _title(doc)}]
 
 
 def answer_figures(doc: Doc) -> list[dict[str, Any]]:
-    """RETURNS (list[dict[str, Any]]): a figure per question, its answer marked; the question is the title."""
+    """Make a figure for each question, with the answer marked and the question as the title.
+
+    doc (Doc): the document.
+    RETURNS (list[dict[str, Any]]): the figures, for displaCy's manual mode.
+    """
     figures = []
     for answer in doc._.answers or []:
         is_given = answer.end_char > answer.start_char
@@ -79,7 +87,11 @@ def answer_figures(doc: Doc) -> list[dict[str, Any]]:
 
 
 def evidence_figures(doc: Doc) -> list[dict[str, Any]]:
-    """RETURNS (list[dict[str, Any]]): a figure per label that has evidence; label and score are the title."""
+    """Make a figure for each label with evidence, with the stretches marked and label and score as the title.
+
+    doc (Doc): the document.
+    RETURNS (list[dict[str, Any]]): the figures, for displaCy's manual mode.
+    """
     figures = []
     for key, group in doc.spans.items():
         if key.startswith(EVIDENCE_PREFIX):
@@ -105,11 +117,11 @@ def _title(doc: Doc) -> str | None:
 
 
 def shortened(figure: dict[str, Any], surroundings: int) -> dict[str, Any]:
-    """Keep what is marked and what stands around it.
+    """Reduce a figure to its marks and the text around them.
 
-    figure (dict[str, Any]): as displaCy takes it in manual mode.
-    surroundings (int): characters to keep on either side of a mark; without marks, at the beginning.
-    RETURNS (dict[str, Any]): a figure, with an ellipsis for what was left out.
+    figure (dict[str, Any]): a figure for displaCy's manual mode.
+    surroundings (int): number of characters to keep on either side of each mark, or at the start if there are no marks.
+    RETURNS (dict[str, Any]): a new figure, with ellipses in place of omitted text.
     """
     text, marks = figure["text"], sorted(figure["ents"], key=lambda mark: (mark["start"], mark["end"]))
     kept: list[list[int]] = []

@@ -1,5 +1,6 @@
-"""Read flax_model.msgpack without flax: decode msgpack with flax's three extension types, then convert to PyTorch's
-names and order of axes.
+"""Read flax_model.msgpack without flax.
+
+The file is msgpack with flax's three extension types. Names and axes are converted to PyTorch's.
 """
 
 from collections.abc import Iterator, Mapping

@@ -18,7 +18,7 @@ WEIGHT_PATTERNS = (
 def resolve_directory(path_or_hub_name: str | Path, *, weights: bool = True) -> Path:
     """Find the directory of a checkpoint.
 
-    A local directory is used as it is, and a hub name is resolved by `huggingface_hub`. Without a network, or with
+    A local directory is used directly, and a hub name is resolved by `huggingface_hub`. Without a network, or with
     HF_HUB_OFFLINE=1, only the hub's local cache is searched.
 
     path_or_hub_name (str | Path): a directory, or a name such as "google/bigbird-roberta-base".

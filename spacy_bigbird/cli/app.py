@@ -1,4 +1,4 @@
-"""The command group `python -m spacy bigbird`, on which every module of this folder puts its command."""
+"""The command group `python -m spacy bigbird`, to which the modules in this folder add their commands."""
 
 import typer
 from spacy.cli import app as spacy_app

@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird ask`: questions about text files, answered on the terminal, as HTML or as JSON lines."""
+"""`python -m spacy bigbird ask`: answers questions about text files on the terminal, as HTML or as JSON lines."""
 
 import html
 import json
@@ -66,7 +66,7 @@ def ask_cli(
 
     def report(problem: str) -> None:
         problems.append(problem)
-        # Not among the answers, which may go on to another program, and not in the middle of the bar.
+        # Printed to standard error, because the answers may be piped to another program, and without breaking the bar.
         tqdm.write(problem, file=sys.stderr)
 
     to_terminal = jsonl is not None and str(jsonl) == "-"
@@ -86,7 +86,7 @@ def ask_cli(
     results: list[dict[str, Any]] = []
     number = 0
     with ExitStack() as stack:
-        # Each line is on the disk as soon as it is there, whatever happens to the files after it.
+        # Each line is written to disk at once, whatever happens to later files.
         lines = stack.enter_context(lines_path.open("w", encoding="utf8")) if lines_path else None
         try:
             for result in answers:
@@ -95,7 +95,7 @@ def ask_cli(
                     line = json.dumps(_without_text(result), ensure_ascii=False)
                     print(line, file=lines, flush=True)
                 if html_path:
-                    # Only the page needs the texts again.
+                    # Results, which include the texts, are kept only if the page needs them.
                     results.append(result)
                 elif not jsonl:
                     print_answer(result, surroundings)
@@ -120,16 +120,17 @@ def ask(
 ) -> Iterator[dict[str, Any]]:
     """Ask every question about every file.
 
-    model (str | Path | Language): a pipeline with a `bigbird_span_qa` component, or where one is.
+    model (str | Path | Language): a pipeline with a `bigbird_span_qa` component, or the location of one.
     files (Iterable[Path]): text files in UTF-8, or folders with .txt files.
     questions (Sequence[str]): the questions.
-    show_progress (bool): whether a bar on standard error counts the files, where there are several.
-    on_unreadable (Callable[[str], object] | None): called with the message about a file that cannot be read, which is
-        then left out; without it, such a file is an error.
-    **settings: settings of the component to change for these questions, such as `null_threshold`.
-    RETURNS (Iterator[dict[str, Any]]): file, context (the whole text, without a byte order mark) and the answer's
-        fields, file after file.
-    RAISES ValueError: no file, a file that is not UTF-8, a pipeline that cannot answer questions, or a wrong setting.
+    show_progress (bool): whether to count the files with a progress bar on standard error if there are several.
+    on_unreadable (Callable[[str], object] | None): called with a message for each file that cannot be read, which is
+        then skipped. If None, such a file is an error.
+    **settings (Any): settings of the component to change for these questions, such as `null_threshold`.
+    RETURNS (Iterator[dict[str, Any]]): for each question about each file, its file, context (the whole text, without a
+        byte order mark) and the fields of the answer.
+    RAISES ValueError: there is no file, a file is not UTF-8, the pipeline cannot answer questions, or a setting is
+        invalid.
     """
     import spacy
     from spacy.language import Language
@@ -138,9 +139,9 @@ def ask(
 
     paths = [path for given in files for path in _text_files(Path(given))]
     nlp = model if isinstance(model, Language) else spacy.load(model)
-    # What cannot work at all is said here; the answers come one by one.
+    # Fail early: the answers are generated lazily.
     component = find_span_qa(nlp)
-    # Wrong settings are an error before the first file.
+    # Asking nothing raises an error for invalid settings before the first file is read.
     component.ask(nlp.make_doc(""), [], **settings)
     return _answers(nlp, component, paths, questions, show_progress, on_unreadable, settings)
 
@@ -165,13 +166,13 @@ def _answers(
                 raise
             on_unreadable(str(error))
             continue
-        # Not `make_doc`: only the tokenizer runs, and spaCy's limit guards the memory of its parser and NER.
+        # Unlike `make_doc`, this has no length limit, which only protects the memory of spaCy's parser and NER.
         for answer in component.ask(nlp.tokenizer(text), questions, **settings):
             yield {"file": str(path), "context": text, **answer}
 
 
 def print_answer(result: dict[str, Any], surroundings: int) -> None:
-    """Print a question with its answer in its surroundings."""
+    """Print a question and its answer with the surrounding text."""
     from wasabi import color
 
     print(f"{color(result['question'], bold=True)}  ({result['file']})")
@@ -185,10 +186,10 @@ def print_answer(result: dict[str, Any], surroundings: int) -> None:
 
 
 def render_page(results: Iterable[dict[str, Any]], surroundings: int) -> str:
-    """All answers on one page of HTML.
+    """Render all answers as one HTML page.
 
-    results (Iterable[dict[str, Any]]): from `ask`.
-    surroundings (int): characters shown on each side of an answer.
+    results (Iterable[dict[str, Any]]): results of `ask`.
+    surroundings (int): number of characters to show on each side of an answer.
     RETURNS (str): the page.
     """
     body, file = [], None
@@ -228,7 +229,7 @@ def _lines(path: Path) -> list[str]:
 
 def _read(path: Path) -> str:
     try:
-        # As it is on disk, so that the offsets of files with \r\n are right. A byte order mark is no part of the text.
+        # Bytes keep \r\n as it is, so that offsets are right. A byte order mark is not part of the text.
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(Errors.BB317.format(path=path, reason=f"not UTF-8: {error}")) from error

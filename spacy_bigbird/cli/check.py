@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird check`: what a config would do to its corpora, before training begins."""
+"""`python -m spacy bigbird check`: checks what a config would do to its corpora before training begins."""
 
 import sys
 import warnings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..training.encoder_check import PlannedEncoder
     from .check_report import CheckReport
 
-# What a config, its corpora and what they name can be wrong in; anything else is an error of the program.
+# Errors that a config, its corpora and what they refer to can cause; any other error is a bug.
 FAILURES = (ValueError, OSError, ImportError, ConfigParserError)
 
 
@@ -89,8 +89,8 @@ class Checked(NamedTuple):
     losses (list[str]): ways in which data would be lost or training would fail.
     lost_spans (list[dict]): gold spans that would be lost and records that cannot be used, with the name of their
         corpus.
-    lengths (dict[str, list[int]]): pieces of each document, by corpus, for the first encoder.
-    window (int): pieces of a document that fit into one window of that encoder.
+    lengths (dict[str, list[int]]): number of pieces in each document, by corpus, for the first encoder.
+    window (int): number of pieces of a document that fit into one window of that encoder.
     """
 
     losses: list[str]
@@ -104,9 +104,9 @@ def check(
 ) -> Checked:
     """Check a config and its corpora, and print the findings.
 
-    config_path (Path): the config.
-    overrides (dict[str, Any]): settings in place of the config's own.
-    limit (int): most documents of each corpus; 0 for all.
+    config_path (Path): path of the config.
+    overrides (dict[str, Any]): settings that override those of the config, by their full names.
+    limit (int): maximum number of documents to check of each corpus; 0 for all.
     measure (bool): whether to run a short training step.
     silent (bool): whether to print nothing.
     RETURNS (Checked): the findings.
@@ -158,14 +158,14 @@ def check(
             if measure and found["train"].sample:
                 report.cost(encoder, found, batches, is_frozen=encoder.component in frozen)
     except FAILURES as error:
-        # Messages of ours and of spaCy's say what to do; where they were raised does not matter to the reader.
+        # The messages of this package and of spaCy say what to do, so the user does not need a traceback.
         report.loss(str(error))
     report.summary()
     return Checked(report.losses, lost_spans, lengths, encoders[0].capacity if encoders else 0)
 
 
 def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict[str, Any]]":
-    """RETURNS (tuple[Language, dict]): the pipeline without weights, and the config's [training] with its functions."""
+    """Load a config. RETURNS (tuple[Language, dict]): the pipeline without weights, and the resolved [training]."""
     try:
         config = util.load_config(config_path, overrides=overrides)
     except UnicodeDecodeError as error:
@@ -176,7 +176,7 @@ def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict
     filled = nlp.config.interpolate()
     before_init = filled["initialize"].get("before_init")
     if before_init:
-        # Where nlp.max_length is set, as a rule.
+        # This callback is where nlp.max_length is usually set.
         registry.resolve({"callback": before_init})["callback"](nlp)
     return nlp, registry.resolve(filled["training"], schema=ConfigSchemaTraining)
 
@@ -184,9 +184,9 @@ def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict
 def _read(
     name: str, reader: Any, nlp: "Language", limit: int, report: "CheckReport"
 ) -> "tuple[list[Example] | None, list[dict[str, str]]]":
-    """Read a corpus; documents too that would end the training by their length, and are reported instead.
+    """Read a corpus, including documents that are too long for training, which are reported rather than an error.
 
-    RETURNS (tuple): the examples, None where the corpus cannot be read, and every record that cannot be used.
+    RETURNS (tuple): the examples (None if the corpus cannot be read), and every record that cannot be used.
     """
     from ..training.corpus_check import long_texts_allowed
     from ..training.problems import collected
@@ -202,12 +202,12 @@ def _read(
             report.loss(Errors.BB387.format(name=name, path=error.filename, reason=reason))
         except ValueError as error:
             report.loss(f"{name}: {error}")
-    # Of our readers: records that are left out. Others, of spaCy, are about what is reported below.
+    # Warnings of our readers are about records that are left out. What spaCy warns about is reported below.
     messages = dict.fromkeys(str(warning.message) for warning in caught)
     found = [message for message in messages if message.startswith("[BW310]")]
     for message in found:
         report.loss(message)
     if problems and not found and examples is not None:
-        # A reader that is stopped by the limit does not come to its own report.
+        # A reader that is stopped by the limit does not get to report its problems.
         report.loss(f"{name}: {len(problems):,} annotations or records cannot be used; --misaligned lists them.")
     return examples, problems

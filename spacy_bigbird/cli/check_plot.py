@@ -7,11 +7,11 @@ import numpy as np
 
 
 def plot_lengths(path: Path, lengths: Mapping[str, Sequence[int]], window: int) -> None:
-    """Draw how long the documents are, corpus beside corpus, and what one window takes of them.
+    """Draw the document lengths of each corpus, and how much of a document fits into one window.
 
-    path (Path): the file to write; a PNG, unless its name ends as another kind that matplotlib can write.
-    lengths (Mapping[str, Sequence[int]]): pieces of each document, by corpus.
-    window (int): pieces of a document in one window.
+    path (Path): the file to write: a PNG, unless its suffix names another format that Matplotlib can write.
+    lengths (Mapping[str, Sequence[int]]): number of pieces in each document, by corpus.
+    window (int): number of pieces of a document that fit into one window.
     """
     import matplotlib
 

@@ -1,4 +1,4 @@
-"""How `spacy bigbird check` says what it found."""
+"""Prints the findings of `spacy bigbird check`."""
 
 import os
 from collections import Counter
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 BAR_WIDTH = 40
 MOST_BARS = 12
 MOST_EXAMPLES = 5
-# Above this, another vocabulary (or an own one) is worth a thought.
+# Share of unknown pieces above which another vocabulary, or one's own, should be considered.
 MANY_UNKNOWN = 0.01
-# Share of a GPU's or the machine's memory beyond which the estimate is worth a warning.
+# Share of the free memory above which the estimate triggers a warning.
 MEMORY_MARGIN = 0.9
 
 
 class CheckReport:
-    """Prints findings as they come, and remembers those that mean loss.
+    """Prints findings as they are made, and remembers those that mean a loss.
 
-    msg (Printer): where to print.
+    msg (Printer): the printer to use.
     """
 
     def __init__(self, msg: Printer) -> None:
@@ -37,19 +37,19 @@ class CheckReport:
         self.losses: list[str] = []
 
     def loss(self, text: str) -> None:
-        """Data would be lost, or training would fail.
+        """Report that data would be lost or training would fail.
 
-        text (str): what and how to avoid it.
+        text (str): what would happen, and how to avoid it.
         """
         self.losses.append(text)
-        # The printer would make one paragraph of lists and of lines for the config.
+        # The printer would merge lists and config lines into one paragraph.
         first, _, rest = text.strip().partition("\n")
         self.msg.fail(first)
         if rest.strip() and not self.msg.no_print:
             print(rest.rstrip())
 
     def encoders(self, encoders: Sequence[PlannedEncoder]) -> None:
-        """The encoders of the pipeline and how they cut documents."""
+        """Print the encoders of the pipeline and how they split documents."""
         if not encoders:
             self.loss(Errors.BB382)
         for encoder in encoders:
@@ -70,11 +70,11 @@ class CheckReport:
             self.msg.table(rows)
 
     def corpus(self, name: str, report: CorpusReport, encoder: PlannedEncoder) -> None:
-        """Lengths, windows, unknown pieces and gold spans of one corpus.
+        """Print lengths, windows, unknown pieces and gold spans of a corpus.
 
         name (str): "train" or "dev".
         report (CorpusReport): the findings.
-        encoder (PlannedEncoder): the encoder that they are about.
+        encoder (PlannedEncoder): the encoder that they refer to.
         """
         self.msg.divider(f"Corpus {name} for {encoder.component}")
         total = sum(report.lengths)
@@ -133,10 +133,10 @@ class CheckReport:
             self.msg.text(f"  {line}")
 
     def limits(self, name: str, reader_loss: ReaderLoss | None, examples: "Sequence[Example]", nlp: "Language") -> None:
-        """Documents that the reader splits or drops, or that the tokenizer refuses.
+        """Print how many documents the reader splits or drops, or are longer than the pipeline allows.
 
         name (str): "train" or "dev".
-        reader_loss (ReaderLoss | None): what the reader keeps back.
+        reader_loss (ReaderLoss | None): what the reader withholds.
         examples (Sequence[Example]): the corpus.
         nlp (Language): the pipeline.
         """
@@ -156,11 +156,11 @@ class CheckReport:
             )
 
     def gold(self, name: str, counts: Mapping[str, int], problems: Sequence[str]) -> None:
-        """What the components of the pipeline learn from, or are scored by.
+        """Print what the components of the pipeline learn from or are evaluated on.
 
         name (str): "train" or "dev".
-        counts (Mapping[str, int]): usable gold of the corpus, by component.
-        problems (Sequence[str]): a message per component that has none, or whose training it would end.
+        counts (Mapping[str, int]): number of usable gold annotations in the corpus, by component.
+        problems (Sequence[str]): a message for each component that has none, or whose training would fail.
         """
         if counts:
             self.msg.divider(f"Gold in {name}")
@@ -172,10 +172,10 @@ class CheckReport:
                 self.loss(problem)
 
     def batches(self, batches: Sequence[Sequence[int]], discarded: Sequence[int], report: CorpusReport) -> None:
-        """What the batcher makes of the training corpus.
+        """Print how the batcher groups the training corpus.
 
-        batches (Sequence[Sequence[int]]): numbers of the documents in each batch.
-        discarded (Sequence[int]): numbers of the documents in none.
+        batches (Sequence[Sequence[int]]): indices of the documents in each batch.
+        discarded (Sequence[int]): indices of the documents in no batch.
         report (CorpusReport): the findings about the training corpus.
         """
         if not report.lengths:
@@ -204,19 +204,19 @@ class CheckReport:
         batches: Sequence[Sequence[int]],
         is_frozen: bool,
     ) -> None:
-        """Time and memory of one epoch, from a short step on this machine.
+        """Estimate time and memory of an epoch from a short step on this machine, and print them.
 
         encoder (PlannedEncoder): the encoder.
         reports (Mapping[str, CorpusReport]): the findings about both corpora.
-        batches (Sequence[Sequence[int]]): numbers of the documents in each batch.
+        batches (Sequence[Sequence[int]]): indices of the documents in each batch.
         is_frozen (bool): whether the encoder is not trained.
         """
         report, limit = reports["train"], encoder.settings.max_batch_pieces
         cost = measure_step(encoder, report.sample)
-        # Where the batcher leaves everything out, the cost is that of training on it all the same.
+        # If the batcher leaves out everything, estimate the cost of training on the documents nonetheless.
         sizes = [pieces_of(batch, report) for batch in batches] or report.encoded
         at_once = min(max(limit, encoder.config.max_position_embeddings), max(sizes, default=0))
-        # All groups of windows but the last of a batch are computed twice, so that one at a time is in memory.
+        # To hold only one group of windows in memory, all groups of a batch except the last are computed twice.
         twice = sum(max(0, size - limit) for size in sizes)
         epoch = sum(sizes) * cost.training_seconds + twice * cost.prediction_seconds
         evaluation = sum(reports["dev"].encoded) * cost.prediction_seconds
@@ -243,7 +243,7 @@ class CheckReport:
             )
 
     def summary(self) -> None:
-        """The last line."""
+        """Print the last line."""
         self.msg.divider("Summary")
         if self.losses:
             self.msg.fail(f"Findings above that would lose data or make training fail: {len(self.losses)}")
@@ -252,14 +252,19 @@ class CheckReport:
 
 
 def pieces_of(batch: Sequence[int], report: CorpusReport) -> int:
-    """RETURNS (int): pieces that a batch brings to the encoder."""
+    """Count the pieces of a batch.
+
+    batch (Sequence[int]): indices of its documents.
+    report (CorpusReport): the findings about the corpus.
+    RETURNS (int): number of pieces that the encoder receives.
+    """
     return sum(report.encoded[number] for number in batch)
 
 
 def histogram(lengths: Sequence[int]) -> list[str]:
-    """Lengths as bars for a terminal.
+    """Draw a histogram of document lengths for a terminal.
 
-    lengths (Sequence[int]): one per document; at least one.
+    lengths (Sequence[int]): length of each document; at least one.
     RETURNS (list[str]): one line per range of lengths.
     """
     width = 64
@@ -275,7 +280,11 @@ def histogram(lengths: Sequence[int]) -> list[str]:
 
 
 def bar(share: float) -> str:
-    """RETURNS (str): a bar as long as the share of the longest one; in eighths of a character where it can be shown."""
+    """Draw a bar in eighths of a character, or in whole characters if the terminal cannot render these.
+
+    share (float): length of the bar, as a share of the longest one.
+    RETURNS (str): the bar.
+    """
     eighths = round(share * BAR_WIDTH * 8)
     if share > 0:
         eighths = max(1, eighths)
@@ -285,7 +294,7 @@ def bar(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """RETURNS (str): seconds, minutes or hours, with two digits that mean something."""
+    """Format a duration. RETURNS (str): seconds, minutes or hours, with one decimal."""
     for unit, size in (("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"
@@ -293,7 +302,7 @@ def duration(seconds: float) -> str:
 
 
 def available_memory() -> float | None:
-    """RETURNS (float | None): free memory of Thinc's device; None where the system does not say. Unit: bytes."""
+    """Get the free memory of Thinc's device. RETURNS (float | None): None if it is unknown. Unit: bytes."""
     import torch
     from thinc.api import get_torch_default_device
 

@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird evaluate`: scores of a pipeline, also of components that must be asked something."""
+"""`python -m spacy bigbird evaluate`: scores a pipeline, including components that must be asked something."""
 
 import sys
 import time
@@ -51,13 +51,13 @@ def evaluate_cli(
 
 
 def evaluate(model: "str | Path | Language", data_path: Path, *, show_progress: bool = False) -> dict[str, Any]:
-    """Run a pipeline on documents with gold, and score it.
+    """Run a pipeline on documents with gold annotation, and score it.
 
-    model (str | Path | Language): the pipeline, or where it is.
-    data_path (Path): .spacy, .jsonl or SQuAD's .json file, or a folder of files of one of these kinds.
-    show_progress (bool): whether a bar on standard error counts the documents.
+    model (str | Path | Language): the pipeline, or its location.
+    data_path (Path): a .spacy, .jsonl or SQuAD .json file, or a folder of files of one of these kinds.
+    show_progress (bool): whether to count the documents with a progress bar on standard error.
     RETURNS (dict[str, Any]): the scores of all components, and `speed`. Unit of speed: tokens per second.
-    RAISES ValueError: there are no such files, or none of them has a document.
+    RAISES ValueError: there are no such files, or they contain no documents.
     """
     import spacy
     from spacy.language import Language
@@ -91,10 +91,10 @@ def _make_reader(path: Path) -> Any:
 
 
 def print_scores(msg: Printer, scores: dict[str, Any]) -> None:
-    """Print the scores that are numbers, and precision, recall and F where they are given by type.
+    """Print numeric scores, and precision, recall and F-score by type where available.
 
-    msg (Printer): where to print.
-    scores (dict[str, Any]): from `evaluate`.
+    msg (Printer): the printer to use.
+    scores (dict[str, Any]): the scores, as returned by `evaluate`.
     """
     rows = {key: _shown(key, value) for key, value in scores.items() if isinstance(value, int | float)}
     msg.divider("Scores")

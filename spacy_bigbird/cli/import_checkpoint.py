@@ -34,7 +34,7 @@ class RandomPattern(str, Enum):
     none = "none"
 
 
-# The component of each task, where there is just one, and a weight without which the checkpoint has no head for it.
+# The component for each task, if there is only one, and a weight that every checkpoint with a head for the task has.
 COMPONENTS = {"qa": "bigbird_span_qa", "multiple-choice": "bigbird_multiple_choice", "fill-mask": "bigbird_fill_mask"}
 HEAD_WEIGHTS = {
     "ner": "classifier.weight",
@@ -43,7 +43,7 @@ HEAD_WEIGHTS = {
     "multiple-choice": "classifier.weight",
     "fill-mask": "lm_head.dense.weight",
 }
-# Which action of another scheme stands for one of ours where there is no better one: IOB2, BIOES, BMEWO, IO.
+# For each BILUO action, the actions of other schemes (IOB2, BIOES, BMEWO, IO) that may replace it, best first.
 ACTIONS = {"B": "BISUW", "I": "IMB", "L": "LEIMB", "U": "USWBI"}
 PREFIXED = re.compile(r"^([BILUESMW])[-_](.+)$")
 
@@ -92,12 +92,13 @@ def import_cli(
 def import_checkpoint(
     checkpoint: str | Path, task: str, *, lang: str = "en", random_pattern: str | None = None
 ) -> "Language":
-    """Make a pipeline of a checkpoint.
+    """Create a pipeline from a checkpoint.
 
-    checkpoint (str | Path): directory or hub name.
+    checkpoint (str | Path): directory or name on the Hugging Face Hub.
     task (str): "encoder", "ner", "textcat", "qa", "multiple-choice" or "fill-mask".
     lang (str): language of spaCy's tokenizer.
-    random_pattern (str | None): "paper", "huggingface" or "none"; None for what config.json says, else "paper".
+    random_pattern (str | None): "paper", "huggingface" or "none". If None, the pattern in config.json is used, or else
+        "paper".
     RETURNS (Language): the pipeline, ready to predict.
     RAISES ValueError: the checkpoint has no head for the task, its labels cannot be read, or there is no such language.
     RAISES FileNotFoundError: there is no such checkpoint.
@@ -162,21 +163,22 @@ def _add_textcat(nlp: "Language", config: "BigBirdConfig", weights: Mapping[str,
 
 
 def _set_linear(node: Any, weights: Mapping[str, Any], name: str, rows: list[int] | None = None) -> None:
-    """Put a linear layer's weights into Thinc's. rows: which row of the checkpoint each output takes; None for all."""
+    """Copy a linear layer to a Thinc layer. rows: the checkpoint's row for each output; None for all rows in order."""
     for parameter, suffix in (("W", "weight"), ("b", "bias")):
         value = weights[f"{name}.{suffix}"].float().numpy()
         node.set_param(parameter, node.ops.asarray(value if rows is None else value[rows]))
 
 
 def tag_rows(id2label: Mapping[int, str]) -> tuple[list[str], list[int]]:
-    """Read labels of tokens, in IOB2, BILUO, BIOES, IO or without prefixes, as BILUO tags.
+    """Map token labels in IOB2, BILUO, BIOES or IO, or without prefixes, to BILUO tags.
 
-    Sequences in the other schemes and BILUO sequences correspond one to one, with the same sum of logits: B and U of a
-    label share the row of its B, for example.
-    id2label (Mapping[int, str]): the checkpoint's labels.
+    Sequences in the other schemes and BILUO sequences correspond one to one, with the same sum of logits: for example,
+    B and U of a label share the row of its B.
+
+    id2label (Mapping[int, str]): the labels of the checkpoint.
     RETURNS (tuple[list[str], list[int]]): the labels without prefixes, and for each column of
-        `spacy_bigbird.pipeline.biluo.tag_names` the number of the checkpoint's label that it takes its score from.
-    RAISES ValueError: no label is O.
+        `spacy_bigbird.pipeline.biluo.tag_names` the index of the checkpoint's label that supplies its score.
+    RAISES ValueError: there is no label O.
     """
     outside = [number for number, name in id2label.items() if name == "O"]
     if not outside or len(id2label) < 2:
@@ -196,7 +198,7 @@ def tag_rows(id2label: Mapping[int, str]) -> tuple[list[str], list[int]]:
 
 
 def encoder_config(nlp: "Language") -> "BigBirdConfig":
-    """RETURNS (BigBirdConfig): the configuration of the first encoder in a pipeline."""
+    """Get the configuration of the first encoder in a pipeline."""
     from ..thinc_layers.encoder_wrapper import get_config
 
     component: Any = nlp.get_pipe(nlp.pipe_names[0])
@@ -204,7 +206,7 @@ def encoder_config(nlp: "Language") -> "BigBirdConfig":
 
 
 def describe_attention(config: "BigBirdConfig") -> str:
-    """RETURNS (str): which keys an encoder's attention reads, in a sentence or two."""
+    """Describe in a sentence or two which keys the attention of an encoder reads."""
     if config.attention_type == "original_full":
         return "Attention: full (original_full) at every length."
     blocks = f"{config.num_random_blocks} random blocks of {config.block_size} pieces per head"

@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird init-config`: a complete config to train from."""
+"""`python -m spacy bigbird init-config`: writes a complete config for training."""
 
 import sys
 from copy import deepcopy
@@ -16,14 +16,14 @@ from wasabi import Printer
 from ..errors import Errors
 from .app import app
 
-# Heads of this package, by the names that spaCy's own have. The latter three bring an encoder of their own.
+# Heads of this package by their short names. The last three have their own encoder.
 OUR_HEADS = {name: f"bigbird_{name}" for name in ("ner", "textcat", "textcat_multilabel")}
 OWN_ENCODER = {name: f"bigbird_{name}" for name in ("span_qa", "multiple_choice", "fill_mask")}
 ENCODER = "bigbird"
 
 
 class Size(str, Enum):
-    """How large the encoder is, and whether it starts from a checkpoint."""
+    """Size of the encoder, which also determines whether it starts from a checkpoint."""
 
     small = "small"
     base = "base"
@@ -31,14 +31,14 @@ class Size(str, Enum):
 
 
 class Optimize(str, Enum):
-    """What to prefer."""
+    """What to optimize for."""
 
     efficiency = "efficiency"
     accuracy = "accuracy"
 
 
 SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
-# Weights without pre-training need, and bear, a higher learning rate.
+# Weights that are not pre-trained need, and tolerate, a higher learning rate.
 LEARNING_RATES = {Size.small: 3e-4, Size.base: 5e-5, Size.large: 2e-5}
 WARMUP_STEPS, MAX_STEPS = 250, 20000
 
@@ -96,7 +96,7 @@ def init_config_cli(
     except OSError as error:
         msg.fail(Errors.BB319.format(path=output_file, reason=error), exits=1)
     msg.good(f"Wrote {output_file}")
-    # Printed as they are: a printer would break the lines.
+    # Printed directly, because a printer would wrap the lines.
     paths = "--paths.train train.spacy --paths.dev dev.spacy"
     print(f"python -m spacy bigbird check {output_file} {paths}")
     print(f"python -m spacy train {output_file} {paths} --output output")
@@ -111,16 +111,17 @@ def make_config(
     name: str | None = None,
     vocab_file: str | None = None,
 ) -> Config:
-    """A complete config: `spacy init fill-config` has nothing to add.
+    """Create a complete config, to which `spacy init fill-config` has nothing to add.
 
-    pipeline (list[str]): names of components, as spaCy calls them.
-    lang (str): code of the language.
-    size (Size): small is trained from scratch, base and large start from Google's checkpoints.
+    pipeline (list[str]): names of the components, as in the command's help.
+    lang (str): language code.
+    size (Size): small is trained from scratch; base and large start from Google's checkpoints.
     optimize (Optimize): efficiency runs in bf16, accuracy in fp32.
     name (str | None): another checkpoint to start from.
-    vocab_file (str | None): SentencePiece model of an encoder from scratch; spiece.model when None.
-    RETURNS (Config): the config, with its variables.
-    RAISES ValueError: nothing to build, an unknown language or component, or both a checkpoint and a vocabulary.
+    vocab_file (str | None): SentencePiece model for an encoder trained from scratch. If None, spiece.model is used.
+    RETURNS (Config): the config, with variables.
+    RAISES ValueError: there is no component, a language or component is unknown, or both a checkpoint and a vocabulary
+        are given.
     """
     try:
         nlp = spacy.blank(lang)
@@ -174,7 +175,7 @@ def _encoder(size: Size, optimize: Optimize, name: str | None, is_from_scratch: 
 
 
 def _stock_component(nlp: Language, name: str) -> dict[str, Any]:
-    """A component of spaCy's own; where it has an encoder inside, it listens to ours instead."""
+    """Create the config of one of spaCy's components. If it contains an encoder, it listens to ours instead."""
     settings = deepcopy(dict(nlp.get_factory_meta(name).default_config or {}))
     model = settings.get("model")
     if not isinstance(model, dict) or "tok2vec" not in model:
@@ -193,7 +194,7 @@ def _reader(pipeline: list[str]) -> dict[str, Any]:
         return {"@readers": "spacy-bigbird.SquadCorpus.v1"}
     if any(part in OWN_ENCODER for part in pipeline):
         return {"@readers": "spacy-bigbird.QuestionCorpus.v1"}
-    # No limit on the length: whole documents are the point.
+    # The length is not limited, since the encoder is meant for whole documents.
     return {"@readers": "spacy.Corpus.v1", "max_length": 0}
 
 

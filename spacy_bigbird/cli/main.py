@@ -1,6 +1,6 @@
 """Entry point of `python -m spacy bigbird`: importing a command's module registers the command.
 
-spaCy imports this module at every start of its command line, so the modules named here import what is slow (PyTorch,
+spaCy imports this module whenever its command line starts, so the modules named here import slow dependencies (PyTorch,
 the models) inside their functions.
 """
 

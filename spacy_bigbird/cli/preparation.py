@@ -1,4 +1,4 @@
-"""What commands look at before they begin to work: places for their results, and the GPU."""
+"""What commands check before they start: the places for their results, and the GPU."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from ..errors import Errors
 
 
 def check_place(path: Path) -> None:
-    """Make the folder of a file, and see that the file can be written.
+    """Create the folder of a file, and check that the file can be written.
 
     path (Path): the file.
-    RAISES ValueError: it cannot.
+    RAISES ValueError: it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,10 +22,10 @@ def check_place(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """See that a folder is there or can be made.
+    """Check that a path is a folder, or can become one.
 
     path (Path): the folder.
-    RAISES ValueError: a file stands in its place.
+    RAISES ValueError: there is a file in its place.
     """
     place = next((part for part in (path, *path.parents) if part.exists()), Path())
     if not place.is_dir():
@@ -33,11 +33,11 @@ def check_folder(path: Path) -> None:
 
 
 def set_up_gpu(number: int, silent: bool = True) -> None:
-    """Let spaCy compute on a GPU.
+    """Activate a GPU for spaCy.
 
-    number (int): of the GPU; -1 for the CPU.
-    silent (bool): whether to say nothing about it.
-    RAISES ValueError: it cannot be used.
+    number (int): id of the GPU, or -1 for the CPU.
+    silent (bool): whether to print nothing about it.
+    RAISES ValueError: the GPU cannot be used.
     """
     from spacy.cli._util import setup_gpu
 

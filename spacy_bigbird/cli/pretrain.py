@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird pretrain`: an encoder of one's own from plain texts."""
+"""`python -m spacy bigbird pretrain`: pre-trains an encoder on plain texts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,15 +53,15 @@ def pretrain(
     resume: bool = False,
     show_progress: bool = False,
 ) -> dict[str, Any]:
-    """Read the config and run it.
+    """Read a config and run pre-training.
 
     config_path (Path): the config file.
     output_path (Path): directory for everything that is written.
     overrides (Mapping[str, Any] | None): settings by their full names, such as "training.max_steps".
-    resume (bool): whether to go on with the run in `output_path`.
-    show_progress (bool): whether to show a bar and the reports.
+    resume (bool): whether to resume the run in `output_path`, if there is one.
+    show_progress (bool): whether to show a progress bar and the reports.
     RETURNS (dict[str, Any]): the last reports.
-    RAISES ValueError: settings are unknown, missing or do not fit, or `output_path` is no place for a folder.
+    RAISES ValueError: settings are unknown, missing or invalid, or `output_path` cannot be a folder.
     """
     from spacy.util import load_config
 

@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird resume`: go on with a training that was stopped."""
+"""`python -m spacy bigbird resume`: resumes training that was stopped."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird train-vocab`: a SentencePiece vocabulary of one's own language or domain."""
+"""`python -m spacy bigbird train-vocab`: trains a SentencePiece vocabulary for one's own language or domain."""
 
 import random
 from collections import Counter
@@ -74,14 +74,14 @@ def train_vocab_cli(
 
 @dataclass(frozen=True)
 class VocabularyReport:
-    """How a vocabulary spells a sample of the texts that it was trained on.
+    """How a vocabulary segments a sample of the texts that it was trained on.
 
-    documents (int): documents read.
-    words (int): words in the sample, separated by white space.
-    pieces_per_word (float): pieces by words.
+    documents (int): number of documents read.
+    words (int): number of words in the sample, separated by white space.
+    pieces_per_word (float): mean number of pieces per word.
     unknown_rate (float): share of the pieces that are `<unk>`.
-    unknown (list[tuple[str, int]]): the most frequent stretches without a piece, with their counts.
-    longest_words (list[tuple[str, int]]): the words of most pieces, with their pieces.
+    unknown (list[tuple[str, int]]): the most frequent strings that have no piece, with their counts.
+    longest_words (list[tuple[str, int]]): the words with the most pieces, with their numbers of pieces.
     """
 
     documents: int
@@ -92,7 +92,7 @@ class VocabularyReport:
     longest_words: list[tuple[str, int]]
 
     def show(self, output: Path) -> None:
-        """Print it.
+        """Print the report.
 
         output (Path): the folder with the vocabulary.
         """
@@ -121,16 +121,17 @@ def train_vocab(
 ) -> VocabularyReport:
     """Train a vocabulary and write it to a folder.
 
-    texts (Iterable[str | Path]): .txt, .jsonl and .spacy files, also compressed by gzip or xz, or folders of them.
-    output (str | Path): folder for spiece.model, made where it does not exist.
-    vocab_size (int): number of pieces, the 101 special ones included.
-    one_per_line (bool): whether each line of a .txt file is a document.
-    force (bool): whether to replace a spiece.model that is there.
+    texts (Iterable[str | Path]): .txt, .jsonl and .spacy files, optionally compressed with gzip or xz, or folders of
+        them.
+    output (str | Path): folder for spiece.model, created if it does not exist.
+    vocab_size (int): number of pieces, including the 101 special ones.
+    one_per_line (bool): whether each line of a .txt file is a document, rather than the whole file.
+    force (bool): whether to replace an existing spiece.model.
     silent (bool): whether to show no progress.
     **settings (object): keyword arguments of `spacy_bigbird.tokenizer.train.trainer_settings`.
-    RETURNS (VocabularyReport): how it spells a sample of the texts.
-    RAISES ValueError, OSError: unreadable or too few texts, settings out of range, a vocabulary in the way, or a place
-        that cannot be written.
+    RETURNS (VocabularyReport): how the vocabulary segments a sample of the texts.
+    RAISES ValueError, OSError: texts are unreadable or too few, settings are out of range, there already is a
+        vocabulary, or the folder cannot be written to.
     """
     from tqdm import tqdm
 
@@ -141,7 +142,7 @@ def train_vocab(
     path = Path(output) / "spiece.model"
     if path.exists() and not force:
         raise ValueError(Errors.BB303.format(path=path))
-    # What cannot work is said before gigabytes are read.
+    # Check the settings before gigabytes are read.
     trainer_settings(vocab_size, **cast(Any, settings))
     files = text_files(texts)
     _make_folder(path)
@@ -155,7 +156,7 @@ def train_vocab(
 
 
 def _make_folder(path: Path) -> None:
-    """Make the folder of a vocabulary that is yet to be trained. RAISES ValueError: the place cannot be written."""
+    """Create the folder of a vocabulary before it is trained. RAISES ValueError: the folder cannot be written to."""
     check_folder(path.parent)
     if path.is_dir():
         raise ValueError(Errors.BB319.format(path=path, reason="it is a folder"))
@@ -173,7 +174,7 @@ def _announced(texts: Iterable[str], bar: "tqdm", message: Printer) -> Iterator[
 
 
 class _Sample:
-    """Passes texts on and keeps the beginnings of a random sample of them, of a fixed size (reservoir sampling).
+    """Iterates over texts and keeps the beginnings of a random sample of fixed size (reservoir sampling).
 
     source (Iterable[str]): the texts.
     """
@@ -194,12 +195,12 @@ class _Sample:
 
 
 def report_on(model: bytes, texts: list[str], documents: int) -> VocabularyReport:
-    """Spell texts with a vocabulary and count.
+    """Segment texts with a vocabulary and collect statistics.
 
-    model (bytes): content of a spiece.model.
-    texts (list[str]): texts to spell.
-    documents (int): number of documents that the texts were drawn from.
-    RETURNS (VocabularyReport): the counts.
+    model (bytes): contents of a spiece.model.
+    texts (list[str]): the texts to segment.
+    documents (int): number of documents that the texts were sampled from.
+    RETURNS (VocabularyReport): the statistics.
     """
     from ..tokenizer import BigBirdTokenizer
 

@@ -1,4 +1,4 @@
-"""The activation functions that BigBird's documentation names."""
+"""Activation functions, under the names that configurations use."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
-    """GELU in its tanh approximation, which configurations call gelu_new (Hendrycks & Gimpel 2016).
+    """GELU with the tanh approximation, called gelu_new in configurations (Hendrycks & Gimpel 2016).
 
     x (Tensor): input. Shape: any.
     RETURNS (Tensor): output. Shape: that of the input.

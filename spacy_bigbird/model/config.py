@@ -21,43 +21,49 @@ PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_class
 
 @dataclass(frozen=True, kw_only=True)
 class BigBirdConfig:
-    """Hyper-parameters of a BigBird model: those of transformers' BigBirdConfig under the same names with the same
-    defaults, and two of our own. Immutable; `replace` gives a changed copy.
+    """Hyper-parameters of a BigBird model.
 
-    vocab_size (int): pieces in the vocabulary.
+    They have the names and defaults of transformers' BigBirdConfig; `random_pattern` and `full_attention_up_to` are
+    additions. A configuration is immutable: use `replace` to get a changed copy.
+
+    vocab_size (int): number of pieces in the vocabulary.
     hidden_size (int): width of the hidden states, a multiple of `num_attention_heads`.
-    num_hidden_layers (int): layers of the encoder or decoder.
-    num_attention_heads (int): attention heads of each layer.
+    num_hidden_layers (int): number of layers of the encoder or decoder.
+    num_attention_heads (int): number of attention heads of each layer.
     intermediate_size (int): width inside the feed-forward layers.
     hidden_act (str): activation of the feed-forward layers and heads: gelu, relu, selu or gelu_new.
     hidden_dropout_prob (float): dropout of embeddings, layer outputs and heads.
-    attention_probs_dropout_prob (float): dropout of the dense attention's probabilities. Sparse attention has none.
-    max_position_embeddings (int): the longest sequence, in pieces, [CLS] and [SEP] included.
+    attention_probs_dropout_prob (float): dropout of dense attention's probabilities. Sparse attention has none.
+    max_position_embeddings (int): longest sequence, including [CLS] and [SEP]. Unit: pieces.
     type_vocab_size (int): number of token types.
     initializer_range (float): standard deviation of random weights.
     layer_norm_eps (float): added to the variance in layer normalisation.
-    is_decoder (bool): whether the model is a decoder: dense and causal whatever `attention_type` says.
-    add_cross_attention (bool): whether a decoder's layers attend to an encoder too.
+    is_decoder (bool): whether the model is a decoder, with dense, causal attention whatever the `attention_type`.
+    add_cross_attention (bool): whether a decoder's layers also attend to an encoder.
     use_cache (bool): whether a decoder returns its keys and values.
-    pad_token_id, bos_token_id, eos_token_id, sep_token_id (int): ids of the special pieces.
+    pad_token_id, bos_token_id, eos_token_id, sep_token_id (int | None): ids of the special pieces.
     attention_type (str): block_sparse, or original_full for dense attention at every length.
     use_bias (bool): whether the query, key and value projections have a bias.
     rescale_embeddings (bool): whether word embeddings are multiplied by sqrt(hidden_size).
-    block_size (int): pieces in a block of the sparse attention.
-    num_random_blocks (int): random key blocks of each query block and head; 0 is allowed.
-    classifier_dropout (float | None): dropout of the classification heads; None means `hidden_dropout_prob`.
-    num_labels (int): number of labels of a classification head. 0, the default, means that of `id2label`, or else 2.
-    id2label, label2id (dict): names of the labels, by id and the other way round.
-    problem_type (str | None): regression, single_label_classification or multi_label_classification;
-        None means that the labels decide.
+    block_size (int): size of a block of sparse attention. Unit: pieces.
+    num_random_blocks (int): number of random key blocks of each query block and head, which may be 0.
+    classifier_dropout (float | None): dropout of the sequence and token classification heads; None for
+        `hidden_dropout_prob`.
+    num_labels (int): number of labels of a classification head; 0 for as many as in `id2label`, or else 2.
+    id2label (dict[int, str]): names of the labels, by id.
+    label2id (dict[str, int]): ids of the labels, by name.
+    problem_type (str | None): regression, single_label_classification or multi_label_classification; None to choose by
+        the labels given.
     tie_word_embeddings (bool): whether the language modelling head shares the word embeddings.
-    output_attentions, output_hidden_states (bool): defaults of the arguments of the same name.
-    random_pattern (str): where random blocks come from: "paper" (Google's plan, with which the released checkpoints
-        were trained), "huggingface" (what transformers computes in eval mode) or "none".
-    full_attention_up_to (int): sequences of at most this many pieces get dense attention.
-    extra (dict): other keys of a config.json. They have no effect and are written back.
+    output_attentions, output_hidden_states (bool): defaults for the arguments of the same name.
+    random_pattern (str): source of the random blocks: "paper" (Google's plan, which the released checkpoints were
+        trained with), "huggingface" (what transformers computes in eval mode) or "none".
+    full_attention_up_to (int): longest sequence with dense attention, except with `random_pattern = "huggingface"`,
+        which follows the rule of transformers. Sequences of fewer than five blocks are always dense. Unit: pieces.
+    extra (dict[str, Any]): other keys of a config.json, which have no effect and are written back. Only
+        `position_embedding_type` is checked: it must be "absolute".
 
-    RAISES ValueError: for a value that is not allowed, naming field, value and what is.
+    RAISES ValueError: a value is not allowed.
     """
 
     vocab_size: int = 50358
@@ -146,53 +152,56 @@ class BigBirdConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> BigBirdConfig:
-        """Build a configuration from the keys of a config.json; unknown ones are kept in `extra`.
+        """Build a configuration from the content of a config.json.
 
-        values (Mapping[str, Any]): keys and values of a config.json.
+        values (Mapping[str, Any]): keys and values of a config.json. Unknown ones are kept in `extra`.
         RETURNS (BigBirdConfig): the configuration.
-        RAISES ValueError: for a value that is not allowed.
+        RAISES ValueError: a value is not allowed.
         """
         known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
-        # transformers writes null for the one where only the other was given.
+        # transformers writes null for either of these two if only the other was given.
         ignored = {"model_type", *(key for key in ("id2label", "label2id") if values.get(key) is None)}
         extra = {key: value for key, value in values.items() if key not in known | ignored}
         return cls(**{key: value for key, value in values.items() if key in known - ignored}, extra=extra)
 
     @classmethod
     def from_pretrained(cls, path_or_hub_name: str | Path, **changes: Any) -> BigBirdConfig:
-        """Read the config.json of a checkpoint; its weights are not fetched.
+        """Read a checkpoint's config.json. The weights are not downloaded.
 
         path_or_hub_name (str | Path): a directory with config.json, or a name on the Hugging Face hub.
-        **changes: fields and their new values, as for `replace`.
+        **changes (Any): fields and their new values, as for `replace`.
         RETURNS (BigBirdConfig): the configuration.
-        RAISES FileNotFoundError: no such checkpoint.
-        RAISES ValueError: the file is broken, of another type of model, or holds a value that is not allowed.
-        RAISES TypeError: for a field that does not exist.
+        RAISES FileNotFoundError: there is no such checkpoint, or no config.json in it.
+        RAISES ValueError: the file is corrupt or of another type of model, or a value is not allowed.
+        RAISES TypeError: there is no such field.
         """
         return cls.from_dict(read_config(resolve_directory(path_or_hub_name, weights=False))).replace(**changes)
 
     def save_pretrained(self, directory: str | Path) -> None:
-        """Write config.json alone; a model's `save_pretrained` writes it beside the weights.
+        """Write only config.json. A model's `save_pretrained` writes it along with the weights.
 
-        directory (str | Path): is made where it does not exist.
+        directory (str | Path): directory to write to, created if it does not exist.
         """
         Path(directory).mkdir(parents=True, exist_ok=True)
         write_config(Path(directory), self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): keys and values as in a config.json, the unknown ones it came with included."""
+        """Convert to the content of a config.json.
+
+        RETURNS (dict[str, Any]): keys and values, including those in `extra`.
+        """
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         extra = values.pop("extra")
         values.pop("num_labels")
         return {"model_type": MODEL_TYPE, **extra, **values}
 
     def replace(self, **changes: Any) -> BigBirdConfig:
-        """A copy with some fields changed.
+        """Make a copy with some fields changed.
 
-        **changes: fields and their new values. A new `num_labels` or `id2label` resets the other label fields.
+        **changes (Any): fields and their new values. A new `num_labels` or `id2label` resets the other label fields.
         RETURNS (BigBirdConfig): the copy.
-        RAISES TypeError: for a field that does not exist.
-        RAISES ValueError: for a value that is not allowed.
+        RAISES TypeError: there is no such field.
+        RAISES ValueError: a value is not allowed.
         """
         if "id2label" in changes:
             changes = {"num_labels": 0, "label2id": {}, **changes}
@@ -203,7 +212,7 @@ class BigBirdConfig:
 
 @dataclass(frozen=True)
 class _Rule:
-    """What a field may hold, as a test and in words."""
+    """The values that a field may have, as a predicate and in words."""
 
     allows: Callable[[Any], bool]
     expected: str

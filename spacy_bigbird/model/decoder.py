@@ -1,4 +1,4 @@
-"""The layers of a decoder: dense and causal whatever `attention_type` says."""
+"""The layers of a decoder, whose attention is dense and causal whatever the `attention_type`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .padded import head_factors
 class BigBirdDecoder(nn.Module):
     """A stack of decoder layers over a padded batch.
 
-    config (BigBirdConfig): gives the number of layers and what they are like.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -42,17 +42,19 @@ class BigBirdDecoder(nn.Module):
         """Apply the layers.
 
         hidden (Tensor): embeddings. Shape: (batch, seq, hidden_size).
-        attention_mask (Tensor | None): 1 for pieces, 0 for padding, on either side; the pieces of the cache included.
+        attention_mask (Tensor | None): 1 for pieces, 0 for padding on either side, including the pieces in the cache.
             Shape: (batch, past + seq).
-        head_mask (Tensor | None): factors of the heads' outputs. Shape: (heads,) or (layers, heads).
-        encoder_hidden_states (Tensor | None): what the encoder gave. Shape: (batch, encoder_seq, hidden_size).
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,) or (layers, heads).
+        encoder_hidden_states (Tensor | None): output of the encoder. Shape: (batch, encoder_seq, hidden_size).
         encoder_attention_mask (Tensor | None): 1 for the encoder's pieces, 0 for padding. Shape: (batch, encoder_seq).
-        past (KeyValueCache | None): keys and values of the pieces before.
-        use_cache (bool): whether keys and values are wanted.
-        output_attentions, output_hidden_states (bool): what else is wanted.
-        gradient_checkpointing (bool): whether a layer keeps only its input for the backward pass, and computes again.
-        RETURNS (BaseModelOutput): all but the pooler's output. Padding is zero.
-        RAISES ValueError: for inputs that do not fit one another or the model.
+        past (KeyValueCache | None): keys and values of the previous pieces.
+        use_cache (bool): whether to return keys and values.
+        output_attentions (bool): whether to return attention probabilities.
+        output_hidden_states (bool): whether to return every layer's states.
+        gradient_checkpointing (bool): whether to keep only each layer's input for the backward pass, and recompute the
+            rest.
+        RETURNS (BaseModelOutput): everything except `pooler_output`. Padding is zero.
+        RAISES ValueError: the inputs do not fit together or do not fit the model.
         """
         batch, columns = hidden.shape[:2]
         if past is not None and len(past[0].key) != batch:
@@ -61,7 +63,7 @@ class BigBirdDecoder(nn.Module):
         pieces = _pieces("attention_mask", attention_mask, (batch, keys))
         mask = causal_mask(pieces, columns, keys, hidden.device)
         encoder_mask = self._check_encoder(batch, encoder_hidden_states, encoder_attention_mask, past)
-        # Padding is computed like everything else and wiped out at the end: nothing else ever sees it.
+        # Padding is computed like everything else and zeroed at the end, because no piece attends to it.
         is_piece = None if pieces is None else pieces[:, -columns:]
         all_states, caches, attentions, cross_attentions = [wipe(hidden, is_piece)], [], [], []
         all_factors = head_factors(head_mask, self.config, hidden)
@@ -92,7 +94,10 @@ class BigBirdDecoder(nn.Module):
     def _check_encoder(
         self, batch: int, states: Tensor | None, attention_mask: Tensor | None, past: KeyValueCache | None
     ) -> Tensor | None:
-        """The encoder's mask. Shape: (batch, 1, 1, encoder_seq)."""
+        """Check the encoder's states and mask.
+
+        RETURNS (Tensor | None): True for the encoder's pieces, or None for all. Shape: (batch, 1, 1, encoder_seq).
+        """
         cached = None if past is None else past[0].cross_key
         known = states if cached is None else cached
         if known is None:
@@ -113,9 +118,9 @@ class BigBirdDecoder(nn.Module):
 def wipe(values: Tensor, is_piece: Tensor | None) -> Tensor:
     """Set padding to zero.
 
-    values (Tensor): Shape: (batch, seq, width) or (batch, heads, seq, keys).
-    is_piece (Tensor | None): True for pieces. Shape: (batch, seq).
-    RETURNS (Tensor): the values, zero at padding. Shape: that of the values.
+    values (Tensor): states or attention probabilities. Shape: (batch, seq, width) or (batch, heads, seq, keys).
+    is_piece (Tensor | None): True for pieces; None if there is no padding. Shape: (batch, seq).
+    RETURNS (Tensor): the values, with zeros for padding. Shape: that of the values.
     """
     if is_piece is None:
         return values
@@ -124,7 +129,7 @@ def wipe(values: Tensor, is_piece: Tensor | None) -> Tensor:
 
 
 def _pieces(name: str, mask: Tensor | None, shape: tuple[int, int]) -> Tensor | None:
-    """True for pieces, or None where there is no padding."""
+    """Check a mask's shape and convert it to booleans, or to None if there is no padding."""
     if mask is None:
         return None
     if mask.shape != shape:

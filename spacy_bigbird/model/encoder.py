@@ -1,4 +1,4 @@
-"""BigBirdModel: embeddings, layers and pooling."""
+"""BigBirdModel: embeddings, layers and pooler."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ T = TypeVar("T")
 
 @dataclass
 class EncoderStates:
-    """What the layers computed, packed.
+    """The layers' outputs for packed sequences.
 
     last (Tensor): output of the last layer. Shape: (rows, hidden_size).
-    hidden_states (list[Tensor] | None): input of the first layer and output of each. Shape: (rows, hidden_size) each.
-    attentions (list[list[Tensor]] | None): per layer and sequence. Shape: (heads, length, length) each.
+    hidden_states (list[Tensor] | None): input of the first layer, then the output of each layer.
+        Shape: (rows, hidden_size) each.
+    attentions (list[list[Tensor]] | None): attention probabilities by layer and sequence.
+        Shape: (heads, length, length) each.
     """
 
     last: Tensor
@@ -43,7 +45,7 @@ class EncoderStates:
 class BigBirdEncoder(nn.Module):
     """A stack of encoder layers over packed sequences.
 
-    config (BigBirdConfig): gives the number of layers and what they are like.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -63,14 +65,17 @@ class BigBirdEncoder(nn.Module):
         """Apply the layers.
 
         hidden (Tensor): packed embeddings. Shape: (rows, hidden_size).
-        packing (Packing): where each sequence lies.
-        head_mask (Tensor | None): factors of the heads' outputs. Shape: (heads,) or (layers, heads).
-        output_attentions, output_hidden_states (bool): what is wanted beside the last state.
-        gradient_checkpointing (bool): whether a layer keeps only its input for the backward pass, and computes again.
+        packing (Packing): where each sequence is.
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,) or (layers, heads).
+        output_attentions (bool): whether to return attention probabilities.
+        output_hidden_states (bool): whether to return every layer's states.
+        gradient_checkpointing (bool): whether to keep only each layer's input for the backward pass, and recompute the
+            rest.
         RETURNS (EncoderStates): the states.
+        RAISES ValueError: `head_mask` has another shape.
         """
         if not torch.is_grad_enabled():
-            # Under autocast the states between layers too: half the memory to move, and an error of the same size.
+            # Under autocast, states between layers have its dtype too: half the memory traffic, and no larger an error.
             hidden = hidden.to(compute_dtype(hidden))
         states = EncoderStates(hidden, [hidden] if output_hidden_states else None, [] if output_attentions else None)
         for layer, factors in zip(self.layers, head_factors(head_mask, self.config, hidden), strict=True):
@@ -90,7 +95,7 @@ class BigBirdModel(PretrainedModel):
     """BigBird without a head: an encoder, or with `is_decoder` a decoder, whose attention is dense and causal.
 
     config (BigBirdConfig): the hyper-parameters.
-    add_pooling_layer (bool): whether there is a layer that makes `pooler_output` of [CLS].
+    add_pooling_layer (bool): whether there is a layer that computes `pooler_output` from [CLS].
     """
 
     base_model_prefix = ""
@@ -121,23 +126,25 @@ class BigBirdModel(PretrainedModel):
         """Encode a padded batch.
 
         input_ids (Tensor | None): ids of the pieces. Shape: (batch, seq).
-        attention_mask (Tensor | None): 1 for pieces, 0 for padding. Sparse sequences are padded on the right.
-            Shape: (batch, seq), or (batch, past + seq) beside `past_key_values`.
-        token_type_ids (Tensor | None): 0 for the first text, 1 for the second. Shape: (batch, seq).
-        position_ids (Tensor | None): None means 0, 1, 2 ... Shape: (batch, seq) or (1, seq).
-        head_mask (Tensor | None): factors of the heads' outputs. Shape: (heads,) or (layers, heads).
-        inputs_embeds (Tensor | None): takes the place of ids. Shape: (batch, seq, hidden_size).
-        encoder_hidden_states (Tensor | None): what an encoder gave, for a decoder with cross-attention.
+        attention_mask (Tensor | None): 1 for pieces, 0 for padding, which must be on the right of sparse sequences.
+            None for no padding. Shape: (batch, seq), or (batch, past + seq) with `past_key_values`.
+        token_type_ids (Tensor | None): 0 for the first text, 1 for the second; None for 0. Shape: (batch, seq).
+        position_ids (Tensor | None): positions of the pieces; None for 0, 1, 2 ... Shape: (batch, seq) or (1, seq).
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,) or (layers, heads).
+        inputs_embeds (Tensor | None): word embeddings, instead of `input_ids`. Shape: (batch, seq, hidden_size).
+        encoder_hidden_states (Tensor | None): output of an encoder, for a decoder with cross-attention.
             Shape: (batch, encoder_seq, hidden_size).
         encoder_attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, encoder_seq).
-        past_key_values (KeyValueCache | tuple | None): a decoder's keys and values of the pieces before; the inputs
-            are those that follow, and positions go on. Also in transformers' form of nested tuples.
-        use_cache (bool | None): whether a decoder returns its keys and values; None means as the config says, except in
-            training with gradient checkpointing.
-        output_attentions (bool | None): whether to return attention probabilities; None means as the config says.
-        output_hidden_states (bool | None): whether to return every layer's states; None means as the config says.
+        past_key_values (KeyValueCache | Sequence[Sequence[Tensor]] | None): a decoder's keys and values of the previous
+            pieces, also as transformers' nested tuples. The inputs are the following pieces, and positions continue.
+        use_cache (bool | None): whether a decoder returns its keys and values; None for the configuration's setting, or
+            False in training with gradient checkpointing.
+        output_attentions (bool | None): whether to return attention probabilities; None for the configuration's
+            setting.
+        output_hidden_states (bool | None): whether to return every layer's states; None for the configuration's
+            setting.
         RETURNS (BaseModelOutput): the states. Padding is zero in all of them.
-        RAISES ValueError: for inputs that do not fit one another or the model.
+        RAISES ValueError: the inputs do not fit together or do not fit the model.
         """
         config = self.config
         output_attentions = config.output_attentions if output_attentions is None else output_attentions
@@ -201,14 +208,15 @@ class BigBirdModel(PretrainedModel):
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
     ) -> Tensor:
-        """Encode sequences that lie back to back. What a sequence gets does not depend on the others.
+        """Encode concatenated sequences. The states of a sequence do not depend on the others.
 
-        input_ids (Tensor): ids of all sequences, without padding. Shape: (pieces,).
-        lengths (Sequence[int]): pieces of each sequence.
-        token_type_ids (Tensor | None): None means type 0. Shape: (pieces,).
-        position_ids (Tensor | None): None means 0, 1, 2 ... in each sequence. Shape: (pieces,).
+        input_ids (Tensor): ids of all sequences, one after another, without padding. Shape: (pieces,).
+        lengths (Sequence[int]): number of pieces of each sequence.
+        token_type_ids (Tensor | None): token types; None for 0. Shape: (pieces,).
+        position_ids (Tensor | None): positions; None for 0, 1, 2 ... in each sequence. Shape: (pieces,).
         RETURNS (Tensor): states of the last layer. Shape: (pieces, hidden_size).
-        RAISES ValueError: for lengths that do not fit the ids or the model, or ids outside of the vocabulary.
+        RAISES ValueError: the lengths do not fit the ids or the model, an id, type or position does not exist, or the
+            model is a decoder.
         """
         if self.config.is_decoder:
             raise ValueError(Errors.BB104.format(given="forward_packed", needed="is_decoder=False"))
@@ -230,8 +238,10 @@ class BigBirdModel(PretrainedModel):
         return packing.unpack(states.last)
 
     def pool(self, cls_states: Tensor) -> Tensor | None:
-        """cls_states (Tensor): last states of [CLS]. Shape: (batch, hidden_size).
-        RETURNS (Tensor | None): what the pooling layer makes of them, where there is one. Shape: (batch, hidden_size).
+        """Apply the pooling layer.
+
+        cls_states (Tensor): the last layer's states of [CLS]. Shape: (batch, hidden_size).
+        RETURNS (Tensor | None): output of the pooling layer, if there is one. Shape: (batch, hidden_size).
         """
         return None if self.pooler is None else torch.tanh(self.pooler(cls_states))
 
@@ -243,7 +253,10 @@ class BigBirdModel(PretrainedModel):
         position_ids: Tensor | None,
         inputs_embeds: Tensor | None,
     ) -> Tensor:
-        """Embeddings of pieces that follow those of a cache. Shape: (batch, seq, hidden_size)."""
+        """Embed pieces that follow those in a cache.
+
+        RETURNS (Tensor): embeddings. Shape: (batch, seq, hidden_size).
+        """
         first = 0 if past is None else past.length
         columns = PaddedBatch.of(input_ids, inputs_embeds, None, self.config, first).shape[1]
         if position_ids is None:
@@ -257,7 +270,7 @@ class BigBirdModel(PretrainedModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.embeddings.word_embeddings.weight.device
 
 

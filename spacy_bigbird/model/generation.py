@@ -1,4 +1,4 @@
-"""Continuing texts piece by piece."""
+"""Continue texts piece by piece."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from torch import Tensor
 from ..errors import Errors
 from .attention.cache import KeyValueCache
 
-# Ids, mask, positions and a cache -> scores of the next piece, and the cache to go on from (None without caching).
+# Ids, mask, positions and a cache -> scores of the next piece, and the cache to continue from (None without caching).
 NextLogits = Callable[[Tensor, Tensor, Tensor, KeyValueCache | None], tuple[Tensor, KeyValueCache | None]]
 
 
 @dataclass
 class Sampler:
-    """Draws pieces by their scores.
+    """Draw pieces at random according to their scores.
 
-    temperature (float): divides the scores; above 0.
-    top_k (int | None): draw from this many best pieces only; at least 1.
-    top_p (float | None): draw from the fewest best pieces only that have this probability together (nucleus sampling,
-        Holtzman et al. 2020); above 0, up to 1.
-    generator (torch.Generator | None): where draws come from; None means a new one with a seed of the system.
+    temperature (float): divisor of the scores, above 0.
+    top_k (int | None): draw only from this number of best pieces, at least 1, and those with the same score as the last
+        of them.
+    top_p (float | None): draw only from the smallest number of best pieces whose probabilities add up to this, above 0
+        and up to 1 (nucleus sampling, Holtzman et al. 2020).
+    generator (torch.Generator | None): source of random numbers; None for a new one with a nondeterministic seed.
 
-    RAISES ValueError: for a value that is not allowed.
+    RAISES ValueError: a value is not allowed.
     """
 
     temperature: float = 1.0
@@ -42,22 +43,26 @@ class Sampler:
             raise _not_allowed("top_p", self.top_p, "above 0 and up to 1, or None")
 
     def draw(self, logits: Tensor) -> Tensor:
-        """logits (Tensor): scores. Shape: (batch, vocab_size).
-        RETURNS (Tensor): ids of the drawn pieces. Shape: (batch,).
+        """Draw one piece for each row.
+
+        logits (Tensor): scores. Shape: (batch, vocab_size).
+        RETURNS (Tensor): ids of the pieces. Shape: (batch,).
         """
         if self.generator is None:
             self.generator = torch.Generator(logits.device)
             self.generator.seed()
         probabilities = self.probabilities(logits)
-        # A generator of the CPU serves all devices, and draws the same for all of them.
+        # A CPU generator can be used with every device, and then draws the same on all of them.
         drawn = torch.multinomial(probabilities.to(self.generator.device), 1, generator=self.generator)
         return drawn.squeeze(1).to(logits.device)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """logits (Tensor): scores. Shape: (batch, vocab_size).
-        RETURNS (Tensor): with what probability each piece is drawn. Shape: (batch, vocab_size).
+        """Compute the probability with which each piece is drawn.
+
+        logits (Tensor): scores. Shape: (batch, vocab_size).
+        RETURNS (Tensor): probabilities. Shape: (batch, vocab_size).
         """
-        # The best score is 0, so that no temperature makes any infinite.
+        # With a best score of 0, no temperature can make a score overflow to infinity.
         logits = logits.float()
         logits = (logits - logits.amax(-1, keepdim=True)) / self.temperature
         if self.top_k is not None:
@@ -65,7 +70,7 @@ class Sampler:
             logits = logits.masked_fill(logits < lowest, -torch.inf)
         if self.top_p is not None:
             ordered, pieces = logits.softmax(-1).sort(descending=True, stable=True)
-            # Whatever the better ones leave room for; the best one always.
+            # A piece is kept if the better ones do not reach top_p together; the best one always is.
             superfluous = ordered.cumsum(-1) - ordered >= self.top_p
             superfluous[:, 0] = False
             logits = logits.masked_fill(superfluous.scatter(1, pieces, superfluous), -torch.inf)
@@ -83,18 +88,18 @@ def generate(
     pad_token_id: int | None,
     max_positions: int,
 ) -> Tensor:
-    """Continue prompts until each has ended or enough pieces are there.
+    """Continue prompts until each of them has ended, or has been given the maximum number of new pieces.
 
     next_logits (NextLogits): the model.
     input_ids (Tensor): ids of the prompts, padded on the left. Shape: (batch, prompt).
-    attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, prompt).
-    max_new_tokens (int): pieces to add at most.
-    sampler (Sampler | None): draws pieces; None takes the best.
-    eos_token_id (int | Sequence[int] | None): ends a row, as does each of several; None means that nothing does.
-    pad_token_id (int | None): fills a row that has ended; None means 0.
-    max_positions (int): the model's longest sequence.
-    RETURNS (Tensor): prompts and what follows. Shape: (batch, prompt + new).
-    RAISES ValueError: for prompts that are empty or padded on the right, or too many pieces.
+    attention_mask (Tensor | None): 1 for pieces, 0 for padding; None for no padding. Shape: (batch, prompt).
+    max_new_tokens (int): maximum number of new pieces.
+    sampler (Sampler | None): draws pieces; None to take the best ones.
+    eos_token_id (int | Sequence[int] | None): id of the piece that ends a row, or several; None if no piece does.
+    pad_token_id (int | None): id that fills up a row that has ended; None for 0.
+    max_positions (int): longest sequence that the model supports. Unit: pieces.
+    RETURNS (Tensor): ids of the prompts and their continuations. Shape: (batch, prompt + new).
+    RAISES ValueError: a prompt is empty or padded on the right, or there would be more pieces than positions.
     """
     mask = _check_prompts(input_ids, attention_mask, max_new_tokens, max_positions)
     ids, new_ids = input_ids, input_ids
@@ -120,7 +125,10 @@ def generate(
 
 
 def _check_prompts(input_ids: Tensor, attention_mask: Tensor | None, max_new_tokens: int, max_positions: int) -> Tensor:
-    """RETURNS (Tensor): 1 for pieces, 0 for padding. Shape: (batch, prompt)."""
+    """Check prompts and complete their mask.
+
+    RETURNS (Tensor): 1 for pieces, 0 for padding. Shape: (batch, prompt).
+    """
     if not isinstance(max_new_tokens, int) or max_new_tokens < 1:
         raise _not_allowed("max_new_tokens", max_new_tokens, "a whole number of at least 1")
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.long()

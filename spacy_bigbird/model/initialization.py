@@ -1,4 +1,4 @@
-"""Random weights of a new model."""
+"""Initialize the weights of a new model."""
 
 from torch import nn
 
@@ -6,11 +6,14 @@ from .config import BigBirdConfig
 
 
 def initialize_weights(module: nn.Module, config: BigBirdConfig) -> None:
-    """Give every layer inside a module the random weights that a new BigBird has: normal for linear layers and
-    embeddings (the padding piece's row zero), zero biases, identity layer normalisation.
+    """Initialize all layers of a module.
 
-    module (nn.Module): changed in place. PyTorch's global generator is drawn from, so `torch.manual_seed` decides.
-    config (BigBirdConfig): gives `initializer_range`.
+    Weights of linear layers and embeddings are normally distributed, except for zeros in the padding piece's row.
+    Biases are zero, and layer normalisation is the identity.
+
+    module (nn.Module): the module, changed in place. Random numbers come from PyTorch's global generator, so use
+        `torch.manual_seed` for reproducible weights.
+    config (BigBirdConfig): configuration with the `initializer_range`.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear):

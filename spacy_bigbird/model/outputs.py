@@ -1,4 +1,4 @@
-"""What the models return: dataclasses with the field names of transformers' outputs. Fields not computed are None."""
+"""Outputs of the models: dataclasses with the field names of transformers. Fields that are not computed are None."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,13 @@ from torch import Tensor
 
 @dataclass
 class ModelOutput:
-    """What every output has in common.
+    """Fields of every output.
 
-    loss (Tensor | None): present when labels were given. Shape: scalar.
-    hidden_states (tuple[Tensor, ...] | None): of the embeddings and each layer. Shape: (batch, seq, hidden_size) each.
-    attentions (tuple[Tensor, ...] | None): probabilities of each layer. Shape: (batch, heads, seq, seq) each.
+    loss (Tensor | None): the loss, if labels were given. Shape: scalar.
+    hidden_states (tuple[Tensor, ...] | None): the embeddings, then each layer's states.
+        Shape: (batch, seq, hidden_size) each.
+    attentions (tuple[Tensor, ...] | None): each layer's attention probabilities. Shape: (batch, heads, seq, seq) each,
+        or (batch, heads, seq, past + seq) in a decoder with a cache.
     """
 
     loss: Tensor | None = None
@@ -22,11 +24,11 @@ class ModelOutput:
 
 @dataclass
 class DecoderOutput(ModelOutput):
-    """What the outputs of models that may be decoders have beside that.
+    """Additional fields of models that may be decoders.
 
-    cross_attentions (tuple[Tensor, ...] | None): probabilities over the encoder's pieces, of each layer.
+    cross_attentions (tuple[Tensor, ...] | None): each layer's attention probabilities over the encoder's pieces.
         Shape: (batch, heads, seq, encoder_seq) each.
-    past_key_values (KeyValueCache | None): keys and values to go on from.
+    past_key_values (KeyValueCache | None): keys and values to continue from.
     """
 
     cross_attentions: tuple[Tensor, ...] | None = None
@@ -37,8 +39,8 @@ class DecoderOutput(ModelOutput):
 class BaseModelOutput(DecoderOutput):
     """Output of BigBirdModel.
 
-    last_hidden_state (Tensor): Shape: (batch, seq, hidden_size).
-    pooler_output (Tensor | None): [CLS] through the pooling layer. Shape: (batch, hidden_size).
+    last_hidden_state (Tensor): states of the last layer. Shape: (batch, seq, hidden_size).
+    pooler_output (Tensor | None): output of the pooling layer for [CLS], if there is one. Shape: (batch, hidden_size).
     """
 
     last_hidden_state: Tensor | None = None
@@ -49,7 +51,8 @@ class BaseModelOutput(DecoderOutput):
 class MaskedLMOutput(ModelOutput):
     """Output of BigBirdForMaskedLM.
 
-    logits (Tensor): scores of every piece of the vocabulary. Shape: (batch, seq, vocab_size).
+    logits (Tensor): scores of all pieces of the vocabulary. Shape: (batch, seq, vocab_size), or (labels, vocab_size)
+        with `logits_at_labels_only`.
     """
 
     logits: Tensor | None = None
@@ -59,7 +62,7 @@ class MaskedLMOutput(ModelOutput):
 class CausalLMOutput(DecoderOutput):
     """Output of BigBirdForCausalLM.
 
-    logits (Tensor): scores of the next piece. Shape: (batch, seq, vocab_size).
+    logits (Tensor): scores of all pieces of the vocabulary as the next one. Shape: (batch, seq, vocab_size).
     """
 
     logits: Tensor | None = None
@@ -69,8 +72,9 @@ class CausalLMOutput(DecoderOutput):
 class PreTrainingOutput(ModelOutput):
     """Output of BigBirdForPreTraining.
 
-    prediction_logits (Tensor): scores of every piece of the vocabulary. Shape: (batch, seq, vocab_size).
-    seq_relationship_logits (Tensor): scores of "B follows A" and "B is random". Shape: (batch, 2).
+    prediction_logits (Tensor): scores of all pieces of the vocabulary. Shape: (batch, seq, vocab_size).
+    seq_relationship_logits (Tensor): scores of "the second text follows the first" and "the second text is random".
+        Shape: (batch, 2).
     """
 
     prediction_logits: Tensor | None = None
@@ -81,7 +85,7 @@ class PreTrainingOutput(ModelOutput):
 class SequenceClassifierOutput(ModelOutput):
     """Output of BigBirdForSequenceClassification.
 
-    logits (Tensor): scores of the labels, or the predicted values in regression. Shape: (batch, num_labels).
+    logits (Tensor): scores of the labels, or predicted values in regression. Shape: (batch, num_labels).
     """
 
     logits: Tensor | None = None
@@ -101,7 +105,7 @@ class MultipleChoiceOutput(ModelOutput):
 class TokenClassifierOutput(ModelOutput):
     """Output of BigBirdForTokenClassification.
 
-    logits (Tensor): scores of the labels of every piece. Shape: (batch, seq, num_labels).
+    logits (Tensor): scores of the labels for every piece. Shape: (batch, seq, num_labels).
     """
 
     logits: Tensor | None = None
@@ -111,8 +115,8 @@ class TokenClassifierOutput(ModelOutput):
 class QuestionAnsweringOutput(ModelOutput):
     """Output of BigBirdForQuestionAnswering.
 
-    start_logits, end_logits (Tensor): scores of each piece as first and last of the answer. Shape: (batch, seq).
-    pooler_output (Tensor | None): [CLS] through the pooling layer, where there is one. Shape: (batch, hidden_size).
+    start_logits, end_logits (Tensor): scores of each piece as the first and last of the answer. Shape: (batch, seq).
+    pooler_output (Tensor | None): output of the pooling layer for [CLS], if there is one. Shape: (batch, hidden_size).
     """
 
     start_logits: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Padded batches, as users of the PyTorch level give and take them, and the pieces inside."""
+"""Conversion between padded batches, which users of the PyTorch models pass and receive, and the pieces in them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .config import BigBirdConfig
 
 @dataclass(frozen=True)
 class PaddedBatch:
-    """Which places of a padded batch hold pieces. The others never reach a layer, and are zero in every output.
+    """The positions of a padded batch that have pieces. Padding never reaches a layer, and is zero in every output.
 
-    shape (tuple[int, int]): batch and columns.
-    mask (Tensor | None): True where there is a piece; None means everywhere. Shape: (batch, seq).
+    shape (tuple[int, int]): number of rows and of columns.
+    mask (Tensor | None): True for pieces; None if there is no padding. Shape: (batch, seq).
     """
 
     shape: tuple[int, int]
@@ -33,16 +33,16 @@ class PaddedBatch:
         config: BigBirdConfig,
         first_position: int = 0,
     ) -> PaddedBatch:
-        """Check what a model was called with.
+        """Check a model's inputs and describe their batch.
 
         input_ids (Tensor | None): ids of the pieces. Shape: (batch, seq).
-        inputs_embeds (Tensor | None): given in place of the ids. Shape: (batch, seq, hidden_size).
-        attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, seq).
-        config (BigBirdConfig): gives the longest sequence and the size of the vocabulary.
-        first_position (int): position of the first column, where a cache holds those before it.
+        inputs_embeds (Tensor | None): word embeddings, instead of ids. Shape: (batch, seq, hidden_size).
+        attention_mask (Tensor | None): 1 for pieces, 0 for padding; None for no padding. Shape: (batch, seq).
+        config (BigBirdConfig): configuration with the longest sequence and the size of the vocabulary.
+        first_position (int): position of the first column, if the positions before it are in a cache.
         RETURNS (PaddedBatch): the batch.
-        RAISES ValueError: both or none of ids and embeddings, wrong shapes, ids outside of the vocabulary, or more
-            columns than positions.
+        RAISES ValueError: both or neither of ids and embeddings are given, a shape is wrong, an id is not in the
+            vocabulary, or there are more columns than positions.
         """
         given = inputs_embeds if input_ids is None else input_ids
         if given is None or (input_ids is not None and inputs_embeds is not None):
@@ -64,15 +64,15 @@ class PaddedBatch:
 
     @cached_property
     def lengths(self) -> list[int]:
-        """Pieces of each row."""
+        """Number of pieces in each row."""
         return [self.shape[1]] * self.shape[0] if self.mask is None else self.mask.sum(1).tolist()
 
     def packing(self, config: BigBirdConfig) -> Packing:
-        """Plan the attention of every row.
+        """Choose dense or sparse attention for every row.
 
-        config (BigBirdConfig): gives the rule.
-        RETURNS (Packing): the plan, empty rows left out.
-        RAISES ValueError: for a row that would be sparse but is not padded on the right alone.
+        config (BigBirdConfig): the hyper-parameters.
+        RETURNS (Packing): the packing, without empty rows.
+        RAISES ValueError: a row with sparse attention has padding before or between pieces.
         """
         packing = plan_packing([n for n in self.lengths if n], config, padded_length=self.shape[1])
         if self.mask is not None and any(packing.pattern_blocks):
@@ -85,26 +85,30 @@ class PaddedBatch:
         return packing
 
     def pieces(self, padded: Tensor) -> Tensor:
-        """padded (Tensor): Shape: (batch or 1, seq, ...).
-        RETURNS (Tensor): the entries that belong to pieces, row after row. Shape: (pieces, ...).
+        """Take the entries that belong to pieces out of a padded tensor.
+
+        padded (Tensor): one entry for each position. Shape: (batch or 1, seq, ...).
+        RETURNS (Tensor): one entry for each piece, row after row. Shape: (pieces, ...).
         """
         full = padded.expand(*self.shape, *padded.shape[2:])
         return full.flatten(0, 1) if self.mask is None else full[self.mask]
 
     def pad(self, pieces: Tensor) -> Tensor:
-        """Undo `pieces`; padding becomes zero.
+        """Put the entries of pieces back into a padded tensor, with zeros for padding.
 
-        pieces (Tensor): Shape: (pieces, ...).
-        RETURNS (Tensor): Shape: (batch, seq, ...).
+        pieces (Tensor): one entry for each piece, row after row. Shape: (pieces, ...).
+        RETURNS (Tensor): one entry for each position. Shape: (batch, seq, ...).
         """
         if self.mask is None:
             return pieces.unflatten(0, self.shape)
         return pieces.new_zeros(*self.shape, *pieces.shape[1:]).index_put((self.mask,), pieces)
 
     def pad_attentions(self, attentions: list[Tensor], num_heads: int) -> Tensor:
-        """attentions (list[Tensor]): of each row that is not empty. Shape: (heads, length, length) each.
-        num_heads (int): attention heads.
-        RETURNS (Tensor): Shape: (batch, heads, seq, seq).
+        """Combine the attention probabilities of all rows into a padded tensor, with zeros for padding.
+
+        attentions (list[Tensor]): probabilities of each row that is not empty. Shape: (heads, length, length) each.
+        num_heads (int): number of attention heads.
+        RETURNS (Tensor): probabilities of the batch. Shape: (batch, heads, seq, seq).
         """
         batch, columns = self.shape
         like = attentions[0] if attentions else torch.empty(0)
@@ -117,13 +121,13 @@ class PaddedBatch:
 
 
 def head_factors(head_mask: Tensor | None, config: BigBirdConfig, like: Tensor) -> list[Tensor | None]:
-    """A factor for each head's output, layer by layer.
+    """Split a head mask into the factors for each layer.
 
-    head_mask (Tensor | None): Shape: (heads,) or (layers, heads).
-    config (BigBirdConfig): gives the numbers of layers and heads.
-    like (Tensor): gives device and type.
-    RETURNS (list[Tensor | None]): of each layer. Shape: (heads,) each.
-    RAISES ValueError: for another shape.
+    head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,) or (layers, heads).
+    config (BigBirdConfig): configuration with the number of layers and heads.
+    like (Tensor): a tensor with the device and dtype for the factors.
+    RETURNS (list[Tensor | None]): factors for each layer, or None for each without a mask. Shape: (heads,) each.
+    RAISES ValueError: the mask has another shape.
     """
     layers, heads = config.num_hidden_layers, config.num_attention_heads
     if head_mask is None:
@@ -136,11 +140,13 @@ def head_factors(head_mask: Tensor | None, config: BigBirdConfig, like: Tensor) 
 
 
 def check_ids(input_ids: Tensor, config: BigBirdConfig) -> None:
-    """Say it well when an id is none of the vocabulary's. On a GPU it would stall the queue, so it is not checked.
+    """Raise a clear error for ids that are not in the vocabulary.
+
+    Only ids on the CPU are checked, because the check would stall the queue of a GPU.
 
     input_ids (Tensor): ids. Shape: any.
-    config (BigBirdConfig): gives the size of the vocabulary.
-    RAISES ValueError: for an id below zero or past the vocabulary.
+    config (BigBirdConfig): configuration with the size of the vocabulary.
+    RAISES ValueError: an id is negative, or not below the size of the vocabulary.
     """
     wrong = _outside(input_ids, config.vocab_size)
     if wrong is not None:
@@ -148,11 +154,11 @@ def check_ids(input_ids: Tensor, config: BigBirdConfig) -> None:
 
 
 def check_rows(name: str, values: Tensor | None, count: int) -> None:
-    """The same for the other embeddings.
+    """Raise a clear error for indices that are not in an embedding table. Only those on the CPU are checked.
 
-    name (str): of the argument.
-    values (Tensor | None): what was given. Shape: any.
-    count (int): rows of the table that they choose from.
+    name (str): name of the argument, for the message.
+    values (Tensor | None): the indices. Shape: any.
+    count (int): number of rows in the table.
     RAISES ValueError: there is no such row.
     """
     wrong = None if values is None else _outside(values, count)
@@ -161,7 +167,7 @@ def check_rows(name: str, values: Tensor | None, count: int) -> None:
 
 
 def _outside(values: Tensor, count: int) -> int | None:
-    """The first bound of some numbers that is not in 0 to below `count`."""
+    """Return the minimum or maximum if it is outside `range(count)`, or None if neither is or if not on the CPU."""
     if values.device.type != "cpu" or values.numel() == 0:
         return None
     return next((int(bound) for bound in values.aminmax() if not 0 <= bound < count), None)

@@ -1,4 +1,4 @@
-"""What every model can do: be read from a checkpoint and be written as one that transformers reads too."""
+"""The base class of all models: reading checkpoints, and writing them in the format of transformers."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _NAMES_SHOWN = 12
 
 @dataclass(frozen=True)
 class LoadReport:
-    """How a checkpoint and a model fit together, in Hugging Face's names without "bert." in front.
+    """How well a checkpoint fits a model. Names are Hugging Face's, without the prefix "bert.".
 
     source (str): the file.
-    missing (tuple[str, ...]): weights that the file lacks; they have their initial, random values.
-    mismatched (tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]): name, shape in the file, shape in the model;
-        in a head they have their initial values, in the encoder they are an error.
-    unexpected (tuple[str, ...]): weights of the file that the model has no use for.
-    untied (bool): the file holds an LM decoder of its own, which the tied word embeddings replaced.
+    missing (tuple[str, ...]): weights that the file lacks, which keep their initial values.
+    mismatched (tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]): name, shape in the file and shape in the
+        model, where these differ. In a head, such weights keep their initial values; elsewhere, they are an error.
+    unexpected (tuple[str, ...]): weights in the file that the model does not have.
+    untied (bool): whether the file has separate weights for the LM decoder, which the tied word embeddings replaced.
     """
 
     source: str
@@ -70,7 +70,10 @@ class LoadReport:
 
     @property
     def fits(self) -> bool:
-        """Whether nothing of the encoder is missing or has another shape. Pooler and cross-attention may be new."""
+        """Whether no weight of the base model is missing or has another shape.
+
+        Weights of the pooler and of cross-attention may be missing.
+        """
         new_parts = ("pooler.", "crossattention.")
         return not any(is_base_name(name) for name, _, _ in self.mismatched) and not any(
             is_base_name(name) and not any(part in name for part in new_parts) for name in self.missing
@@ -78,7 +81,7 @@ class LoadReport:
 
     @property
     def is_worth_a_warning(self) -> bool:
-        """Whether weights are new, or weights were dropped that no other head of BigBird would explain."""
+        """Whether weights are new or were replaced, or unexpected ones belong to no other head of BigBird."""
         usual = ("pooler.", "cls.predictions.", "cls.seq_relationship.", "classifier.", "qa_classifier.")
         dropped = [name for name in self.unexpected if not name.removeprefix(HUGGINGFACE_PREFIX).startswith(usual)]
         return bool(self.missing or self.mismatched or dropped or self.untied)
@@ -89,8 +92,8 @@ class PretrainedModel(nn.Module):
 
     config (BigBirdConfig): the hyper-parameters.
 
-    base_model_prefix (str): class attribute; the attribute that holds the base model, "" in the base model itself.
-    load_report (LoadReport | None): how the checkpoint fitted, where the model came from one.
+    base_model_prefix (str): class attribute with the name of the base model's attribute; "" in the base model itself.
+    load_report (LoadReport | None): how well the checkpoint fitted, if the model was loaded from one.
     """
 
     base_model_prefix: str = "bigbird"
@@ -102,8 +105,10 @@ class PretrainedModel(nn.Module):
 
     @property
     def gradient_checkpointing(self) -> bool:
-        """Whether training keeps only the input of each layer and computes the rest again: less memory for about a
-        third more time."""
+        """Whether training keeps only each layer's input and recomputes the rest in the backward pass.
+
+        This saves memory and takes about a third more time.
+        """
         return self._base_model._gradient_checkpointing
 
     @gradient_checkpointing.setter
@@ -118,17 +123,18 @@ class PretrainedModel(nn.Module):
     def from_pretrained(
         cls: type[Model], path_or_hub_name: str | Path, *, dtype: torch.dtype | str = torch.float32, **overrides: Any
     ) -> Model:
-        """Read a model from a checkpoint that this package, or transformers for PyTorch or Flax, wrote.
+        """Load a model from a checkpoint written by this package, or by transformers for PyTorch or Flax.
 
-        A file of the encoder alone loads into a model with a head and the other way round. Weights of a head that the
-        file lacks, or holds in another shape, are random and new, with one warning; `load_report` tells more.
+        A checkpoint of the base model can be loaded into a model with a head, and vice versa. If a head's weights are
+        missing or have another shape, they are newly initialized with a warning; see `load_report` for details.
 
         path_or_hub_name (str | Path): a directory with config.json and weights, or a name on the Hugging Face hub.
-        dtype (torch.dtype | str): the type of the model's weights, whatever the file's; also its name, "bfloat16".
-        **overrides: fields of the configuration to change, and further arguments of the class's constructor.
+        dtype (torch.dtype | str): type to which the weights are converted, or its name, such as "bfloat16".
+        **overrides (Any): fields of the configuration to change, and further arguments of the class's constructor.
         RETURNS (PretrainedModel): the model, in eval mode, on the CPU.
-        RAISES FileNotFoundError: no such checkpoint, or a file of it is not there.
-        RAISES ValueError: a file is corrupt or of another type of model, or the encoder's weights do not fit.
+        RAISES FileNotFoundError: there is no such checkpoint, or one of its files is missing.
+        RAISES ValueError: a file is corrupt or of another type of model, the base model's weights do not fit, or a
+            setting is not allowed.
         RAISES TypeError: an override is neither a field of the configuration nor an argument of the constructor.
         """
         dtype = _floating_dtype(dtype)
@@ -148,20 +154,25 @@ class PretrainedModel(nn.Module):
         return model.eval()
 
     def load_huggingface_tensors(self, tensors: Mapping[str, Tensor], source: str) -> LoadReport:
-        """Copy tensors with Hugging Face's names into this model's weights. Ties stay tied; what is missing
-        keeps its values.
+        """Copy tensors with Hugging Face's names into this model's weights.
 
-        tensors (Mapping[str, Tensor]): name -> tensor; values are cast to the type of the model's weights.
+        Tied weights stay tied. Weights that are missing or have another shape keep their values.
+
+        tensors (Mapping[str, Tensor]): tensors by name, which are cast to the type of the model's weights.
         source (str): where they come from, for messages.
-        RETURNS (LoadReport): what was missing, unexpected or of another shape.
-        RAISES ValueError: a weight of the encoder is missing or has another shape. The model is unchanged then.
+        RETURNS (LoadReport): which weights were missing, unexpected or of another shape.
+        RAISES ValueError: a weight of the base model is missing or has another shape, or a tensor is not
+            floating-point. The model is unchanged in this case.
         """
         values, self.load_report = self._match(tensors, source)
         self._copy(values)
         return self.load_report
 
     def _match(self, tensors: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], LoadReport]:
-        """The new value of each weight, as far as there is one, by its canonical name; and what did not match."""
+        """Match tensors with weights.
+
+        RETURNS (tuple[dict[str, Tensor], LoadReport]): new values by canonical name, and what did not match.
+        """
         translation = from_huggingface(tensors)
         given, wanted = translation.tensors, self._weights()
         untied = False
@@ -204,9 +215,9 @@ class PretrainedModel(nn.Module):
                 weights[name].copy_(value)
 
     def save_pretrained(self, path: str | Path) -> None:
-        """Write config.json and model.safetensors, which `from_pretrained` and transformers read.
+        """Write config.json and model.safetensors, which `from_pretrained` and transformers can read.
 
-        path (str | Path): a directory; it is made where it does not exist. Files of these names are replaced.
+        path (str | Path): directory to write to, created if it does not exist. Existing files are replaced.
         """
         directory = Path(path)
         directory.mkdir(parents=True, exist_ok=True)
@@ -217,7 +228,7 @@ class PretrainedModel(nn.Module):
         write_config(directory, self.config.to_dict(), type(self).__name__, dtype)
 
     def _weights(self) -> dict[str, Tensor]:
-        """This model's weights by canonical name; tied ones once, as word embeddings."""
+        """Weights by canonical name. Tied ones are only included as word embeddings."""
         state = self.state_dict(keep_vars=True)
         prefix = f"{self.base_model_prefix}." if self.base_model_prefix else ""
         weights = {name.removeprefix(prefix): weight for name, weight in state.items()}
@@ -230,7 +241,7 @@ class PretrainedModel(nn.Module):
 
 
 class _WithoutRandomWeights(TorchFunctionMode):
-    """Leaves new weights as their memory was: they are about to be read, and random numbers would take seconds."""
+    """Leave new weights uninitialized: they are about to be loaded, and random numbers would take seconds."""
 
     def __torch_function__(
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
@@ -249,12 +260,12 @@ def _floating_dtype(given: Any) -> torch.dtype:
 
 
 def split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell changes of the configuration from arguments of a model's constructor.
+    """Separate changes of the configuration from arguments of a model's constructor.
 
     cls (type): the model's class.
     overrides (Mapping[str, Any]): keyword arguments of `from_pretrained`.
     RETURNS (tuple[dict[str, Any], dict[str, Any]]): fields of the configuration, and arguments of the constructor.
-    RAISES TypeError: one is neither.
+    RAISES TypeError: an override is neither.
     """
     fields = [field.name for field in dataclasses.fields(BigBirdConfig)]
     arguments = [name for name in inspect.signature(cls).parameters if name != "config"]

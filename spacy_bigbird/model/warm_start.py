@@ -1,4 +1,4 @@
-"""Starts a BigBird from a BERT or RoBERTa checkpoint, as the paper does, or extends a BigBird to longer texts."""
+"""Initialize a BigBird from a BERT or RoBERTa checkpoint, as in the paper, or extend a BigBird to longer texts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .pretrained import LoadReport, PretrainedModel, split_overrides
 
 Model = TypeVar("Model", bound=PretrainedModel)
 
-# The types of models whose layers compute what BigBird's do where its attention is dense.
+# Model types whose layers compute the same as BigBird's with dense attention.
 _ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
 SOURCE_TYPES = (MODEL_TYPE, "bert", *_ROBERTA_TYPES)
 _SHARED_FIELDS = (
@@ -43,12 +43,13 @@ _PER_PIECE = ("embeddings.word_embeddings.weight", "cls.predictions.decoder.weig
 
 @dataclass(frozen=True)
 class WarmStartReport:
-    """What became of the pieces of the new vocabulary, and of the weights.
+    """What was copied to the new model's vocabulary and weights.
 
-    pieces (int): pieces of the new vocabulary.
-    copied (int): of these, pieces that the source has too.
-    averaged (int): of these, pieces that are the mean of parts which the source has; the rest got its unknown piece.
-    weights (LoadReport): which weights are new and which of the source's found no use.
+    pieces (int): number of pieces in the new vocabulary.
+    copied (int): number of these that the source also has.
+    averaged (int): number of these that got the mean of the source's pieces that spell them. The rest got the source's
+        unknown piece, or zeros if it has none.
+    weights (LoadReport): which weights are new, and which of the source's are not used.
     """
 
     pieces: int
@@ -58,7 +59,7 @@ class WarmStartReport:
 
     @property
     def share_copied(self) -> float:
-        """Share of the pieces that the source has too, from 0 to 1."""
+        """Share of the pieces that the source also has, from 0 to 1."""
         return self.copied / self.pieces
 
     def __str__(self) -> str:
@@ -77,21 +78,23 @@ def warm_start(
     model_class: type[Model] = BigBirdModel,  # type: ignore[assignment]  # a default cannot narrow a type variable
     **overrides: Any,
 ) -> tuple[Model, WarmStartReport]:
-    """Start a BigBird from a checkpoint of BERT, RoBERTa or BigBird (Zaheer et al. 2020, section 4).
+    """Initialize a BigBird from a checkpoint of BERT, RoBERTa or BigBird (Zaheer et al. 2020, section 4).
 
-    Layers are copied. Position embeddings are tiled (RoBERTa's first two rows are no positions), token types repeated.
-    Word embeddings, and the language model's head where the model has one, are copied by the text of the piece; a piece
-    that the source does not have gets the mean of the parts that spell it there.
+    Layers are copied. Position embeddings (without the rows that RoBERTa does not use) and token types are repeated
+    until there are enough. Word embeddings, and the language modelling head if the model has one, are copied for pieces
+    with the same text. A piece that the source does not have gets the mean of the source's pieces that spell it.
 
-    path_or_hub_name (str | Path): the source: a directory with config.json, weights and (but for BigBird with
-        `vocab_file = None`) its vocabulary, or a name on the Hugging Face hub.
-    vocab_file (str | Path | None): the new model's spiece.model. None keeps the vocabulary of a BigBird checkpoint.
-    max_position_embeddings (int): the new model's longest sequence. Unit: pieces.
-    model_class (type[PretrainedModel]): what to build, such as BigBirdForMaskedLM.
-    **overrides: further fields of the new configuration, such as `block_size`.
+    path_or_hub_name (str | Path): the source: a name on the Hugging Face hub, or a directory with config.json, weights
+        and a vocabulary, which is not needed if `vocab_file` is None.
+    vocab_file (str | Path | None): the new model's spiece.model; None to keep a BigBird checkpoint's vocabulary.
+    max_position_embeddings (int): longest sequence of the new model. Unit: pieces.
+    model_class (type[PretrainedModel]): class of the new model, such as BigBirdForMaskedLM.
+    **overrides (Any): further fields of the new configuration, such as `block_size`, and arguments of the constructor.
     RETURNS (tuple[PretrainedModel, WarmStartReport]): the model in eval mode, and what was copied.
-    RAISES FileNotFoundError: a file of the source is missing.
-    RAISES ValueError: a file is corrupt, or the source is of another type.
+    RAISES FileNotFoundError: a file is missing.
+    RAISES ValueError: a file is corrupt, the source is of another type, or needs a `vocab_file`, or a setting is not
+        allowed.
+    RAISES TypeError: an override is neither a field of the configuration nor an argument of the constructor.
     """
     directory = resolve_directory(path_or_hub_name)
     values = read_config(directory, SOURCE_TYPES)
@@ -111,7 +114,7 @@ def warm_start(
     changes, arguments = split_overrides(model_class, overrides)
     changes = {**vocabulary, **changes, "max_position_embeddings": max_position_embeddings}
     config = _config(values).replace(**changes)
-    # The source counts positions from behind its padding id where it is a RoBERTa.
+    # RoBERTa's first position is the one after its padding id.
     padding = values.get("pad_token_id")
     first_position = 0
     if values["model_type"] in _ROBERTA_TYPES:
@@ -141,7 +144,7 @@ def _match_pieces(tokenizer: BigBirdTokenizer, directory: Path, model_type: str)
 
 
 def _replace_rows_of_pieces(tensors: dict[str, Tensor], rows: Sequence[Sequence[int]], path: Path) -> None:
-    """Give every table with a row per piece the rows of the new pieces: the mean of the given rows of the old table."""
+    """Replace the rows of every table with one row per piece. A new row is the mean of the given rows of the table."""
     ids = torch.tensor([number for numbers in rows for number in numbers], dtype=torch.long)
     largest = max(ids.tolist(), default=-1)
     starts = torch.tensor([0, *(len(numbers) for numbers in rows)]).cumsum(0)[:-1]
@@ -155,5 +158,5 @@ def _replace_rows_of_pieces(tensors: dict[str, Tensor], rows: Sequence[Sequence[
 
 
 def _tile(table: Tensor, size: int) -> Tensor:
-    """The rows of a table, from the first again after the last, until there are as many as wanted."""
+    """Repeat the rows of a table, or cut them, to get `size` rows."""
     return table[torch.arange(size) % len(table)]

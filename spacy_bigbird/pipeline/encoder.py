@@ -110,7 +110,7 @@ class BigBird(Transformer):
     # Listeners
 
     def add_listener(self, listener: TransformerListener, component_name: str) -> None:
-        """Add a listener and link it to this encoder. Arguments as in spaCy-transformers' `Transformer.add_listener`."""
+        """Add a listener and link it to this encoder. Arguments as in `Transformer.add_listener`."""
         super().add_listener(listener, component_name)
         link(listener, component_name, self.listener_map[component_name].index(listener), self.name)
 
@@ -212,8 +212,8 @@ class BigBird(Transformer):
     ) -> dict[str, float]:
         """Encode a batch for the components that listen.
 
-        The backward pass runs when all of them have sent their gradients, or in `finish_update` with those received so far,
-        so frozen or disabled components do not keep the others from learning.
+        The backward pass runs when all of them have sent their gradients, or in `finish_update` with those received so
+        far, so frozen or disabled components do not keep the others from learning.
 
         examples (Iterable[Example]): the batch; only `predicted` is used.
         drop (float): not used; dropout rates are set in `transformer_config`.

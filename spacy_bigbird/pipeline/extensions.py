@@ -11,8 +11,8 @@ SPAN_EXTENSIONS = ("score",)
 def install_extensions() -> None:
     """Register the attributes that are not registered yet, with None as the default.
 
-    Components call this when they are created and before they run, so that the attributes also exist in a process that only
-    loads a saved pipeline. Attributes that another package has registered under one of these names are left unchanged.
+    Components call this when they are created and before they run, so that the attributes also exist in a process that
+    only loads a saved pipeline. Attributes that another package has registered under one of these names are kept.
     """
     install_question_extensions()
     for name in DOC_EXTENSIONS:

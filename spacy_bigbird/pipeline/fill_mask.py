@@ -38,7 +38,9 @@ Prediction = tuple[str, int, float]
     default_score_weights={"mask_accuracy": 1.0},
 )
 def make_fill_mask(nlp: Language, name: str, model: Model, top_k: int) -> "FillMask":
-    """Construct the component of `[components.bigbird_fill_mask]`, which fills `doc._.masks` in `doc._.mask_predictions`.
+    """Construct the component of `[components.bigbird_fill_mask]`.
+
+    It reads `doc._.masks` and sets `doc._.mask_predictions`.
 
     nlp (Language): the pipeline.
     name (str): name of the component.
@@ -66,7 +68,7 @@ class FillMask(OwnEncoderPipe):
         check_settings(settings, {"top_k": (is_count(settings["top_k"]), WHOLE_NUMBER)})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[list[Prediction]]]:
-        """Fill the masks of documents. All masks of a document are filled independently, each with a single piece.
+        """Fill the masks of documents. All masks of a document are filled at the same time, each with a single piece.
 
         docs (Iterable[Doc]): documents with `doc._.masks`, a list of start and end (exclusive) characters.
         RETURNS (list[list[list[Prediction]]]): text, id and probability of the best pieces, per document and mask.
@@ -127,8 +129,8 @@ class FillMask(OwnEncoderPipe):
 
         pieces (TextPieces): pieces of the document.
         masks (list[tuple[int, int]]): the stretches. Unit: characters.
-        every_piece (bool): whether each piece becomes a mask of its own, which stands for the piece's id. Otherwise each
-            stretch becomes one mask, which stands for the stretch's number.
+        every_piece (bool): whether each piece becomes a mask of its own, which stands for the piece's id. Otherwise
+            each stretch becomes one mask, which stands for the stretch's number.
         RETURNS (tuple[ndarray, list[int | None]]): ids, and what each mask stands for; None for other pieces.
         """
         parts: list[np.ndarray] = []

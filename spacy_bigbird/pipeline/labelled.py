@@ -9,7 +9,7 @@ from ..errors import Errors
 
 
 class Labelled:
-    """Mixin for a component, to be listed before its spaCy class: labels in `cfg`, and the size of the model's output."""
+    """Mixin for a component with labels, to be listed before its spaCy class. The labels are stored in `cfg`."""
 
     name: str
     vocab: Vocab

@@ -45,8 +45,9 @@ Key = tuple[int, int, int]
 def make_multiple_choice(
     nlp: Language, name: str, model: Model, combine: str, scorer: Callable | None
 ) -> "MultipleChoice":
-    """Construct the component of `[components.bigbird_multiple_choice]`, which answers `doc._.choices` in
-    `doc._.choice_answers`.
+    """Construct the component of `[components.bigbird_multiple_choice]`.
+
+    It reads `doc._.choices` and sets `doc._.choice_answers`.
 
     nlp (Language): the pipeline.
     name (str): name of the component.

@@ -71,18 +71,21 @@ def make_ner(
     overwrite_ents: bool,
     scorer: Callable | None,
 ) -> "EntityTagger":
-    """Serves `[components.bigbird_ner]`: writes `doc.ents` and the probability of each in `span._.score`.
+    """Construct the component of `[components.bigbird_ner]`, which sets `doc.ents` and their `span._.score`.
 
+    nlp (Language): the pipeline.
+    name (str): name of the component.
     model (Model): `spacy-bigbird.TokenClassifier.v1`.
-    decoder (str): "crf" learns whole valid tag sequences with scores of what follows what; "constrained" learns the
-        tags one by one. Both predict the best valid sequence.
-    threshold (float): entities of that sequence that are less probable stay out of `doc.ents`.
-    spans_key (str | None): where in `doc.spans` to write entities with their probabilities; None for nowhere.
-    spans_threshold (float | None): every entity at least this probable is written there, overlapping ones too; None
-        for the predicted entities only.
-    overwrite_ents (bool): whether entities that the document already has are dropped. Else they stay, and win.
-    scorer (Callable | None): scores examples.
+    decoder (str): "crf" learns whole valid tag sequences with scores of transitions; "constrained" learns each tag
+        separately. Both predict the best valid sequence.
+    threshold (float): less probable entities of that sequence are left out of `doc.ents`.
+    spans_key (str | None): key in `doc.spans` for entities with their probabilities; None to not set any.
+    spans_threshold (float | None): include all entities with at least this probability there, including overlapping
+        ones; None for the predicted entities only.
+    overwrite_ents (bool): whether to drop entities that are already set. Otherwise they are kept and take precedence.
+    scorer (Callable | None): the scoring function.
     RETURNS (EntityTagger): the component.
+    RAISES ValueError: a setting is not allowed.
     """
     settings = {
         "decoder": decoder,
@@ -95,15 +98,19 @@ def make_ner(
 
 
 class EntityTagger(Labelled, SavedSettings, TrainablePipe):
-    """Tags tokens in the BILUO scheme. Sequences that are not valid are impossible, see `crf/` and `biluo.py`."""
+    """Tags tokens in the BILUO scheme. Invalid sequences are impossible, see `crf/` and `biluo.py`."""
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
-        """vocab (Vocab): the shared vocabulary. The other arguments are those of `make_ner`.
+        """Construct the component. The settings are those of `make_ner`.
 
+        vocab (Vocab): the pipeline's vocabulary.
+        model (Model): `spacy-bigbird.TokenClassifier.v1`.
+        name (str): name of the component.
+        scorer (Callable | None): the scoring function.
         RAISES ValueError: a setting is not allowed.
         """
         low = settings["spans_threshold"]
-        # Without a lower bound every stretch of every document would be written as a span.
+        # Without a lower bound, every stretch of every document would become a span.
         allowed: dict[str, tuple[bool, str]] = {
             "decoder": (settings["decoder"] in DECODERS, " or ".join(DECODERS)),
             "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
@@ -128,11 +135,12 @@ class EntityTagger(Labelled, SavedSettings, TrainablePipe):
         nlp: Language | None = None,
         labels: Iterable[str] | None = None,
     ) -> None:
-        """Set up the weights for the entity types.
+        """Initialize the weights for the entity types.
 
-        get_examples (Callable[[], Iterable[Example]]): examples; their entity types are taken where `labels` is None.
+        get_examples (Callable[[], Iterable[Example]]): returns examples; their entity types are used without `labels`.
         nlp (Language | None): the pipeline.
-        labels (Iterable[str] | None): the types, for example from `spacy init labels`.
+        labels (Iterable[str] | None): the entity types, for example from `spacy init labels`.
+        RAISES ValueError: there are no labels, or the encoder is missing or has no weights.
         """
         validate_get_examples(get_examples, "EntityTagger.initialize")
         if nlp is not None:
@@ -148,10 +156,11 @@ class EntityTagger(Labelled, SavedSettings, TrainablePipe):
         self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
 
     def predict(self, docs: Iterable[Doc]) -> list[Entities]:
-        """Find the entities of documents, without changing them.
+        """Find the entities of documents without modifying them.
 
         docs (Iterable[Doc]): the documents.
-        RETURNS (list[Entities]): what is found in each.
+        RETURNS (list[Entities]): the entities per document.
+        RAISES ValueError: there are no labels or no weights yet.
         """
         install_extensions()
         docs = list(docs)
@@ -164,10 +173,10 @@ class EntityTagger(Labelled, SavedSettings, TrainablePipe):
         return results
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Entities]) -> None:
-        """Write `doc.ents`, `span._.score` and, with `spans_key`, the span group with the scores in its attributes.
+        """Set `doc.ents`, `span._.score` and, with `spans_key`, the span group with probabilities in its attributes.
 
         docs (Iterable[Doc]): the documents.
-        predictions (list[Entities]): from `predict`.
+        predictions (list[Entities]): the result of `predict`.
         """
         for doc, result in zip(docs, predictions, strict=True):
             for ent in doc.ents:
@@ -195,10 +204,12 @@ class EntityTagger(Labelled, SavedSettings, TrainablePipe):
     ) -> dict[str, float]:
         """Learn from a batch of examples.
 
-        The loss is the negative log likelihood of the annotation per annotated token of the batch ("crf": of the whole
-        sequences, summed over all ways to fill in what is not annotated).
-        examples (Iterable[Example]): the batch. drop (float): the dropout rate.
-        sgd (Optimizer | None): takes a step at once where it is given.
+        The loss is the negative log likelihood of the annotation per annotated token of the batch. With "crf", it is
+        that of whole sequences, summed over all completions of missing annotation.
+
+        examples (Iterable[Example]): the batch.
+        drop (float): the dropout rate.
+        sgd (Optimizer | None): if given, takes a step immediately.
         losses (dict[str, float] | None): the loss is added under the component's name.
         RETURNS (dict[str, float]): the losses.
         """
@@ -224,18 +235,24 @@ class EntityTagger(Labelled, SavedSettings, TrainablePipe):
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
-        """RETURNS (tuple): the loss of a batch and the gradient of its tags' scores. See `update`."""
+        """Compute the loss of a batch and its gradient. See `update`.
+
+        examples (Iterable[Example]): the batch.
+        scores (list[Floats2d]): scores of the tags. Shape of each: (tokens, 1 + 4 labels).
+        RETURNS (tuple[float, list[Floats2d]]): the loss, and the gradient of the scores.
+        """
         return self._loss(list(examples), scores)[:2]
 
     def calibrate(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, float | None]:
-        """Fit the temperature: the probabilities of predicted entities are to be right as often as they say.
+        """Fit the temperature, so that predicted entities are correct as often as their probabilities say.
 
-        What is predicted does not change. Examples that were not trained on are needed, with `predicted` documents that
-        have been through the encoder, or `nlp`.
-        examples (Iterable[Example]): held-out examples. Entities already on `predicted` count nothing.
-        nlp (Language | None): the pipeline; what comes before this component is run on the `predicted` documents.
+        The predictions do not change. The examples should not be from the training data. Their `predicted` documents
+        must have been processed by the encoder, unless `nlp` is given.
+
+        examples (Iterable[Example]): held-out examples. Entities that are already set on `predicted` are ignored.
+        nlp (Language | None): the pipeline, whose components before this one are run on the `predicted` documents.
         RETURNS (dict[str, float | None]): `temperature`, and the expected calibration error `before` and `after`.
-        RAISES ValueError: not one entity is predicted where there is annotation.
+        RAISES ValueError: no entity is predicted in annotated text.
         """
         examples = list(examples)
         docs = encoded_documents(examples, self.name, nlp)

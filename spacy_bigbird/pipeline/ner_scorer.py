@@ -1,4 +1,4 @@
-"""Scores of entities: precision and recall as spaCy counts them, and how far the probabilities can be trusted."""
+"""Scores of entities: spaCy's precision and recall, and the calibration of the probabilities."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -10,10 +10,12 @@ from .calibration import expected_calibration_error, reliability_table
 
 
 def ner_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-    """Score entities as spaCy does, and how far their probabilities can be trusted.
+    """Score entities as spaCy does, along with the calibration of their probabilities.
 
-    RETURNS (dict[str, Any]): `ents_p`, `ents_r`, `ents_f`, `ents_per_type`; `ents_ece`, the expected calibration error,
-        and `ents_reliability`, its table; with `spans_key`, `spans_{key}_p` and so on for the span group.
+    examples (Iterable[Example]): examples that the component has processed.
+    **kwargs: the component's settings, of which `spans_key` is used.
+    RETURNS (dict[str, Any]): `ents_p`, `ents_r`, `ents_f`, `ents_per_type`; the expected calibration error `ents_ece`,
+        and the table `ents_reliability`; with `spans_key`, `spans_{key}_p` and so on for the span group.
     """
     examples = list(examples)
     scores = get_ner_prf(examples)
@@ -41,12 +43,20 @@ def ner_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
 
 
 def make_ner_scorer() -> Callable:
-    """RETURNS (Callable): `ner_score`, for `[components.bigbird_ner.scorer]`."""
+    """Make the scorer for `[components.bigbird_ner.scorer]`.
+
+    RETURNS (Callable): `ner_score`.
+    """
     return ner_score
 
 
 def judge(example: Example, entities: Sequence[tuple[int, int, str]]) -> list[bool | None]:
-    """Tell which entities of the predicted document are in the annotation; None where tokens have no annotation."""
+    """Check which predicted entities are in the annotation.
+
+    example (Example): the example.
+    entities (Sequence[tuple[int, int, str]]): start, end and label of each entity of the predicted document.
+    RETURNS (list[bool | None]): whether each entity is correct; None if any of its tokens has no annotation.
+    """
     gold, tags = example.get_aligned_ents_and_ner()
     right = {(ent.start, ent.end, ent.label_) for ent in gold}
     return [None if None in tags[ent[0] : ent[1]] else ent in right for ent in entities]

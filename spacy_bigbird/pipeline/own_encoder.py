@@ -1,4 +1,4 @@
-"""What the components share whose encoder is their own: loading, saving, settings that the config may change."""
+"""The common part of components with an encoder of their own: training, saving, and settings from the config."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -23,13 +23,14 @@ from .settings import SavedSettings, naming
 
 
 class OwnEncoderPipe(SavedSettings, TrainablePipe):
-    """A trainable component with a whole model of its own, which reads pairs of texts or masks instead of documents.
+    """A trainable component with a complete model of its own, which reads pairs of texts or masked texts.
 
-    vocab (Vocab): the shared vocabulary.
+    vocab (Vocab): the pipeline's vocabulary.
     model (Model): a model with a `HeadShim`.
     name (str): name of the component.
-    scorer (Callable | None): scores examples.
-    settings (Any): what the config says; JSON-able.
+    scorer (Callable | None): the scoring function.
+    **settings (Any): the settings in the config, JSON-serializable.
+    RAISES ValueError: a setting is not allowed.
     """
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
@@ -42,20 +43,28 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
         self._has_gradient = False
         install_extensions()
 
-    # What the component learns from, for messages.
+    # What the component learns from, for use in messages.
     gold: ClassVar[str]
 
     def _check(self, settings: dict[str, Any]) -> None:
-        """RAISES ValueError: a setting is not allowed."""
+        """Check the settings.
+
+        RAISES ValueError: a setting is not allowed.
+        """
 
     @property
     def shim(self) -> HeadShim:
-        """The model with its weights and its tokenizer."""
+        """The object that holds the model with its weights and its tokenizer."""
         shim = get_shim(self.model)
         assert isinstance(shim, HeadShim)
         return shim
 
     def __call__(self, doc: Doc) -> Doc:
+        """Apply the component to one document, which is modified.
+
+        doc (Doc): the document.
+        RETURNS (Doc): the document.
+        """
         install_extensions()
         return super().__call__(doc)
 
@@ -63,7 +72,8 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
         """Apply the component to a stream of documents.
 
         stream (Iterable[Doc]): the documents.
-        batch_size (int): documents that are in work at one time; the model takes `max_batch_pieces` of them at once.
+        batch_size (int): number of documents to process together. The model gets at most `max_batch_pieces` pieces at a
+            time regardless.
         YIELDS (Doc): the documents, in order.
         """
         install_extensions()
@@ -78,11 +88,12 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
     ) -> None:
         """Load the weights that the model's settings name, or copy the encoder of another component.
 
-        get_examples (Callable[[], Iterable[Example]]): examples; only that there are some is checked.
+        get_examples (Callable[[], Iterable[Example]]): returns examples, which are only checked for gold annotation.
         nlp (Language | None): the pipeline.
-        encoder_from (str | None): a component of the pipeline with a trained or loaded BigBird encoder, whose weights,
-            configuration and vocabulary are copied. To start from a saved pipeline, give the folder of its encoder as
-            `name` of the model instead.
+        encoder_from (str | None): name of a component with a trained or loaded BigBird encoder, whose weights,
+            configuration and vocabulary are copied. To start from the encoder of a saved pipeline instead, set `name`
+            of the model to that encoder's folder.
+        RAISES ValueError: `encoder_from` is not in the pipeline, or the settings name no weights.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         if encoder_from is not None:
@@ -94,18 +105,18 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
         self._look_for_gold(get_examples())
 
     def _look_for_gold(self, examples: Iterable[Example]) -> None:
-        """Warn where there is nothing to learn from: the loss would be 0 from the first step to the last."""
+        """Warn if there is nothing to learn from. Otherwise, the loss would be 0 in every step without explanation."""
         number = 0
         for example in examples:
             if self._has_gold(example.reference):
                 return
             number += 1
-        # `nlp.initialize()` without examples makes one up.
+        # `nlp.initialize()` without examples creates one.
         if number > 1:
             warnings.warn(Warnings.BW203.format(name=self.name, number=number, gold=self.gold), stacklevel=3)
 
     def _has_gold(self, doc: Doc) -> bool:
-        """RETURNS (bool): whether a reference has something to learn from."""
+        """Whether a reference has something to learn from."""
         raise NotImplementedError
 
     def update(
@@ -116,11 +127,11 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn from the gold on the examples' references. Without any gold nothing moves.
+        """Learn from the gold annotation on the examples' references. Without any, the weights do not change.
 
         examples (Iterable[Example]): the batch.
-        drop (float): ignored; the dropout is part of the model's configuration.
-        sgd (Optimizer | None): takes a step at once where it is given.
+        drop (float): not used; dropout rates are set in the model's configuration.
+        sgd (Optimizer | None): if given, takes a step immediately.
         losses (dict[str, float] | None): the loss is added under the component's name.
         RETURNS (dict[str, float]): the losses.
         """
@@ -137,11 +148,14 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
         return losses
 
     def _train_on(self, examples: list[Example]) -> float | None:
-        """Add to the weights' gradients. RETURNS (float | None): the loss, None where there was nothing to learn."""
+        """Add to the gradients of the weights.
+
+        RETURNS (float | None): the loss; None if there is nothing to learn.
+        """
         raise NotImplementedError
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Take a step where there is a gradient. Optimizers with momentum would move the weights without one.
+        """Take a step if there is a gradient. Without one, an optimizer with momentum would still change the weights.
 
         sgd (Optimizer): the optimizer.
         """
@@ -150,9 +164,9 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
             self._has_gradient = False
 
     def to_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> None:
-        """Write the component; config.json, model.safetensors and spiece.model can be read by transformers.
+        """Write the component. transformers can read its config.json, model.safetensors and spiece.model.
 
-        path (Path | str): a folder.
+        path (Path | str): the component's folder.
         exclude (Iterable[str]): what to leave out: "cfg", "vocab", "model".
         """
         writers = {
@@ -164,11 +178,12 @@ class OwnEncoderPipe(SavedSettings, TrainablePipe):
             self.shim.to_folder(Path(path))
 
     def from_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> "OwnEncoderPipe":
-        """Read what `to_disk` wrote.
+        """Read a folder written by `to_disk`.
 
-        path (Path | str): the folder.
-        exclude (Iterable[str]): what to leave out.
-        RETURNS (OwnEncoderPipe): this component.
+        path (Path | str): the component's folder.
+        exclude (Iterable[str]): what to leave out: "cfg", "vocab", "model".
+        RETURNS (OwnEncoderPipe): the component itself.
+        RAISES ValueError: a file is missing or damaged.
         """
         settings = dict(self.cfg["configured"])
         readers: dict[str, Callable] = {

@@ -1,4 +1,4 @@
-"""The backward pass of one batch, put off until all heads that will answer have answered."""
+"""The backward pass of one batch, postponed until all heads that will send a gradient have done so."""
 
 import warnings
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from ..warnings import Warnings
 class PendingBatch:
     """Collects the gradients that the heads send for one batch.
 
-    batch (BigBirdBatch | None): what the heads were given.
+    batch (BigBirdBatch | None): the batch that the heads have received; None in a copy, which has no backward pass.
     backprop (Callable | None): the encoder's backward pass.
-    num_waiting (int): listeners that have not answered yet.
+    num_waiting (int): number of listeners that have not sent a gradient yet.
     on_complete (Callable[[], None] | None): called when the last one has.
-    losses (dict[str, float]): where to add the squared gradient, as spaCy reports an encoder's loss.
-    name (str): the encoder's name in it.
+    losses (dict[str, float] | None): the sum of squares of the gradients is added here, as in spacy-transformers.
+    name (str): name of the encoder, its key in `losses`.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class PendingBatch:
         self.optimizer: Optimizer | None = None
 
     def receive(self, d_trf_datas: list[TransformerData]) -> list:
-        """Add one head's gradient; every listener calls this.
+        """Add the gradient of one head. Called by every listener.
 
-        d_trf_datas (list[TransformerData]): per document the gradient of its data.
-        RETURNS (list): nothing; spaCy's protocol wants a list.
+        d_trf_datas (list[TransformerData]): the gradient of each document's data.
+        RETURNS (list): an empty list, because Thinc expects a return value.
         """
         if self.batch is None:
             warnings.warn(Warnings.BW132.format(encoder=self.name), stacklevel=2)
@@ -62,17 +62,17 @@ class PendingBatch:
         return []
 
     def run(self) -> None:
-        """Run the encoder's backward pass with what has arrived, and let go of the batch."""
+        """Run the encoder's backward pass with the gradients received so far, and release the batch."""
         if self.batch is not None and self.backprop is not None and self.gradient is not None:
             self.backprop(self.batch.unsplit_by_doc(self.gradient))
         self.batch = self.backprop = self.gradient = self.on_complete = None
 
     def __reduce__(self) -> tuple:
-        """A copy belongs to another pipeline: it has nothing to propagate back."""
+        """Copy without content: a copy belongs to another pipeline, where there is no backward pass to run."""
         return PendingBatch, ()
 
 
 def _add(first: list[Any], second: list[Any]) -> list[Any]:
-    """Add the arrays that both have; what only one has (the [CLS] of further windows) stays as it is."""
+    """Add the arrays that both lists have. Arrays in only one list (of further windows' [CLS]) are kept unchanged."""
     longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
     return [first[i] + second[i] for i in range(len(shorter))] + longer[len(shorter) :]

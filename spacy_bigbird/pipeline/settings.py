@@ -1,4 +1,4 @@
-"""What the components behind a shared encoder have in common: saved settings, and held-out documents to fit on."""
+"""Settings that are saved with a component, checks of settings, and held-out documents to fit on."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,18 +19,22 @@ WHOLE_NUMBER = "a whole number of at least 1"
 
 
 class SavedSettings:
-    """Mixed into a component before its spaCy class, whose `cfg` holds the settings beside labels and fitted values.
-    What is ignored of the types below comes from that class, which the mixin cannot name.
+    """Mixin for a component whose `cfg` holds settings along with labels and fitted values.
 
-    `cfg["configured"]` remembers what the config said: a setting that was changed in `cfg` afterwards is kept through
-    saving and loading, unless the config that loads it says something else than the one it was saved under.
+    It must be listed before the component's spaCy class, which defines the attributes that need `type: ignore` below.
+
+    `cfg["configured"]` remembers the settings in the config. A setting that is changed in `cfg` later is kept when the
+    component is saved and loaded, unless the config it is loaded with differs from the one it was saved with.
     """
 
     cfg: dict[str, Any]
     _has_reported_unknown = False
 
     def from_disk(self, path: Path | str, *, exclude: Any = ()) -> Any:
-        """Read what `to_disk` wrote. Arguments as in spaCy's `TrainablePipe.from_disk`."""
+        """Read a folder written by `to_disk`. Arguments as in spaCy's `TrainablePipe.from_disk`.
+
+        RAISES ValueError: a file cannot be read.
+        """
         settings = dict(self.cfg["configured"])
         if "cfg" not in exclude:
             with naming(Path(path) / "cfg"):
@@ -40,13 +44,13 @@ class SavedSettings:
         return self._with_settings(settings)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Any = ()) -> Any:
-        """Read what `to_bytes` gave. Arguments as in spaCy's `TrainablePipe.from_bytes`."""
+        """Restore the result of `to_bytes`. Arguments as in spaCy's `TrainablePipe.from_bytes`."""
         settings = dict(self.cfg["configured"])
         super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
         return self._with_settings(settings)
 
     def _report_unknown(self, given: Iterable[str]) -> None:
-        """Warn once of annotation with labels that the component does not have, and cannot learn."""
+        """Warn, only once, of labels in the annotation that the component does not have and cannot learn."""
         known, given = set(self.labels), list(given)  # type: ignore[attr-defined]
         unknown = [label for label in given if label not in known]
         if unknown and not self._has_reported_unknown:
@@ -63,11 +67,12 @@ class SavedSettings:
 
 
 def check_settings(settings: Mapping[str, Any], allowed: Mapping[str, tuple[bool, str]]) -> None:
-    """Say which setting is wrong.
+    """Check settings and name the first one that is wrong.
 
     settings (Mapping[str, Any]): values by name.
-    allowed (Mapping[str, tuple[bool, str]]): of the settings that are checked, whether the value is right, and what is.
-    RAISES ValueError: a value is not right.
+    allowed (Mapping[str, tuple[bool, str]]): for each setting to check, whether its value is allowed, and the expected
+        values.
+    RAISES ValueError: a value is not allowed.
     """
     for name, (is_allowed, expected) in allowed.items():
         if not is_allowed:
@@ -75,45 +80,59 @@ def check_settings(settings: Mapping[str, Any], allowed: Mapping[str, tuple[bool
 
 
 def is_number(value: Any, lowest: float = -inf) -> bool:
-    """RETURNS (bool): whether it is a number of at least `lowest`."""
+    """Check for a number.
+
+    value (Any): the value.
+    lowest (float): minimum of the number.
+    RETURNS (bool): whether the value is a number of at least `lowest`.
+    """
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= lowest
 
 
 def is_count(value: Any) -> bool:
-    """RETURNS (bool): whether it is a whole number of at least 1."""
+    """Check for a positive whole number.
+
+    value (Any): the value.
+    RETURNS (bool): whether the value is a whole number of at least 1.
+    """
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let what goes wrong while a file is read name the file.
+    """Make errors that occur while a file is read name the file.
 
     path (Path): the file.
-    RAISES ValueError: it cannot be read.
+    RAISES ValueError: the file cannot be read. Errors that already name its folder are raised unchanged.
     """
     try:
         yield
     except MemoryError:
         raise
-    except Exception as error:  # a damaged file makes the libraries below raise nearly anything
+    except Exception as error:  # with a damaged file, the libraries below raise almost anything
         if str(path.parent) in str(error):
             raise
         raise ValueError(Errors.BB055.format(path=path, reason=error)) from error
 
 
 def is_same(saved: Any, value: Any) -> bool:
-    """RETURNS (bool): whether a setting is the saved one. spaCy's JSON does not keep the last digit of a float."""
+    """Compare a saved setting with another value. spaCy's JSON does not keep the last digit of a float.
+
+    saved (Any): the saved value.
+    value (Any): the other value.
+    RETURNS (bool): whether they are the same.
+    """
     if isinstance(saved, float) and isinstance(value, int | float):
         return isclose(saved, value, rel_tol=1e-12)
     return saved == value
 
 
 def encoded_documents(examples: Iterable[Example], name: str, nlp: Language | None) -> list[Doc]:
-    """The predicted documents of examples, after what comes before a component has run on them.
+    """Get the predicted documents of examples, processed by the components before the given one.
 
-    examples (Iterable[Example]): the examples. Their `predicted` documents are changed.
-    name (str): the component.
-    nlp (Language | None): the pipeline; None where all of it has run already.
+    examples (Iterable[Example]): the examples, whose `predicted` documents are modified.
+    name (str): name of the component.
+    nlp (Language | None): the pipeline; None if the documents have already been processed.
     RETURNS (list[Doc]): the documents, in order.
     """
     docs: Iterable[Doc] = [example.predicted for example in examples]

@@ -68,17 +68,20 @@ def make_span_qa(
     spans_key: str | None,
     scorer: Callable | None,
 ) -> "SpanQA":
-    """Serves `[components.bigbird_span_qa]`: answers `doc._.questions` in `doc._.answers`.
+    """Construct the component of `[components.bigbird_span_qa]`, which answers `doc._.questions` in `doc._.answers`.
 
+    nlp (Language): the pipeline.
+    name (str): name of the component.
     model (Model): `spacy-bigbird.SpanQA.v1`.
-    n_best (int): beginnings and ends tried per window, and alternatives kept per question.
-    max_answer_length (int): longest answer. Unit: spaCy tokens.
-    null_threshold (float): by how much the raw score of "no answer" must beat the best answer's to be given.
-    align_to_tokens (bool): whether an answer that begins or ends inside a token takes the whole token.
-    group_by_text (bool): whether answers that differ only in place and case are one; the best of them stays.
-    spans_key (str | None): where in `doc.spans` the answers stand as spans; None for nowhere.
-    scorer (Callable | None): scores examples.
+    n_best (int): number of starts and ends to try per window, and of alternatives to keep per question.
+    max_answer_length (int): maximum length of an answer. Unit: spaCy tokens.
+    null_threshold (float): "no answer" is given if its raw score exceeds that of the best answer by more than this.
+    align_to_tokens (bool): whether to extend answers that start or end inside a token to the whole token.
+    group_by_text (bool): whether to merge answers that differ only in position and case, keeping the best.
+    spans_key (str | None): key in `doc.spans` for the answers; None to not set any.
+    scorer (Callable | None): the scoring function.
     RETURNS (SpanQA): the component.
+    RAISES ValueError: a setting is not allowed.
     """
     settings = {
         "n_best": n_best,
@@ -92,7 +95,10 @@ def make_span_qa(
 
 
 class SpanQA(OwnEncoderPipe):
-    """Answers questions about documents of any length."""
+    """Answers questions about documents of any length.
+
+    The arguments are those of OwnEncoderPipe, with the settings of `make_span_qa`.
+    """
 
     gold = "doc._.questions with answers"
 
@@ -107,20 +113,21 @@ class SpanQA(OwnEncoderPipe):
         """Answer the questions that the documents carry.
 
         docs (Iterable[Doc]): documents with `doc._.questions`.
-        RETURNS (list[list[Answer]]): per document one answer per question, in order.
+        RETURNS (list[list[Answer]]): one answer per question, in order, for each document.
+        RAISES ValueError: `doc._.questions` has another form.
         """
         docs = list(docs)
         return self._answer(docs, [[q["question"] for q in read_questions(doc)] for doc in docs], self.cfg)
 
     def ask(self, doc: Doc, questions: Sequence[str | dict[str, Any]] | str, **settings: Any) -> list[Answer]:
-        """Answer questions about a document, which is not changed.
+        """Answer questions about a document without modifying it.
 
         doc (Doc): the document.
-        questions (Sequence[str | dict[str, Any]] | str): the questions, as in `doc._.questions`, or one string.
+        questions (Sequence[str | dict[str, Any]] | str): the questions, as in `doc._.questions`, or a single string.
         **settings (Any): settings of the component to change for this call, such as `null_threshold`.
         RETURNS (list[Answer]): one answer per question, in order.
-        RAISES TypeError: no Doc, or an unknown setting.
-        RAISES ValueError: a value that is not allowed.
+        RAISES TypeError: the document is not a Doc, or a setting is unknown.
+        RAISES ValueError: a setting or a question is not allowed.
         """
         unknown = sorted(set(settings) - set(self.cfg["configured"]))
         if unknown:
@@ -132,13 +139,13 @@ class SpanQA(OwnEncoderPipe):
         return self._answer([doc], [[question["question"] for question in asked]], {**self.cfg, **settings})[0]
 
     def set_annotations(self, docs: Iterable[Doc], answers: list[list[Answer]]) -> None:
-        """Write `doc._.answers` and `doc.spans`.
+        """Set `doc._.answers` and, with `spans_key`, a span group with the answers.
 
-        A span covers the tokens that its answer touches; with `align_to_tokens` it is the answer. The group's
+        A span covers all tokens that its answer overlaps; with `align_to_tokens`, it is exactly the answer. The group's
         attributes hold the score of each span and the number of its question.
 
         docs (Iterable[Doc]): the documents.
-        answers (list[list[Answer]]): from `predict`.
+        answers (list[list[Answer]]): the result of `predict`.
         """
         for doc, found in zip(docs, answers, strict=True):
             doc._.answers = found
@@ -201,13 +208,16 @@ class SpanQA(OwnEncoderPipe):
                 gradients.append(part / len(inputs))
                 total += loss / len(inputs)
                 start += len(window.ids)
-            # Each group goes back at once, so that only one keeps its activations.
+            # The backward pass follows immediately, so only one group's activations are kept at a time.
             gradient: Array = np.concatenate(gradients)
             backprop(self.model.ops.asarray(gradient))
         return total
 
     def _gold_inputs(self, examples: list[Example]) -> Iterator[tuple[list[tuple[int, int]], PairWindow]]:
-        """Windows of the questions with gold, and where the answers lie; answers without a place do not train."""
+        """Yield the windows of questions with gold, and the positions of the answers.
+
+        Questions are not trained on if none of their answers can be located in the text.
+        """
         tokenizer = self._question_tokenizer()
         for example in examples:
             asked = [q for q in read_questions(example.reference) if has_gold(q) and q["question"].strip()]
@@ -223,7 +233,7 @@ class SpanQA(OwnEncoderPipe):
 
 
 def _positions(doc: Doc, pieces: TextPieces, align_to_tokens: bool) -> AnswerPositions:
-    """What an answer becomes that begins or ends at a piece: whole tokens, or exactly the piece."""
+    """Find where answers start or end that are bounded by each piece: at whole tokens, or exactly at the piece."""
     starts = np.asarray([token.idx for token in doc], dtype=np.int64)
     ends = starts + np.asarray([len(token) for token in doc], dtype=np.int64)
     start_char, end_char = pieces.offsets[:, 0].astype(np.int64), pieces.offsets[:, 1].astype(np.int64)
@@ -231,7 +241,7 @@ def _positions(doc: Doc, pieces: TextPieces, align_to_tokens: bool) -> AnswerPos
         return AnswerPositions(*(np.zeros(0, dtype=np.int64) for _ in range(4)))
     first = np.searchsorted(ends, start_char, side="right").clip(max=len(starts) - 1)
     last = np.searchsorted(starts, end_char, side="left") - 1
-    # A piece without a visible character bounds no answer.
+    # A piece without visible characters cannot bound an answer.
     last = np.where(end_char > start_char, last, first - 1)
     if align_to_tokens:
         start_char, end_char = starts[first], ends[last.clip(min=0)]
@@ -260,6 +270,6 @@ def _row(candidate: Candidate, text: str) -> dict[str, Any]:
 
 
 def _no_answer(question: str) -> Answer:
-    """For a question or a document without a word, which the model never sees."""
+    """Make the result for a question or document without words, which the model never reads."""
     row = _row(Candidate(0, 0, 0.0, 1.0), "")
     return Answer(question=question, **row, null_logit=0.0, alternatives=[row])

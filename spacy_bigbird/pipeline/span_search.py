@@ -15,13 +15,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AnswerPositions:
-    """What an answer becomes that begins or ends at a piece of the context.
+    """Where an answer starts or ends that is bounded by a piece of the context.
 
-    start_char (Ints): where an answer that begins at the piece begins. Shape: (pieces,). Unit: characters.
-    end_char (Ints): where an answer that ends at the piece ends. Shape: (pieces,). Unit: characters.
-    first_token (Ints): the token in which it begins. Shape: (pieces,).
-    last_token (Ints): the token in which it ends; before `first_token` where the piece can bound no answer,
-        because it is white space. Shape: (pieces,).
+    start_char (Ints): start of an answer that begins with the piece. Shape: (pieces,). Unit: characters.
+    end_char (Ints): end of an answer that ends with the piece. Shape: (pieces,). Unit: characters.
+    first_token (Ints): token in which that answer starts. Shape: (pieces,).
+    last_token (Ints): token in which that answer ends. It is less than `first_token` if the piece cannot bound an
+        answer, because it is whitespace. Shape: (pieces,).
     """
 
     start_char: Ints
@@ -34,10 +34,10 @@ class AnswerPositions:
 class WindowLogits:
     """Raw scores of one window for one question.
 
-    start (Floats): logit of each context piece to begin the answer. Shape: (pieces in the window,).
-    end (Floats): logit of each context piece to end the answer. Shape: (pieces in the window,).
-    null (float): start and end logit of [CLS], added.
-    first_piece (int): the place of the window's first context piece among the pieces of the document.
+    start (Floats): logit of each context piece for starting the answer. Shape: (pieces in the window,).
+    end (Floats): logit of each context piece for ending the answer. Shape: (pieces in the window,).
+    null (float): sum of the start and end logit of [CLS].
+    first_piece (int): index of the window's first context piece among the pieces of the document.
     """
 
     start: Floats
@@ -47,7 +47,13 @@ class WindowLogits:
 
 
 class Candidate(NamedTuple):
-    """A possible answer: `document text[start_char:end_char]`; 0, 0 for "no answer"."""
+    """A possible answer, or "no answer" with the characters 0 and 0.
+
+    start_char (int): start of the answer. Unit: characters.
+    end_char (int): end of the answer, exclusive. Unit: characters.
+    logit (float): raw score.
+    score (float): probability among the candidates.
+    """
 
     start_char: int
     end_char: int
@@ -56,11 +62,12 @@ class Candidate(NamedTuple):
 
     @property
     def is_null(self) -> bool:
+        """Whether this is "no answer"."""
         return self.end_char == 0
 
 
 def _largest(values: Floats, count: int) -> Ints:
-    """Indices of the largest values that are finite, in descending order; equal values in the order of the text."""
+    """Find the indices of the largest finite values, in descending order. Equal values are in the order of the text."""
     order = np.argsort(-values, kind="stable")[:count]
     return order[np.isfinite(values[order])]
 
@@ -68,15 +75,16 @@ def _largest(values: Floats, count: int) -> Ints:
 def window_candidates(
     window: WindowLogits, positions: AnswerPositions, n_best: int, max_answer_length: int
 ) -> tuple[Ints, Ints, Floats]:
-    """The allowed pairs of the best beginnings and the best ends of one window.
+    """Find the allowed pairs of the best starts and the best ends of one window.
 
-    Where none of these pairs is allowed, each of the best beginnings gets its best allowed end.
+    If none of these pairs is allowed, each of the best starts is paired with its best allowed end.
 
     window (WindowLogits): the raw scores.
-    positions (AnswerPositions): of the whole document.
-    n_best (int): how many beginnings and how many ends are tried.
-    max_answer_length (int): longest answer. Unit: tokens.
-    RETURNS (tuple[Ints, Ints, Floats]): first and last piece of each pair, counted in the document, and its raw score.
+    positions (AnswerPositions): positions for the whole document.
+    n_best (int): number of starts and ends to try.
+    max_answer_length (int): maximum length of an answer. Unit: tokens.
+    RETURNS (tuple[Ints, Ints, Floats]): first and last piece of each pair, counted from the document's start, and its
+        raw score. Shape of each: (pairs,).
     """
     pieces = slice(window.first_piece, window.first_piece + len(window.start))
     first, last = positions.first_token[pieces], positions.last_token[pieces]
@@ -97,7 +105,7 @@ def window_candidates(
 def _nearest_ends(window: WindowLogits, first: Ints, last: Ints, begins: Ints, max_answer_length: int) -> tuple:
     pairs = []
     for begin in begins:
-        # Tokens grow with the pieces, so the allowed ends are one stretch; white space inside it is no end.
+        # Tokens ascend with the pieces, so the allowed ends form one stretch, in which whitespace is not an end.
         stop = begin + int(np.searchsorted(np.maximum.accumulate(last[begin:]), first[begin] + max_answer_length))
         ends = np.where(last[begin:stop] >= first[begin:stop], window.end[begin:stop], -np.inf)
         if len(ends) and np.isfinite(ends.max()):
@@ -114,19 +122,20 @@ def search_spans(
     max_answer_length: int = 30,
     group_key: Callable[[int, int], str] | None = None,
 ) -> list[Candidate]:
-    """The best answers to one question over all windows of a document, and "no answer".
+    """Find the best answers to one question over all windows of a document, including "no answer".
 
-    Raw scores are compared, so that windows count alike: start logit + end logit. A stretch of text found in several
-    windows keeps its best score. "No answer" scores what it scores in the window that believes in it least: only if all
-    windows agree there is no answer.
+    Windows are compared by raw scores (start logit + end logit), so that all of them count the same. A stretch found in
+    several windows keeps its best score. "No answer" gets the lowest of its scores in the windows, since all of them
+    must agree that there is no answer.
 
     windows (Sequence[WindowLogits]): the windows of the document, at least one.
-    positions (AnswerPositions): what the pieces of the document mean as beginning and end of an answer.
-    n_best (int): how many beginnings and ends are tried per window, and how many answers are kept beside "no answer".
-    max_answer_length (int): longest answer. Unit: tokens.
-    group_key (Callable[[int, int], str] | None): answers with the same key (of start and end character) are merged into
-        the best one. None: only equal stretches are merged, a second mention of the same text stays.
-    RETURNS (list[Candidate]): best first, with "no answer" among them; `score` is the softmax over the list.
+    positions (AnswerPositions): where answers bounded by each piece of the document start and end.
+    n_best (int): number of starts and ends to try per window, and of answers to keep in addition to "no answer".
+    max_answer_length (int): maximum length of an answer. Unit: tokens.
+    group_key (Callable[[int, int], str] | None): returns a key for the start and end character of an answer. Answers
+        with the same key are merged into the best one. None to merge only the same stretch, not other mentions of its
+        text.
+    RETURNS (list[Candidate]): the candidates, best first; `score` is the softmax over this list.
     """
     found = [window_candidates(window, positions, n_best, max_answer_length) for window in windows]
     begins, ends, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -149,10 +158,11 @@ def search_spans(
 
 
 def choose(candidates: Sequence[Candidate], null_threshold: float = 0.0) -> Candidate:
-    """The answer to give: "no answer" where its raw score beats the best other answer by more than the threshold.
+    """Choose the answer to give: "no answer" if its raw score exceeds that of the best other answer by a threshold.
 
-    candidates (Sequence[Candidate]): from `search_spans`.
-    null_threshold (float): infinity always answers where there is anything to answer with.
+    candidates (Sequence[Candidate]): the result of `search_spans`.
+    null_threshold (float): "no answer" must exceed the other answer by more than this. With infinity, it is only
+        chosen if there are no other candidates.
     RETURNS (Candidate): one of the candidates.
     """
     null = next(candidate for candidate in candidates if candidate.is_null)

@@ -1,4 +1,4 @@
-"""The loss of tags against what the references say, per annotated token."""
+"""The loss of tag scores compared with the references, per annotated token."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from .crf import Floats, PathLoss, Transitions, path_loss
 def tag_loss(
     examples: Sequence[Example], emissions: Sequence[Floats], labels: Sequence[str], transitions: Transitions | None
 ) -> PathLoss:
-    """Compare scores of tags to the annotation. What is not annotated has no gradient of its own.
+    """Compare scores of tags with the annotation. Missing annotation does not contribute to the loss.
 
     examples (Sequence[Example]): the batch.
-    emissions (Sequence[Floats]): scores of the tags. Shape of each: (tokens, 1 + 4 labels).
+    emissions (Sequence[Floats]): scores of the tags per document. Shape of each: (tokens, 1 + 4 labels).
     labels (Sequence[str]): the labels.
-    transitions (Transitions | None): scores of what follows what, to learn whole sequences; None for a softmax over
-        the tags of each token.
-    RETURNS (PathLoss): the negative log likelihood divided by the batch's annotated tokens, and its gradients.
+    transitions (Transitions | None): scores of transitions between tags, to learn whole sequences; None for a softmax
+        over the tags of each token.
+    RETURNS (PathLoss): the negative log likelihood divided by the number of annotated tokens, and its gradients.
     """
     golds, annotated = zip(*(gold_tags(example, labels) for example in examples), strict=True)
     if transitions is None:
@@ -30,8 +30,8 @@ def tag_loss(
             result.loss -= float(log_probabilities[target].sum())
             result.d_emissions.append((np.exp(log_probabilities) - target) * mask[:, None])
     else:
-        # The annotation may break a rule of prediction: an entity may cross a sentence start that another
-        # component has set.
+        # The annotation may violate the rules of prediction, for example if an entity crosses a sentence start that
+        # another component has set.
         rules = [valid_tags(example.predicted, labels) for example in examples]
         allowed = [rule | (gold & mask[:, None]) for rule, gold, mask in zip(rules, golds, annotated, strict=True)]
         result = path_loss(emissions, golds, allowed, transitions)

@@ -1,4 +1,4 @@
-"""The stretches of a document that decided a label, from what attention pooling weighed."""
+"""Evidence for a label: the stretches of a document that decided it, from the weights of attention pooling."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from ..thinc_layers.text_classifier import PieceScores
 from .crf import Floats
 
-# Where sentences are not set, a stretch ends at these, at a line break, and at the latest after so many tokens.
+# Without sentence boundaries, a stretch ends at one of these tokens, at a line break, or at the maximum length.
 SENTENCE_ENDS = frozenset(".!?…。！？")
 LONGEST_STRETCH = 64
 
@@ -16,7 +16,11 @@ Stretch = tuple[int, int]
 
 
 def stretches_of(doc: Doc) -> list[Stretch]:
-    """RETURNS (list[Stretch]): the document's sentences, or what looks like them, as first token and end."""
+    """Split a document into its sentences, or into stretches that resemble sentences if none are set.
+
+    doc (Doc): the document.
+    RETURNS (list[Stretch]): first token and end (exclusive) of each stretch.
+    """
     if doc.has_annotation("SENT_START"):
         return [(sentence.start, sentence.end) for sentence in doc.sents]
     stretches = []
@@ -30,15 +34,16 @@ def stretches_of(doc: Doc) -> list[Stretch]:
 
 
 def contributions(pieces: PieceScores, stretches: Sequence[Stretch], exclusive: bool) -> Floats:
-    """How much each stretch moves each label's logit: the logit minus what it is when attention leaves the stretch out.
+    """Compute how much each stretch changes each label's logit, compared with attention that ignores the stretch.
 
     pieces (PieceScores): weights and logits of the document's pieces, on the host.
-    exclusive (bool): whether only the difference to the other labels' logits matters.
-    RETURNS (Floats): Shape: (stretches, labels).
+    stretches (Sequence[Stretch]): first token and end (exclusive) of each stretch.
+    exclusive (bool): whether only the difference from the other labels' logits counts.
+    RETURNS (Floats): the contributions. Shape: (stretches, labels).
     """
     weights, logits = np.asarray(pieces.weights, dtype=float), np.asarray(pieces.logits, dtype=float)
     align, lengths = np.asarray(pieces.align.dataXd), np.asarray(pieces.align.lengths)
-    # A piece that several tokens share counts in equal parts.
+    # A piece shared by several tokens is divided equally among them.
     shares = 1.0 / np.maximum(1, np.bincount(align, minlength=len(weights)))[align]
     mass = _sum_runs(weights[align] * shares[:, None], lengths)
     moved = _sum_runs((weights * logits)[align] * shares[:, None], lengths)
@@ -54,19 +59,19 @@ def contributions(pieces: PieceScores, stretches: Sequence[Stretch], exclusive: 
 
 
 def _sum_runs(values: Floats, lengths: np.ndarray) -> Floats:
-    """Sum runs of rows of the given lengths, which may be zero."""
+    """Sum runs of rows with the given lengths, which may be zero."""
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     ends = np.cumsum(lengths)
     return sums[ends] - sums[ends - lengths]
 
 
 def evidence(contribution: Floats, share: float) -> list[tuple[int, float]]:
-    """Choose the fewest stretches that make up a share of everything that speaks for a label.
+    """Choose the smallest number of stretches that make up a share of everything that supports a label.
 
-    contribution (Floats): of each stretch to one label. Shape: (stretches,).
-    share (float): above 0, at most 1.
+    contribution (Floats): contribution of each stretch to one label. Shape: (stretches,).
+    share (float): the share, above 0 and at most 1.
     RETURNS (list[tuple[int, float]]): number and weight of the chosen stretches, in the order of the text. The weights
-        of all stretches that speak for the label sum to 1.
+        of all stretches that support the label sum to 1.
     """
     positive = np.maximum(contribution, 0.0)
     if not positive.any():

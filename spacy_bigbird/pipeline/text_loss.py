@@ -1,4 +1,4 @@
-"""Gold values of text labels, weights of classes, and losses on logits."""
+"""Gold values of text labels, class weights, and losses on logits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,8 +13,12 @@ from .probabilities import sigmoid, softmax
 def gold_values(examples: Sequence[Example], labels: Sequence[str], missing_is_zero: bool) -> tuple[Floats, Mask]:
     """Read `reference.cats`.
 
-    missing_is_zero (bool): exclusive labels: in a document with any annotation, a label that is not named is false.
-    RETURNS (tuple): values, zero where missing, and whether they count. Shape of each: (documents, labels).
+    examples (Sequence[Example]): the examples.
+    labels (Sequence[str]): the labels, in the order of the columns.
+    missing_is_zero (bool): for exclusive labels: if any label of a document is true, those not named are false. A
+        document without a true label does not count.
+    RETURNS (tuple[Floats, Mask]): the values (zero if missing), and whether they count. Shape of each:
+        (documents, labels).
     """
     values = np.zeros((len(examples), len(labels)))
     counts = np.zeros((len(examples), len(labels)), dtype=bool)
@@ -31,11 +35,14 @@ def gold_values(examples: Sequence[Example], labels: Sequence[str], missing_is_z
 def class_weights(
     given: str | Mapping[str, float] | None, examples: Iterable[Example], labels: Sequence[str], exclusive: bool
 ) -> dict[str, list[float]]:
-    """Weights of the loss where a label is true and where it is false.
+    """Compute weights of the loss for true and false labels.
 
-    given (str | Mapping[str, float] | None): "balanced": every class (exclusive), or true and false of every label,
-        counts the same in all; weights of true labels by name; or None for none.
-    RETURNS (dict[str, list[float]]): per label the weight where it is true, and where it is false.
+    given (str | Mapping[str, float] | None): "balanced", so that every class (if exclusive), or true and false of every
+        label, has the same total weight; weights of true labels by name; or None for no weights.
+    examples (Iterable[Example]): examples to count the labels in, for "balanced".
+    labels (Sequence[str]): the labels.
+    exclusive (bool): whether exactly one label of a document is true.
+    RETURNS (dict[str, list[float]]): the weight of each label if it is true, and if it is false.
     """
     if given is None:
         return {}
@@ -52,7 +59,12 @@ def class_weights(
 
 
 def number_scales(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, list[float]]:
-    """RETURNS (dict[str, list[float]]): mean and standard deviation of each label's numbers."""
+    """Compute mean and standard deviation of each label's numbers.
+
+    examples (Iterable[Example]): the examples.
+    labels (Sequence[str]): the labels.
+    RETURNS (dict[str, list[float]]): mean and standard deviation (1 if it is 0) of each label that has numbers.
+    """
     values, counts = gold_values(list(examples), labels, False)
     scales = {}
     for label, column, known in zip(labels, values.T, counts.T, strict=True):
@@ -63,13 +75,13 @@ def number_scales(examples: Iterable[Example], labels: Sequence[str]) -> dict[st
 
 
 def exclusive_loss(logits: Floats, values: Floats, counts: Mask, weights: Floats) -> tuple[float, Floats]:
-    """Cross-entropy, averaged over the documents that have a true label.
+    """Compute the cross-entropy, averaged over the documents with a true label.
 
-    logits (Floats): of exclusive labels. Shape: (documents, labels).
-    values (Floats): gold: 1 where a label is true, 0 where it is false. Shape: (documents, labels).
-    counts (Mask): whether a value is annotated. Shape: (documents, labels).
-    weights (Floats): where a label is true and where it is false (not used). Shape: (2, labels).
-    RETURNS (tuple[float, Floats]): loss, and its gradient by the logits. Shape: (documents, labels).
+    logits (Floats): logits of exclusive labels. Shape: (documents, labels).
+    values (Floats): gold values, 1 if a label is true and 0 if it is false. Shape: (documents, labels).
+    counts (Mask): whether each value is annotated. Shape: (documents, labels).
+    weights (Floats): weights of true labels, then those of false ones (not used). Shape: (2, labels).
+    RETURNS (tuple[float, Floats]): the loss, and its gradient with respect to the logits. Shape: (documents, labels).
     """
     target = values * counts * weights[0]
     total = max(1, int(counts.any(axis=1).sum()))
@@ -79,7 +91,7 @@ def exclusive_loss(logits: Floats, values: Floats, counts: Mask, weights: Floats
 
 
 def independent_loss(logits: Floats, values: Floats, counts: Mask, weights: Floats) -> tuple[float, Floats]:
-    """Binary cross-entropy, averaged over the annotated labels. Arguments and result as in `exclusive_loss`."""
+    """Compute the binary cross-entropy, averaged over the annotated labels. See `exclusive_loss` for the arguments."""
     total = max(1, int(counts.sum()))
     true, false = values * counts * weights[0], (1.0 - values) * counts * weights[1]
     loss = float((true * np.logaddexp(0.0, -logits) + false * np.logaddexp(0.0, logits)).sum())
@@ -87,7 +99,7 @@ def independent_loss(logits: Floats, values: Floats, counts: Mask, weights: Floa
 
 
 def squared_loss(logits: Floats, values: Floats, counts: Mask, weights: Floats) -> tuple[float, Floats]:
-    """Mean squared error over the annotated values, the weights being those of true labels. As in `exclusive_loss`."""
+    """Compute the mean squared error over annotated values, with the weights of true labels. See `exclusive_loss`."""
     total = max(1, int(counts.sum()))
     difference = (logits - values) * counts
     return float((weights[0] * difference**2).sum()) / total, 2.0 * weights[0] * difference / total

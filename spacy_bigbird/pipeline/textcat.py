@@ -1,4 +1,4 @@
-"""Labels or numbers for whole documents of any length, from a shared encoder, and the stretches that decided."""
+"""Labels or numbers for whole documents of any length, from a shared encoder, and the stretches that decided them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -71,18 +71,23 @@ def make_textcat(
     evidence_share: float,
     scorer: Callable | None,
 ) -> "TextLabeler":
-    """Serves `[components.bigbird_textcat]`: writes `doc.cats`, whose values sum to 1, or numbers.
+    """Construct the component of `[components.bigbird_textcat]`.
 
+    It sets `doc.cats` to scores that sum to 1, or to numbers.
+
+    nlp (Language): the pipeline.
+    name (str): name of the component.
     model (Model): `spacy-bigbird.TextClassifier.v1`.
-    objective (str): "exclusive": one label per document is true; "regression": each label is a number, learned by mean
-        squared error in units of its standard deviation.
+    objective (str): "exclusive" (one label per document is true) or "regression" (each label is a number, learned by
+        mean squared error in units of its standard deviation).
     threshold (float): not used, as in spaCy's textcat.
-    class_weights (str | dict[str, float] | None): "balanced", for classes of different frequency to count the same in
-        the loss; or weights by label; or null.
-    evidence_share (float): with attention pooling, `doc.spans["evidence:LABEL"]` gets the fewest sentences that make up
-        this share of what spoke for the predicted label, their weights in its attributes. 0 for none.
-    scorer (Callable | None): scores examples.
+    class_weights (str | dict[str, float] | None): "balanced", so that classes of different frequency count the same in
+        the loss; weights by label; or null.
+    evidence_share (float): with attention pooling, `doc.spans["evidence:LABEL"]` gets the smallest number of sentences
+        that make up this share of what supports the predicted label, with their weights in its attributes. 0 for none.
+    scorer (Callable | None): the scoring function.
     RETURNS (TextLabeler): the component.
+    RAISES ValueError: a setting is not allowed.
     """
     settings = {
         "objective": objective,
@@ -95,20 +100,25 @@ def make_textcat(
 
 @dataclass
 class TextPredictions:
-    """values (Floats): scores or numbers. Shape: (documents, labels). pieces (list): what attention pooling weighed."""
+    """The predictions for a batch.
+
+    values (Floats): scores or numbers. Shape: (documents, labels).
+    pieces (list[PieceScores]): with attention pooling, weights and logits of each document's pieces.
+    """
 
     values: Floats
     pieces: list[PieceScores] = field(default_factory=list)
 
 
 class TextLabeler(Labelled, SavedSettings, TrainablePipe):
-    """Gives documents one of several labels, or numbers."""
+    """Assigns one of several labels to each document, or numbers."""
 
     objectives: ClassVar[tuple[str, ...]] = ("exclusive", "regression")
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
-        """vocab (Vocab): the shared vocabulary. The other arguments are those of `make_textcat`.
+        """Construct the component. All arguments but `vocab` are those of `make_textcat`.
 
+        vocab (Vocab): the pipeline's vocabulary.
         RAISES ValueError: a setting is not allowed.
         """
         weights = settings["class_weights"]
@@ -134,7 +144,7 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """At or above which score each label counts as predicted: as tuned, else as set."""
+        """The minimum score with which each label counts as predicted: the tuned threshold, or else the setting."""
         return {label: self.cfg["thresholds"].get(label, self.cfg["threshold"]) for label in self.labels}
 
     def _num_outputs(self) -> int:
@@ -148,12 +158,13 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
         labels: Iterable[str] | None = None,
         positive_label: str | None = None,
     ) -> None:
-        """Set up the weights for the labels; read class weights and the scales of numbers from the examples.
+        """Initialize the weights for the labels; compute class weights and the scales of numbers from the examples.
 
-        get_examples (Callable[[], Iterable[Example]]): examples; their labels are taken where `labels` is None.
+        get_examples (Callable[[], Iterable[Example]]): returns examples, whose labels are used if `labels` is None.
         nlp (Language | None): the pipeline.
         labels (Iterable[str] | None): the labels, for example from `spacy init labels`.
-        positive_label (str | None): of two exclusive labels the one whose F1 is `cats_score`.
+        positive_label (str | None): of two exclusive labels, the one whose F1 is reported as `cats_score`.
+        RAISES ValueError: labels or annotation do not suit the objective, or the encoder is missing or has no weights.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         if nlp is not None:
@@ -181,10 +192,11 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
         self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
 
     def predict(self, docs: Iterable[Doc]) -> TextPredictions:
-        """Score documents, without changing them.
+        """Score documents without modifying them.
 
         docs (Iterable[Doc]): the documents.
-        RETURNS (TextPredictions): scores or numbers, and what they were made of.
+        RETURNS (TextPredictions): scores or numbers, and their parts.
+        RAISES ValueError: there are no labels or no weights yet.
         """
         install_extensions()
         docs = list(docs)
@@ -201,10 +213,10 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
         return TextPredictions(activation(logits), scores.pieces)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: TextPredictions) -> None:
-        """Write `doc.cats` and, with attention pooling, `doc.spans["evidence:LABEL"]` of the predicted labels.
+        """Set `doc.cats` and, with attention pooling, `doc.spans["evidence:LABEL"]` of the predicted labels.
 
         docs (Iterable[Doc]): the documents.
-        predictions (TextPredictions): from `predict`.
+        predictions (TextPredictions): the result of `predict`.
         """
         for row, doc in enumerate(docs):
             values = predictions.values[row]
@@ -218,7 +230,7 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
                 doc.spans.pop(key, None)
                 if not self._is_predicted(values, column):
                     continue
-                # A number is decided by what lowers it, too.
+                # A number is also determined by what lowers it.
                 speaks = np.abs(shares[:, column]) if self.cfg["objective"] == "regression" else shares[:, column]
                 chosen = evidence(speaks, self.cfg["evidence_share"])
                 spans = [Span(doc, *stretches[i], label=label) for i, _ in chosen]
@@ -247,10 +259,13 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn from a batch of examples. What `reference.cats` does not name has no gradient.
+        """Learn from a batch of examples.
 
-        examples (Iterable[Example]): the batch. drop (float): the dropout rate.
-        sgd (Optimizer | None): takes a step at once where it is given.
+        Labels missing from `reference.cats` are ignored, except that exclusive labels are false if another one is true.
+
+        examples (Iterable[Example]): the batch.
+        drop (float): the dropout rate.
+        sgd (Optimizer | None): if given, takes a step immediately.
         losses (dict[str, float] | None): the loss is added under the component's name: the mean cross-entropy of the
             annotated documents or labels, or the mean squared error in units of the standard deviation.
         RETURNS (dict[str, float]): the losses.
@@ -272,7 +287,13 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: TextScores) -> tuple[float, Any]:
-        """RETURNS (tuple): the loss of a batch and the gradient of the logits. See `update`."""
+        """Compute the loss of a batch and its gradient. See `update`.
+
+        examples (Iterable[Example]): the batch.
+        scores (TextScores): the output of the model.
+        RETURNS (tuple[float, Floats2d]): the loss, and the gradient of the logits.
+        RAISES ValueError: the annotation does not suit the objective.
+        """
         values, counts = gold_values(list(self._checked(examples)), self.labels, self._is_exclusive)
         mean, scale = self._mean_and_scale()
         weights = np.asarray([self.cfg["weights"].get(label, [1.0, 1.0]) for label in self.labels]).T
@@ -281,7 +302,7 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
         return loss, self.model.ops.asarray(gradient.astype("f"))
 
     def _checked(self, examples: Iterable[Example]) -> Iterable[Example]:
-        """The examples. RAISES ValueError: the annotation is not what the objective takes."""
+        """Yield the examples. RAISES ValueError: the annotation does not suit the objective."""
         for example in examples:
             cats = {label: value for label, value in example.reference.cats.items() if value is not None}
             for label, value in cats.items():

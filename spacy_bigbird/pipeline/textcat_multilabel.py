@@ -33,13 +33,16 @@ def make_textcat_multilabel(
     evidence_share: float,
     scorer: Callable | None,
 ) -> "MultiTextLabeler":
-    """Serves `[components.bigbird_textcat_multilabel]`: writes `doc.cats`, each label by itself between 0 and 1.
+    """Construct the component of `[components.bigbird_textcat_multilabel]`.
+
+    It sets `doc.cats`, where each label has an independent score between 0 and 1, or a number. See
+    `spacy_bigbird.pipeline.textcat.make_textcat` for the other arguments.
 
     objective (str): "multilabel", or "regression" as in `make_textcat`.
-    threshold (float): a label with at least this score counts as predicted, in the scores and for evidence. Thresholds
-        per label from `tune_thresholds` come before it.
-    Other arguments: as in `spacy_bigbird.pipeline.textcat.make_textcat`.
+    threshold (float): minimum score with which a label counts as predicted, in evaluation and for evidence. Thresholds
+        per label from `tune_thresholds` take precedence.
     RETURNS (MultiTextLabeler): the component.
+    RAISES ValueError: a setting is not allowed.
     """
     settings = {
         "objective": objective,
@@ -51,26 +54,27 @@ def make_textcat_multilabel(
 
 
 class MultiTextLabeler(TextLabeler):
-    """Gives documents labels that do not exclude each other."""
+    """Assigns labels that are not mutually exclusive to documents, or numbers."""
 
     objectives: ClassVar[tuple[str, ...]] = ("multilabel", "regression")
 
-    def initialize(  # type: ignore[override]  # it has no positive label
+    def initialize(  # type: ignore[override]  # there is no positive label
         self,
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Language | None = None,
         labels: Iterable[str] | None = None,
     ) -> None:
-        """As in `TextLabeler`, without a positive label."""
+        """Initialize the weights for the labels. Arguments as in `TextLabeler.initialize`, without a positive label."""
         super().initialize(get_examples, nlp=nlp, labels=labels)
 
     def tune_thresholds(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, float]:
-        """Give each label the threshold with the best F1 on examples that were not trained on.
+        """Set the threshold of each label to the one with the best F1 on held-out examples.
 
-        examples (Iterable[Example]): with `predicted` documents that have been through the encoder, or give `nlp`.
-        nlp (Language | None): the pipeline; what comes before this component is run on the `predicted` documents.
-        RETURNS (dict[str, float]): the thresholds. A label that is never true in the examples keeps `threshold`.
+        examples (Iterable[Example]): held-out examples, whose `predicted` documents have been processed by the encoder
+            unless `nlp` is given.
+        nlp (Language | None): the pipeline, whose components before this one are run on the `predicted` documents.
+        RETURNS (dict[str, float]): the threshold of each label. Those of labels without a true value are not changed.
         RAISES ValueError: the component predicts numbers.
         """
         if self.cfg["objective"] != "multilabel":

@@ -23,8 +23,13 @@ def textcat_score(
 ) -> dict[str, Any]:
     """Score `doc.cats`.
 
-    labels, objective, positive_label, threshold, thresholds: from the component; `thresholds` are those per label.
-    RETURNS (dict[str, Any]): the keys of `spacy.scorer.Scorer.score_cats`; for regression those of `regression_scores`.
+    examples (Iterable[Example]): examples that the component has processed.
+    labels (Iterable[str]): the component's labels.
+    objective (str): "exclusive", "multilabel" or "regression".
+    positive_label (str | None): of two exclusive labels, the one whose F1 is reported as `cats_score`.
+    threshold (float | None): minimum score of a predicted label; None for 0.5.
+    thresholds (Mapping[str, float] | None): thresholds per label, which take precedence.
+    RETURNS (dict[str, Any]): the keys of `spacy.scorer.Scorer.score_cats`, or for regression of `regression_scores`.
     """
     examples, labels = list(examples), list(labels)
     if objective == "regression":
@@ -35,7 +40,7 @@ def textcat_score(
     def cats(doc: Doc, attr: str) -> dict[str, float]:
         if objective == "exclusive":
             return doc.cats
-        # spaCy knows one threshold: move every label's own to 0.5, which leaves the ranking within the label.
+        # spaCy supports a single threshold: rescale each label's to 0.5, which keeps the ranking within the label.
         known = [(label, doc.cats[label]) for label in thresholds if doc.cats.get(label) is not None]
         return {label: move_threshold(score, thresholds[label]) for label, score in known}
 
@@ -51,22 +56,32 @@ def textcat_score(
 
 
 def make_textcat_scorer() -> Callable:
-    """RETURNS (Callable): `textcat_score`, for `[components.bigbird_textcat.scorer]` and the multi-label component."""
+    """Make the scorer for `[components.bigbird_textcat.scorer]` and the multi-label component.
+
+    RETURNS (Callable): `textcat_score`.
+    """
     return textcat_score
 
 
 def move_threshold(score: float, threshold: float) -> float:
-    """RETURNS (float): the score on a scale on which the threshold is 0.5; 0, 1 and the order stay."""
+    """Rescale a score so that the threshold becomes 0.5. The order is kept, and 0 and 1 are unchanged.
+
+    score (float): a score between 0 and 1.
+    threshold (float): the threshold, between 0 and 1.
+    RETURNS (float): the rescaled score.
+    """
     if score < threshold:
         return 0.5 * score / threshold
     return 1.0 if threshold >= 1.0 else 0.5 + 0.5 * (score - threshold) / (1.0 - threshold)
 
 
 def regression_scores(examples: Iterable[Example], labels: Iterable[str]) -> dict[str, Any]:
-    """Score numbers in `doc.cats` against those of the reference, where it has them.
+    """Score the numbers in `doc.cats` for which the reference has a value.
 
+    examples (Iterable[Example]): examples that the component has processed.
+    labels (Iterable[str]): the labels.
     RETURNS (dict[str, Any]): `cats_mae` (mean absolute error), `cats_r2` (1 is perfect, 0 is as good as the mean) and
-        `cats_spearman` (rank correlation), each the mean over labels; `cats_regression_per_type`; `cats_score` is R2.
+        `cats_spearman` (rank correlation), each the mean over labels; `cats_regression_per_type`; `cats_score` (R2).
     """
     examples = list(examples)
     per_type = {}
@@ -96,13 +111,23 @@ def regression_scores(examples: Iterable[Example], labels: Iterable[str]) -> dic
 
 
 def r_squared(predicted: Floats, gold: Floats) -> float | None:
-    """RETURNS (float | None): the explained share of the variance; None where there is no variance."""
+    """Compute the share of the variance that is explained.
+
+    predicted (Floats): the predictions. Shape: (values,).
+    gold (Floats): the gold values. Shape: (values,).
+    RETURNS (float | None): R2; None if the gold values do not vary.
+    """
     variance = ((gold - gold.mean()) ** 2).sum()
     return float(1.0 - ((predicted - gold) ** 2).sum() / variance) if variance > 0 else None
 
 
 def spearman(first: Floats, second: Floats) -> float | None:
-    """RETURNS (float | None): the correlation of the ranks, ties sharing theirs; None where either never changes."""
+    """Compute the correlation of ranks, with mean ranks for ties.
+
+    first (Floats): some values. Shape: (values,).
+    second (Floats): the values to compare them with. Shape: (values,).
+    RETURNS (float | None): the correlation; None if one of them does not vary.
+    """
     ranks = [mean_ranks(values) for values in (first, second)]
     deviations = [values - values.mean() for values in ranks]
     norm = np.sqrt((deviations[0] ** 2).sum() * (deviations[1] ** 2).sum())
@@ -110,6 +135,10 @@ def spearman(first: Floats, second: Floats) -> float | None:
 
 
 def mean_ranks(values: Floats) -> Floats:
-    """RETURNS (Floats): the rank of each value, equal values having the mean of theirs. Shape: (values,)."""
+    """Rank values from 1. Equal values get the mean of their ranks.
+
+    values (Floats): the values. Shape: (values,).
+    RETURNS (Floats): the ranks. Shape: (values,).
+    """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -1,4 +1,4 @@
-"""Which component listens to which: said at initialisation, because spaCy's listeners go on with zeros in silence."""
+"""Checks of which component listens to which, at initialization: spaCy's listeners silently continue with zeros."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -13,21 +13,23 @@ from ..thinc_layers.shim import EncoderShim
 
 
 def check_upstreams(nlp: Language) -> None:
-    """Check that every listener, also of a disabled component, names an encoder that runs before it.
+    """Check that every listener, including those of disabled components, names an encoder that runs before it.
 
     nlp (Language): the pipeline.
-    RAISES ValueError: naming the component, its upstream and the encoders that there are.
+    RAISES ValueError: a listener does not. The message names the component, its upstream and the available encoders.
     """
     for name, component in nlp.components:
         check_upstreams_of(name, component, nlp)
 
 
 def check_upstreams_of(name: str, component: Any, nlp: Language) -> list[str]:
-    """The same for one component.
+    """Check that every listener of one component names an encoder that runs before it.
 
-    name (str): its name. component (Any): the component. nlp (Language): the pipeline.
-    RETURNS (list[str]): the encoders that it listens to.
-    RAISES ValueError: naming the component, its upstream and the encoders that there are.
+    name (str): name of the component.
+    component (Any): the component.
+    nlp (Language): the pipeline.
+    RETURNS (list[str]): the encoders that the component listens to.
+    RAISES ValueError: a listener does not. The message names the component, its upstream and the available encoders.
     """
     names = nlp.component_names
     before = names[: names.index(name)] if name in names else names
@@ -42,10 +44,12 @@ def check_upstreams_of(name: str, component: Any, nlp: Language) -> list[str]:
 
 
 def check_weights_of_upstreams(name: str, component: Any, nlp: Language) -> None:
-    """Check before a component is initialized that what it listens to has weights: encoders stand before it.
+    """Check that the encoders that a component listens to have weights, before it is initialized itself.
 
-    name (str): its name. component (Any): the component. nlp (Language): the pipeline.
-    RAISES ValueError: there is no encoder before it, or one that spaCy has not initialized.
+    name (str): name of the component.
+    component (Any): the component.
+    nlp (Language): the pipeline.
+    RAISES ValueError: there is no encoder before the component, or spaCy has not initialized it.
     """
     for encoder in check_upstreams_of(name, component, nlp):
         (model,) = (cast(Any, pipe).model for other, pipe in nlp.components if other == encoder)

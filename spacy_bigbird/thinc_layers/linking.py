@@ -83,7 +83,15 @@ def linked_init(model: Any, X: list[Doc] | None = None, Y: Any = None) -> None:
 
 
 def linked_forward(model: Any, docs: list[Doc], is_train: bool) -> tuple[list[TransformerData], Callable]:
-    """Pass a head the vectors of its documents: in training those just computed, otherwise those on the documents."""
+    """Pass a head the vectors of its documents: in training those just computed, otherwise those on the documents.
+
+    model (TransformerListener): the linked listener.
+    docs (list[Doc]): the documents.
+    is_train (bool): whether the head is being trained.
+    RETURNS (tuple[list[TransformerData], Callable]): the documents' data, and the function that takes its gradient.
+    RAISES ValueError: the batch is not the one just encoded, vectors are missing in training or were dropped, or they
+        come from another encoder than the one listened to.
+    """
     if is_train and model._batch_id is not None:
         if model._batch_id != batch_identity(docs):
             raise ValueError(

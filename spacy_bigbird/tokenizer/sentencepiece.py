@@ -1,4 +1,4 @@
-"""BigBird's tokenizer, on SentencePiece and nothing else."""
+"""BigBird's tokenizer, based on SentencePiece alone."""
 
 import re
 import shlex
@@ -31,24 +31,25 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BigBirdTokenizer(SpecialPieces):
-    """Pieces of a SentencePiece vocabulary, with the characters that each stands for.
+    """Split texts into pieces of a SentencePiece vocabulary, with the characters that each piece stands for.
 
-    Special pieces inside a text ("[SEP]", "</s>", "<unused_5>") are plain text unless `allow_special` says otherwise.
+    Special pieces in a text ("[SEP]", "</s>", "<unused_5>") are treated as plain text, unless `allow_special` is set.
 
     vocab_file (str | Path | bytes): path of a spiece.model, or its content.
-    unk_token (str): the piece of what the vocabulary cannot spell.
-    bos_token (str): the piece that begins a generated sequence.
-    eos_token (str): the piece that ends a generated sequence.
-    pad_token (str): the piece that fills up a batch.
-    sep_token (str): the piece after each text.
-    mask_token (str): the piece of masked language modelling.
-    cls_token (str): the piece before a text.
-    sp_model_kwargs (dict[str, Any] | None): `enable_sampling`, `nbest_size` and `alpha` of SentencePiece, for subword
-        regularization. `sentencepiece.set_random_generator_seed` makes it repeatable.
-    allow_special (bool): whether special pieces in a text become their ids, as transformers' tokenizer has it.
-    map_whitespace (bool): whether line breaks, tabs and other white space become spaces, of which SentencePiece makes
-        one: Google's vocabulary knows no line break, and pre-training wrote a space for it. Offsets are not moved.
-    RAISES ValueError: the file is no SentencePiece model, or lacks one of the special pieces.
+    unk_token (str): piece for what the vocabulary cannot spell.
+    bos_token (str): piece that begins a generated sequence.
+    eos_token (str): piece that ends a generated sequence.
+    pad_token (str): piece that pads a batch.
+    sep_token (str): piece after each text.
+    mask_token (str): piece for masked language modelling.
+    cls_token (str): piece before the first text.
+    sp_model_kwargs (dict[str, Any] | None): SentencePiece's `enable_sampling`, `nbest_size` and `alpha`, for subword
+        regularization. Use `sentencepiece.set_random_generator_seed` to make it reproducible.
+    allow_special (bool): whether special pieces in a text become their ids, as in transformers.
+    map_whitespace (bool): whether to replace line breaks, tabs and other white space by spaces, runs of which become
+        one: Google's vocabulary has no line break, and was pre-trained with a space instead. Offsets do not change.
+    RAISES FileNotFoundError: there is no such file.
+    RAISES ValueError: the file is not a SentencePiece model, lacks a special piece, or a setting is unknown.
     """
 
     def __init__(
@@ -81,12 +82,12 @@ class BigBirdTokenizer(SpecialPieces):
 
     @classmethod
     def from_pretrained(cls, path_or_hub_name: str | Path, **kwargs: Any) -> "BigBirdTokenizer":
-        """Load the vocabulary of a checkpoint.
+        """Load the tokenizer of a checkpoint.
 
         path_or_hub_name (str | Path): a directory with spiece.model, or a name on the Hugging Face hub.
         **kwargs (Any): keyword arguments of the constructor.
         RETURNS (BigBirdTokenizer): the tokenizer.
-        RAISES FileNotFoundError: no such directory or name, or no spiece.model in it.
+        RAISES FileNotFoundError: there is no such directory or name, or no spiece.model in it.
         """
         directory = resolve_directory(path_or_hub_name, weights=False)
         path = directory / VOCAB_FILE
@@ -101,14 +102,17 @@ class BigBirdTokenizer(SpecialPieces):
         return cls(path, **kwargs)
 
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): the content of the spiece.model, as it was read."""
+        """Serialize the vocabulary.
+
+        RETURNS (bytes): the unchanged content of the spiece.model.
+        """
         return self._processor.model
 
     def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str]:
-        """Write spiece.model, as it was read.
+        """Write the unchanged spiece.model.
 
-        save_directory (str | Path): where to; made where it does not exist.
-        filename_prefix (str | None): put before the name, with a hyphen.
+        save_directory (str | Path): directory to write to, created if it does not exist.
+        filename_prefix (str | None): prefix of the file's name, followed by a hyphen.
         RETURNS (tuple[str]): path of the file.
         """
         path = Path(save_directory) / (f"{filename_prefix}-{VOCAB_FILE}" if filename_prefix else VOCAB_FILE)
@@ -123,11 +127,12 @@ class BigBirdTokenizer(SpecialPieces):
     # Texts to pieces
 
     def text_pieces(self, texts: Iterable[str], num_threads: int = -1) -> list[TextPieces]:
-        """The pieces of each text, without special pieces, encoded in threads.
+        """Split each text into pieces, without adding special pieces.
 
         texts (Iterable[str]): texts of any length.
-        num_threads (int): -1 for one per core.
-        RETURNS (list[TextPieces]): ids and character offsets of each text.
+        num_threads (int): number of threads; -1 for one per core. With `allow_special`, there is always one.
+        RETURNS (list[TextPieces]): ids and character offsets of each text's pieces.
+        RAISES TypeError: a text is not a string.
         """
         prepared = [self._prepare(text) for text in texts]
         if not self.allow_special:
@@ -135,11 +140,12 @@ class BigBirdTokenizer(SpecialPieces):
         return [self._processor.encode_with_marks(text) for text in prepared]
 
     def text_ids(self, texts: Iterable[str], num_threads: int = -1) -> list[np.ndarray]:
-        """The ids alone of each text's pieces, several times as fast as `text_pieces`.
+        """Compute only the ids of each text's pieces. Unless with `allow_special`, this is several times as fast.
 
         texts (Iterable[str]): texts of any length.
-        num_threads (int): -1 for one per core.
-        RETURNS (list[ndarray]): ids of each text. Shape: (pieces,). Integers of 32 bits.
+        num_threads (int): number of threads; -1 for one per core. With `allow_special`, there is always one.
+        RETURNS (list[ndarray]): ids of each text's pieces. Shape: (pieces,) each. Type: int32.
+        RAISES TypeError: a text is not a string.
         """
         if self.allow_special:
             return [pieces.ids for pieces in self.text_pieces(texts)]
@@ -150,7 +156,7 @@ class BigBirdTokenizer(SpecialPieces):
             raise TypeError(Errors.BB024.format(given=type(text).__name__, expected="str (`batch` takes several)"))
         if self.map_whitespace:
             text = _WHITESPACE_BUT_SPACE.sub(" ", text)
-        # Half of a surrogate pair is no character and has no UTF-8; nothing moves, as one character stands for it.
+        # A lone surrogate cannot be encoded as UTF-8. It is replaced by one character, so that offsets do not change.
         return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
     # Pieces to model inputs
@@ -166,12 +172,14 @@ class BigBirdTokenizer(SpecialPieces):
     ) -> Encoding:
         """Encode a text, or a pair of texts, as one model input.
 
-        text (str): the text, or a question.
+        text (str): the text, or the question.
         pair (str | None): the second text.
-        truncation (bool | str): False, "only_first", "only_second" or "longest_first" (also True): what is cut.
-        max_length (int | None): longest input, special pieces included; needed by truncation.
+        truncation (bool | str): which text to cut: False, "only_first", "only_second" or "longest_first" (or True).
+        max_length (int | None): longest input, including special pieces. Required for truncation. Unit: pieces.
         add_special_tokens (bool): whether to add [CLS] and [SEP].
         RETURNS (Encoding): ids, pieces, character offsets and masks.
+        RAISES TypeError: a text is not a string.
+        RAISES ValueError: a truncation setting is not allowed, or the texts cannot be cut to fit.
         """
         pairs = None if pair is None else [pair]
         options: dict[str, Any] = {"truncation": truncation, "max_length": max_length}
@@ -187,13 +195,14 @@ class BigBirdTokenizer(SpecialPieces):
         add_special_tokens: bool = True,
         num_threads: int = -1,
     ) -> list[Encoding]:
-        """Encode texts, or pairs of texts, in threads.
+        """Encode several texts, or pairs of texts, as one model input each.
 
         texts (Iterable[str]): the texts, or the questions.
-        pairs (Iterable[str] | None): as many second texts.
-        truncation, max_length, add_special_tokens: as for a single text.
-        num_threads (int): -1 for one per core.
-        RETURNS (list[Encoding]): one per text, in their order.
+        pairs (Iterable[str] | None): the second texts, one for each of `texts`.
+        truncation, max_length, add_special_tokens: as for a single text, and with the same errors.
+        num_threads (int): number of threads; -1 for one per core.
+        RETURNS (list[Encoding]): encodings in the order of the texts.
+        RAISES ValueError: there are more or fewer pairs than texts.
         """
         for given in (texts, pairs):
             if isinstance(given, str):
@@ -226,7 +235,7 @@ class BigBirdTokenizer(SpecialPieces):
     def encoding(
         self, first: TextPieces, second: TextPieces | None = None, *, add_special_tokens: bool = True
     ) -> Encoding:
-        """Make a model input of pieces that were computed before.
+        """Make a model input from pieces that have already been computed.
 
         first (TextPieces): pieces of the text, or of the question.
         second (TextPieces | None): pieces of the second text.
@@ -251,13 +260,14 @@ class BigBirdTokenizer(SpecialPieces):
     def windows(
         self, question: str | TextPieces, text: str | TextPieces, *, max_length: int, overlap: int | None = None
     ) -> list[PairWindow]:
-        """Overlapping windows over a long second text, each behind the whole question.
+        """Cut a long second text into overlapping windows, each after the whole question.
 
         question (str | TextPieces): the question.
-        text (str | TextPieces): the long text. Give what `text_pieces` made of it to share it between many questions.
-        max_length (int): longest window. Unit: pieces, the question and the three special ones included.
-        overlap (int | None): pieces that neighbouring windows share; None is an eighth of the room for the text.
+        text (str | TextPieces): the long text. Pass the output of `text_pieces` to share it between many questions.
+        max_length (int): longest window, including the question and the three special pieces. Unit: pieces.
+        overlap (int | None): pieces that neighbouring windows share; None for an eighth of the room for the text.
         RETURNS (list[PairWindow]): windows in the order of the text.
+        RAISES ValueError: the question leaves no room, or the overlap is negative, or half of the room or more.
         """
         both = [self.text_pieces([given])[0] if isinstance(given, str) else given for given in (question, text)]
         ids = {"cls_id": self.cls_token_id, "sep_id": self.sep_token_id}
@@ -270,22 +280,23 @@ class BigBirdTokenizer(SpecialPieces):
         max_length: int | None = None,
         pad_to_multiple_of: int | None = None,
     ) -> "dict[str, torch.Tensor]":
-        """Put inputs of different lengths into one batch, filled up on the right.
+        """Combine inputs of different lengths into one batch, padded on the right.
 
-        encodings (Sequence[Encoding | Sequence[int]]): encodings, or ids alone.
-        max_length (int | None): fill up to this length instead of the longest input's.
-        pad_to_multiple_of (int | None): round the length up.
-        RETURNS (dict[str, Tensor]): input_ids, attention_mask and token_type_ids. Shape: (batch, length).
+        encodings (Sequence[Encoding | Sequence[int]]): encodings, or only ids, which get token type 0.
+        max_length (int | None): pad to this length instead of the longest input's. Unit: pieces.
+        pad_to_multiple_of (int | None): round the length up to a multiple of this number. Unit: pieces.
+        RETURNS (dict[str, Tensor]): input_ids, attention_mask and token_type_ids. Shape: (batch, length) each.
         RAISES ValueError: an input is longer than `max_length`.
         """
         return pad_encodings(encodings, self.pad_token_id, max_length=max_length, multiple=pad_to_multiple_of or 1)
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
-        """The text that pieces spell, as transformers' tokenizer writes it.
+        """Convert ids to text, in the format of transformers' tokenizer.
 
         ids (Sequence[int]): a list or an array of ids.
-        skip_special_tokens (bool): whether to leave out the special pieces.
-        RETURNS (str): the text, normalised as the vocabulary has it.
+        skip_special_tokens (bool): whether to leave out special pieces.
+        RETURNS (str): the text, as normalised by the vocabulary.
+        RAISES ValueError: an id is not in the vocabulary.
         """
         pieces = self.convert_ids_to_tokens([int(index) for index in ids], skip_special_tokens=skip_special_tokens)
         special = set(self.all_special_tokens)

@@ -30,17 +30,26 @@ class SpecialPieces:
 
     @property
     def all_special_tokens(self) -> list[str]:
-        """RETURNS (list[str]): the seven special pieces, without duplicates."""
+        """The special pieces.
+
+        RETURNS (list[str]): the seven special pieces, without duplicates.
+        """
         return list(dict.fromkeys(self._tokens))
 
     @property
     def all_special_ids(self) -> list[int]:
-        """RETURNS (list[int]): ids of the special pieces."""
+        """Ids of the special pieces.
+
+        RETURNS (list[int]): ids in the order of `all_special_tokens`.
+        """
         return [self._ids[token] for token in self.all_special_tokens]
 
     @property
     def vocab_size(self) -> int:
-        """RETURNS (int): number of pieces, including special ones."""
+        """Size of the vocabulary.
+
+        RETURNS (int): number of pieces, including special ones.
+        """
         return len(self._pieces)
 
     def __len__(self) -> int:
@@ -59,7 +68,10 @@ class SpecialPieces:
         }
 
     def get_vocab(self) -> dict[str, int]:
-        """RETURNS (dict[str, int]): ids by piece, in ascending order."""
+        """Get the vocabulary as a dictionary.
+
+        RETURNS (dict[str, int]): ids by piece, in ascending order.
+        """
         return dict(self._ids)
 
     @overload

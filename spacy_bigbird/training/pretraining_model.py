@@ -61,8 +61,8 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         _check(model.config, settings, tokenizer)
     model.gradient_checkpointing = settings.model.gradient_checkpointing
     if model.bigbird.pooler is not None:
-        # Without next-sentence prediction the pooler is unused, and a trained weight that receives no gradient would
-        # make several processes wait for each other forever.
+        # Without next-sentence prediction the pooler is unused, and distributed training does not allow for trained
+        # weights that receive no gradient.
         model.bigbird.pooler.requires_grad_(settings.training.next_sentence)
     return model.train()
 

@@ -170,7 +170,7 @@ class ReportSettings:
     evaluate_every (int): steps between two evaluations on `paths.dev`.
     evaluate_sequences (int): maximum number of held-out sequences to evaluate, from the start of the texts.
     save_every (int): steps between two saved states.
-    keep (int): number of saved states to keep, newest first.
+    keep (int): number of saved states to keep, the newest ones.
     curves (bool): whether to draw the log as curves.png whenever a state is saved, if Matplotlib is installed.
     measure_limit (bool): whether to measure briefly at the start how fast this machine multiplies matrices.
     """

@@ -1,4 +1,4 @@
-"""What a Doc carries for question answering: `doc._.questions`, set before the component runs, and `doc._.answers`."""
+"""The Doc attributes for question answering: `doc._.questions`, set before the component runs, and `doc._.answers`."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,21 +8,21 @@ from spacy.tokens import Doc
 from ..errors import Errors
 
 GOLD_KEYS = {"answers", "is_impossible", "plausible_answers"}
-# Where spaCy keeps the value of an extension attribute, so that bytes and DocBin carry the answers with the Doc.
+# The key of an extension attribute in `doc.user_data`, so that the answers are serialized with the Doc.
 ANSWERS_KEY: Any = ("._.", "answers", None, None)
 
 
 class Answer(dict):
-    """The answer to one question: a dictionary that JSON and DocBin can store, its keys readable as attributes.
+    """The answer to a question: a dictionary that JSON and DocBin can store, with its keys available as attributes.
 
     question (str): the question.
     text (str): the answer, exactly `doc.text[start_char:end_char]`; "" for no answer.
-    start_char (int): where it begins, 0 for no answer. Unit: characters.
-    end_char (int): where it ends, 0 for no answer. Unit: characters.
+    start_char (int): start of the answer; 0 for no answer. Unit: characters.
+    end_char (int): end (exclusive) of the answer; 0 for no answer. Unit: characters.
     score (float): its probability among the kept alternatives and "no answer", in [0, 1].
     logit (float): its raw score, start logit + end logit.
-    null_logit (float): the raw score of "no answer".
-    alternatives (list[dict]): everything that was kept, best first, "no answer" included: text, start_char, end_char,
+    null_logit (float): raw score of "no answer".
+    alternatives (list[dict]): the kept alternatives, best first, "no answer" included: text, start_char, end_char,
         score, logit.
     """
 
@@ -34,12 +34,12 @@ class Answer(dict):
 
     @property
     def best_text(self) -> str:
-        """The best alternative that is not empty, whatever the threshold decided."""
+        """Text of the best non-empty alternative, regardless of the threshold; "" if there is none."""
         return next((row["text"] for row in self["alternatives"] if row["text"]), "")
 
     @property
     def null_odds(self) -> float:
-        """Raw score of "no answer" minus that of the best other answer: no answer is given above the threshold."""
+        """Raw score of "no answer" minus that of the best other answer. Above the threshold, no answer is given."""
         best = next((row["logit"] for row in self["alternatives"] if row["text"]), float("-inf"))
         return self["null_logit"] - best
 
@@ -54,7 +54,7 @@ def _set_answers(doc: Doc, answers: Iterable[dict] | None) -> None:
 
 
 def install_question_extensions() -> None:
-    """Register what is asked (`doc._.questions`, `.choices`, `.masks`) and answered, where it is not registered yet."""
+    """Register the Doc attributes for questions, choices and masks, and for their answers, if they are missing."""
     for name in ("questions", "choices", "choice_answers", "masks", "mask_predictions"):
         if not Doc.has_extension(name):
             Doc.set_extension(name, default=None)
@@ -63,11 +63,11 @@ def install_question_extensions() -> None:
 
 
 def as_question(value: Any) -> dict[str, Any]:
-    """One question as a dictionary with its text under "question".
+    """Convert a question to a dictionary with its text under "question".
 
-    value (Any): a string or a dictionary shaped like a SQuAD question; its answers may be columns as in `datasets`.
+    value (Any): a string, or a dictionary shaped like a SQuAD question. Its answers may be columns as in `datasets`.
     RETURNS (dict[str, Any]): the question.
-    RAISES ValueError: where it is neither.
+    RAISES ValueError: the value is neither, or its answers are malformed.
     """
     if isinstance(value, str):
         return {"question": value}
@@ -81,7 +81,7 @@ def as_question(value: Any) -> dict[str, Any]:
 
 
 def _as_rows(answers: dict[str, Any], question: dict[str, Any]) -> list[dict[str, Any]]:
-    """SQuAD's list of answers, of the columns that Hugging Face's `datasets` makes of it."""
+    """Restore SQuAD's list of answers from the columns that Hugging Face's `datasets` converts it to."""
     texts, starts = answers.get("text"), answers.get("answer_start")
     if not isinstance(texts, Sequence) or not isinstance(starts, Sequence) or len(texts) != len(starts):
         raise ValueError(Errors.BB240.format(value=question))
@@ -89,13 +89,23 @@ def _as_rows(answers: dict[str, Any], question: dict[str, Any]) -> list[dict[str
 
 
 def read_questions(doc: Doc) -> list[dict[str, Any]]:
-    """The questions of a document, each as a dictionary; an empty list where it has none."""
+    """Get the questions of a document.
+
+    doc (Doc): the document.
+    RETURNS (list[dict[str, Any]]): the questions, each as a dictionary; empty if there are none.
+    RAISES ValueError: `doc._.questions` is not a list of questions.
+    """
     install_question_extensions()
     return as_questions(doc._.questions)
 
 
 def as_questions(values: Any) -> list[dict[str, Any]]:
-    """A list of questions, each as a dictionary. None counts as an empty list, one string alone is an error."""
+    """Convert a list of questions to dictionaries.
+
+    values (Any): a list or tuple of questions; None counts as an empty list.
+    RETURNS (list[dict[str, Any]]): the questions.
+    RAISES ValueError: the value is something else, such as a single string, or contains something else.
+    """
     if values is None:
         return []
     if not isinstance(values, (list, tuple)):
@@ -104,32 +114,32 @@ def as_questions(values: Any) -> list[dict[str, Any]]:
 
 
 def question_key(question: dict[str, Any]) -> str:
-    """What a question is found by: its id, or its text where it has none."""
+    """Get the key that identifies a question: its id, or its text if it has no id."""
     return str(question["question"] if question.get("id") is None else question["id"])
 
 
 def without_gold(questions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The questions as they may be shown to a component."""
+    """Remove the gold annotation from questions, so that a component may see them."""
     return [{key: value for key, value in question.items() if key not in GOLD_KEYS} for question in questions]
 
 
 def has_gold(question: dict[str, Any]) -> bool:
-    """Whether the question says what is right, an answer or that there is none."""
+    """Whether a question has gold annotation: answers, or that there is none."""
     return question.get("answers") is not None or bool(question.get("is_impossible"))
 
 
 def gold_texts(question: dict[str, Any]) -> list[str]:
-    """Texts of the gold answers; none where the question is impossible."""
+    """Get the texts of the gold answers; empty if the question is impossible."""
     return [] if question.get("is_impossible") else [answer["text"] for answer in question.get("answers") or ()]
 
 
 def gold_spans(question: dict[str, Any], text: str) -> tuple[list[tuple[int, int]], int]:
-    """The stretches of text that answer a question.
+    """Get the spans of text that answer a question.
 
-    question (dict[str, Any]): a question with gold.
-    text (str): the document.
-    RETURNS (tuple[list[tuple[int, int]], int]): first and last character (exclusive) of each answer whose offset
-        matches its text, and how many do not match. Both empty for a question that has no answer.
+    question (dict[str, Any]): a question with gold annotation.
+    text (str): text of the document.
+    RETURNS (tuple[list[tuple[int, int]], int]): start and end (exclusive) of each distinct answer whose offset matches
+        its text, in characters, and the number of answers that do not match. Empty and 0 if there is no answer.
     """
     if question.get("is_impossible"):
         return [], 0

@@ -1,4 +1,4 @@
-"""Corpus readers for questions: SQuAD's JSON and .spacy files. Gold stands on the reference alone."""
+"""Corpus readers for questions: SQuAD's JSON and .spacy files. Only the reference has the gold annotation."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,14 +19,17 @@ PARAGRAPH_BREAK = "\n\n"
 def make_squad_corpus(
     path: Path | None, join_paragraphs: bool = False, max_questions: int = 0, limit: int = 0, strict: bool = False
 ) -> "SquadCorpus":
-    """Registered as `spacy-bigbird.SquadCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
+    """Create a reader of files in SQuAD's format.
 
-    path (Path | None): a file in SQuAD's JSON format (1.1 or 2.0) or a folder of such files.
-    join_paragraphs (bool): whether the paragraphs of an article make one document.
-    max_questions (int): most questions per example; a document with more is repeated. 0 for no limit.
-    limit (int): most examples. 0 for no limit.
-    strict (bool): whether what cannot be used is an error instead of being reported and left out.
+    Registered as `spacy-bigbird.SquadCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
+
+    path (Path | None): a file in SQuAD's JSON format (1.1 or 2.0), or a folder of such files.
+    join_paragraphs (bool): whether to join the paragraphs of an article into one document.
+    max_questions (int): maximum number of questions per example; a document with more is repeated. 0 for no limit.
+    limit (int): maximum number of examples; 0 for no limit.
+    strict (bool): whether to raise an error for unusable data, instead of reporting it and leaving it out.
     RETURNS (SquadCorpus): the reader.
+    RAISES ValueError: `path` is None.
     """
     return SquadCorpus(path, join_paragraphs=join_paragraphs, max_questions=max_questions, limit=limit, strict=strict)
 
@@ -34,20 +37,27 @@ def make_squad_corpus(
 def make_question_corpus(
     path: Path | None, max_questions: int = 0, limit: int = 0, strict: bool = False
 ) -> "QuestionCorpus":
-    """Registered as `spacy-bigbird.QuestionCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
+    """Create a reader of .spacy files with questions, choices or masks.
 
-    path (Path | None): a .spacy file or a folder of them, stored with `DocBin(store_user_data=True)`. Its documents
-        hold `doc._.questions` with answers, `doc._.choices` with the index of the right answer, or `doc._.masks`.
-    max_questions (int): most questions per example; a document with more is repeated. 0 for no limit.
-    limit (int): most examples. 0 for no limit.
-    strict (bool): whether what cannot be used is an error instead of being reported and left out.
+    Registered as `spacy-bigbird.QuestionCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
+
+    path (Path | None): a .spacy file or a folder of them, stored with `DocBin(store_user_data=True)`. The documents
+        have `doc._.questions` with answers, `doc._.choices` with the index of the correct option, or `doc._.masks`.
+    max_questions (int): maximum number of questions per example; a document with more is repeated. 0 for no limit.
+    limit (int): maximum number of examples; 0 for no limit.
+    strict (bool): whether to raise an error for unusable data, instead of reporting it and leaving it out.
     RETURNS (QuestionCorpus): the reader.
+    RAISES ValueError: `path` is None.
     """
     return QuestionCorpus(path, max_questions=max_questions, limit=limit, strict=strict)
 
 
 def is_unicode(text: str) -> bool:
-    """RETURNS (bool): whether a text from JSON can be written as UTF-8. Half of a pair of surrogates cannot."""
+    """Check if a text from JSON can be encoded as UTF-8.
+
+    text (str): the text.
+    RETURNS (bool): False if it contains half of a surrogate pair.
+    """
     try:
         text.encode("utf8")
     except UnicodeEncodeError:
@@ -56,7 +66,7 @@ def is_unicode(text: str) -> bool:
 
 
 class SquadCorpus:
-    """Yields an example per context of SQuAD files, with its questions."""
+    """Reads SQuAD files and yields one example per context, with its questions. See `make_squad_corpus`."""
 
     def __init__(
         self,
@@ -77,9 +87,9 @@ class SquadCorpus:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Read the files once.
 
-        nlp (Language): tokenizes the contexts.
-        YIELDS (Example): the reference has the questions with gold, the prediction has them without.
-        RAISES ValueError: a file is of another format; or something in it cannot be used, and `strict` is set.
+        nlp (Language): the pipeline, which tokenizes the contexts.
+        YIELDS (Example): examples with the questions on both documents, but gold annotation on the reference only.
+        RAISES ValueError: there is no file, a file has another format, or `strict` is set and some data is unusable.
         """
         problems = Problems(self.path, self.strict)
         number = 0
@@ -106,7 +116,7 @@ class SquadCorpus:
     def _contexts(self, problems: Problems) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
         for file in find_files(self.path, ".json", "SquadCorpus"):
             try:
-                # With a byte order mark or without.
+                # utf-8-sig accepts files with and without a byte order mark.
                 content = srsly.json_loads(file.read_text(encoding="utf-8-sig"))
                 for number, article in enumerate(content["data"]):
                     where = f"{file.name}, article {number}"
@@ -127,7 +137,9 @@ class SquadCorpus:
 
 
 class QuestionCorpus:
-    """Yields an example per document of .spacy files, with what was asked on both sides and gold on the reference."""
+    """Reads .spacy files and yields one example per document, with what is asked on both documents and gold annotation
+    on the reference only. See `make_question_corpus`.
+    """
 
     def __init__(
         self, path: Path | str | None, *, max_questions: int = 0, limit: int = 0, strict: bool = False
@@ -141,9 +153,11 @@ class QuestionCorpus:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Read the files once.
 
-        nlp (Language): tokenizes the texts again, for the prediction.
-        YIELDS (Example): the reference is the stored document, the prediction has its questions without gold.
-        RAISES ValueError: something cannot be used, or an answer is not at its offset, and `strict` is set.
+        nlp (Language): the pipeline, which tokenizes the texts again for the predicted document.
+        YIELDS (Example): examples with the stored document as reference. The predicted document has its questions
+            without gold annotation.
+        RAISES ValueError: there is no file, or `strict` is set and some data is unusable or an answer is not at its
+            offset.
         """
         install_question_extensions()
         find_files(self.path, ".spacy", "QuestionCorpus")
@@ -183,14 +197,27 @@ class QuestionCorpus:
 
 
 def given_path(path: Path | str | None, reader: str) -> Path:
-    """RETURNS (Path): a reader's path. RAISES ValueError: it is not given."""
+    """Check that a reader was given a path.
+
+    path (Path | str | None): the path.
+    reader (str): name of the reader, for the message.
+    RETURNS (Path): the path.
+    RAISES ValueError: the path is None.
+    """
     if path is None:
         raise ValueError(Errors.BB310.format(reader=reader, path=path))
     return Path(path)
 
 
 def find_files(path: Path, ending: str, reader: str) -> list[Path]:
-    """RETURNS (list[Path]): a file, or the files of a folder by name. RAISES ValueError: there are none."""
+    """Find the files to read.
+
+    path (Path): a file, or a folder, which is searched recursively.
+    ending (str): ending of the files in a folder.
+    reader (str): name of the reader, for the message.
+    RETURNS (list[Path]): the file, or the files of the folder, sorted.
+    RAISES ValueError: there are none.
+    """
     found = sorted(path.rglob(f"*{ending}")) if path.is_dir() else [path] if path.is_file() else []
     if not found:
         raise ValueError(Errors.BB310.format(reader=reader, path=str(path)))
@@ -198,10 +225,10 @@ def find_files(path: Path, ending: str, reader: str) -> list[Path]:
 
 
 def set_questions(example: Example, questions: list[dict[str, Any]]) -> None:
-    """Put questions on the reference, and without gold on the prediction.
+    """Set questions on both documents of an example, but their gold annotation on the reference only.
 
-    example (Example): gets them.
-    questions (list[dict]): shaped like SQuAD's.
+    example (Example): the example, modified in place.
+    questions (list[dict[str, Any]]): questions, shaped like SQuAD's.
     """
     install_question_extensions()
     example.reference._.questions = questions
@@ -209,11 +236,13 @@ def set_questions(example: Example, questions: list[dict[str, Any]]) -> None:
 
 
 def check_answers(questions: list[dict[str, Any]], text: str, where: str, problems: Problems) -> list[dict[str, Any]]:
-    """Look whether answers stand where they say. Those that do not count in the scores by their text all the same.
+    """Report answers that are not at their offset. They are kept, because scoring compares answers by their text.
 
-    questions (list[dict]): the questions of a document. text (str): the document.
-    where (str): its place in the corpus. problems (Problems): what is wrong is added to it.
-    RETURNS (list[dict]): the questions.
+    questions (list[dict[str, Any]]): the questions of a document.
+    text (str): text of the document.
+    where (str): its place in the corpus.
+    problems (Problems): collects what is wrong.
+    RETURNS (list[dict[str, Any]]): the same questions.
     """
     for question in questions:
         for answer in question.get("answers") or ():
@@ -224,11 +253,12 @@ def check_answers(questions: list[dict[str, Any]], text: str, where: str, proble
 
 
 def usable_questions(questions: Iterable[Any], where: str, problems: Problems) -> list[dict[str, Any]]:
-    """Leave out questions without a text, and such as have an answer without one.
+    """Leave out questions that have no text or have an answer without text.
 
-    questions (Iterable[Any]): what stands in a corpus. where (str): its place there.
-    problems (Problems): what is wrong is added to it.
-    RETURNS (list[dict]): the others.
+    questions (Iterable[Any]): the questions, as in the corpus.
+    where (str): their place in the corpus.
+    problems (Problems): collects what is wrong.
+    RETURNS (list[dict[str, Any]]): the remaining questions.
     """
     found = []
     for question in questions:
@@ -246,7 +276,7 @@ def usable_questions(questions: Iterable[Any], where: str, problems: Problems) -
 
 
 def _joined(parts: list[tuple[str, list[dict[str, Any]]]]) -> tuple[str, list[dict[str, Any]]]:
-    """All contexts of an article as one, with the answers' offsets moved along."""
+    """Join all contexts of an article, and shift the offsets of the answers accordingly."""
     joined: list[dict[str, Any]] = []
     offset = 0
     for context, questions in parts:

@@ -1,4 +1,4 @@
-"""Corpus reader for JSON lines with texts, entities, labels and questions, which survives broken records."""
+"""Corpus reader for JSON lines with texts, entities, labels and questions that tolerates broken records."""
 
 import json
 import math
@@ -18,20 +18,26 @@ ENDING = ".jsonl"
 
 
 def make_jsonl_corpus(path: Path | None, strict: bool = False, limit: int = 0) -> "JsonlCorpus":
-    """Registered as `spacy-bigbird.JsonlCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
+    """Create a reader of JSON lines.
 
-    path (Path | None): a file with a JSON object in each line, or a folder of .jsonl files. `text` (str) is required;
-        `entities` is a list of [first character, last (exclusive), label], `cats` an object of labels and numbers,
-        `questions` a list as in `doc._.questions`.
-    strict (bool): whether a record that cannot be used is an error instead of being reported and left out.
-    limit (int): most examples. 0 for no limit.
+    Registered as `spacy-bigbird.JsonlCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
+
+    path (Path | None): a file with a JSON object on each line, or a folder of .jsonl files. `text` (str) is required;
+        `entities` is a list of [start character, end character (exclusive), label], `cats` an object that maps labels
+        to numbers, and `questions` a list as in `doc._.questions`.
+    strict (bool): whether to raise an error for unusable data, instead of reporting it and leaving it out.
+    limit (int): maximum number of examples; 0 for no limit.
     RETURNS (JsonlCorpus): the reader.
+    RAISES ValueError: `path` is None.
     """
     return JsonlCorpus(path, strict=strict, limit=limit)
 
 
 class JsonlCorpus:
-    """Yields an example per line; what cannot be used is left out, counted and reported."""
+    """Reads JSON lines and yields one example per line. Unusable data is left out, counted and reported.
+
+    See `make_jsonl_corpus`.
+    """
 
     def __init__(self, path: Path | str | None, *, strict: bool = False, limit: int = 0) -> None:
         self.path = given_path(path, "JsonlCorpus")
@@ -42,15 +48,15 @@ class JsonlCorpus:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Read the files once.
 
-        nlp (Language): tokenizes the texts; labels that its components do not have are reported.
-        YIELDS (Example): the reference has the annotation.
-        RAISES ValueError: something cannot be used, and `strict` is set.
+        nlp (Language): the pipeline, which tokenizes the texts. Labels that its components do not have are reported.
+        YIELDS (Example): examples with the annotation on the reference.
+        RAISES ValueError: there is no file, or `strict` is set and some data is unusable.
         """
         problems = Problems(self.path, self.strict)
         labels = {attribute: known_labels(nlp, attribute) for attribute in ("doc.ents", "doc.cats")}
         number = 0
         for file in find_files(self.path, ENDING, "JsonlCorpus"):
-            # Not as text: a line in another encoding must not end the reading.
+            # Read as bytes, so that a line in another encoding does not stop the reader.
             with file.open("rb") as lines:
                 for position, line in enumerate(lines, start=1):
                     if self.limit and number >= self.limit:
@@ -62,14 +68,19 @@ class JsonlCorpus:
                     if example is not None:
                         number += 1
                         yield example
-        # Once, not in every epoch.
+        # The same report is not repeated in every epoch.
         if str(problems) != self._reported:
             self._reported = str(problems)
             problems.report()
 
 
 def known_labels(nlp: Language, attribute: str) -> set[str] | None:
-    """RETURNS (set[str] | None): labels of the components that write an attribute; None where they have none yet."""
+    """Get the labels of the components that assign an attribute.
+
+    nlp (Language): the pipeline.
+    attribute (str): the attribute, such as "doc.ents".
+    RETURNS (set[str] | None): the labels; None if there are none yet.
+    """
     found: set[str] = set()
     for name, component in nlp.components:
         if attribute in nlp.get_pipe_meta(name).assigns:
@@ -108,7 +119,11 @@ def _example(
 
 
 def is_finite(value: Any) -> bool:
-    """RETURNS (bool): whether a value from JSON is a number that a float can hold."""
+    """Check if a value from JSON is a finite number that a float can hold.
+
+    value (Any): the value.
+    RETURNS (bool): whether it is.
+    """
     try:
         return isinstance(value, int | float) and math.isfinite(value)
     except OverflowError:
@@ -144,7 +159,7 @@ def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, 
         if span not in kept:
             shown = [span.start_char, span.end_char, span.label_, span.text]
             problems.add("entities", "overlap longer ones", where, shown)
-    # What cannot be learned is not annotated, rather than outside of entities.
+    # Tokens of entities that cannot be aligned are marked as missing, rather than as outside of entities.
     taken = {token.i for span in kept for token in span}
     unknown = [doc[token.i : token.i + 1] for span in missing for token in span if token.i not in taken]
     doc.set_ents(kept, missing=filter_spans(unknown), default="outside")

@@ -1,4 +1,4 @@
-"""The logger that keeps a training with `spacy train` ready to go on after it was killed."""
+"""A logger that makes training with `spacy train` resumable after it was killed."""
 
 import os
 import shutil
@@ -30,18 +30,20 @@ Logger = Callable[..., tuple[LogStep, Callable[[], None]]]
 
 
 def make_resumable_logger(logger: Logger | None = None) -> "ResumableLogger":
-    """Registered as `spacy-bigbird.ResumableLogger.v1`, for `[training.logger]`.
+    """Create a logger that saves what is needed to resume training.
 
-    logger (Callable | None): the logger that reports the training; spaCy's console logger when None.
+    Registered as `spacy-bigbird.ResumableLogger.v1`, for `[training.logger]`.
+
+    logger (Callable | None): the logger that reports the training. If None, spaCy's console logger is used.
     RETURNS (ResumableLogger): the logger.
     """
     return ResumableLogger(logger or console_logger())
 
 
 class ResumableLogger:
-    """Lets another logger report, and saves after each evaluation what `spacy bigbird resume` needs.
+    """Wraps another logger, and saves after each evaluation what `spacy bigbird resume` needs.
 
-    logger (Callable): the other logger.
+    logger (Callable): the wrapped logger.
     """
 
     def __init__(self, logger: Logger) -> None:
@@ -50,11 +52,11 @@ class ResumableLogger:
     def __call__(
         self, nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
     ) -> tuple[LogStep, Callable[[], None]]:
-        """Begin a training.
+        """Set up the logger for a training run.
 
         nlp (Language): the pipeline.
-        stdout, stderr (IO): where the other logger writes.
-        RETURNS (tuple[Callable, Callable]): called after each step and at the end.
+        stdout, stderr (IO): the streams that the wrapped logger writes to.
+        RETURNS (tuple[Callable, Callable]): functions to call after each step and at the end.
         """
         log_step, finalize = self.logger(nlp, stdout, stderr)
         saver = _Saver(nlp)
@@ -79,7 +81,7 @@ class _Saver:
     def __init__(self, nlp: Language) -> None:
         self.nlp = nlp
         self.started = datetime.now().isoformat(" ", "seconds")
-        # spaCy has drawn nothing yet for the order of the documents.
+        # At this point, spaCy has not yet used the random state for the order of the documents.
         self.random_start = random_states()
         models = [getattr(component, "model", None) for _, component in nlp.pipeline]
         self.watch = OptimizerWatch([model for model in models if isinstance(model, Model)])
@@ -93,13 +95,13 @@ class _Saver:
         if not self.has_begun:
             self.has_begun = True
             if info["step"] == 0:
-                # States of another training, whose pipelines spaCy has just deleted.
+                # These states belong to an earlier training run, whose pipelines spaCy has just deleted.
                 shutil.rmtree(output / FOLDER, ignore_errors=True)
             else:
                 before = TrainingState.newest(output)
                 self.started, self.random_start = before.started, before.random_start
         if self.watch.optimizer is None:
-            # Nothing could be learned from the documents so far.
+            # No update has been made, because nothing could be learned from the documents so far.
             return
         random_now = random_states()
         state = TrainingState(
@@ -116,14 +118,14 @@ class _Saver:
             directory=os.getcwd(),
         )
         self.saved = state.save(output, self.nlp, self.watch.optimizer)
-        # The training goes on as if it had not been saved.
+        # Saving must not affect the rest of the training.
         set_random_states(random_now)
 
     def finalize(self) -> None:
         self.watch.remove()
-        # spaCy calls this when the training has ended and when it was interrupted or has failed.
+        # spaCy calls this not only when training has finished, but also when it was interrupted or has failed.
         if self.saved is not None and sys.exc_info()[0] is None:
             training = self.nlp.config.interpolate()["training"]
             end = {"step": self.saved_step + self.steps_since, **{name: training[name] for name in LIMITS}}
-            # A kill comes before it or after it: the training has finished or not.
+            # Written atomically, so that a killed training either has finished or has not.
             replace_file(self.saved / FINISHED, lambda path: srsly.write_json(path, end))

@@ -1,4 +1,4 @@
-"""Goes on with a training of `spacy train` that was stopped, from the state that ResumableLogger.v1 saved."""
+"""Resumes training with `spacy train` that was stopped, from the state that ResumableLogger.v1 saved."""
 
 import random
 import shutil
@@ -42,7 +42,7 @@ from .resume_state import (
 )
 
 MODEL_BEST, MODEL_LAST = "model-best", "model-last"
-# Components and vocabulary are those of the saved pipeline.
+# The other blocks are fixed, because components and vocabulary are those of the saved pipeline.
 CHANGEABLE = ("paths", "system", "corpora", "training")
 
 Batches = Iterator[tuple[int, list[Example]]]
@@ -56,14 +56,14 @@ def resume(
     stdout: IO = sys.stdout,
     stderr: IO = sys.stderr,
 ) -> tuple[Language, Path]:
-    """Go on with a training until it ends, as `spacy train` would have.
+    """Resume training and continue until it ends, as `spacy train` would have.
 
     output (Path): the directory that `spacy train --output` wrote to.
     overrides (Mapping[str, Any] | None): settings by their full names, such as "training.max_steps".
-    use_gpu (int): number of the GPU that is in use already, -1 for the CPU.
-    stdout, stderr (IO): where the logger writes.
+    use_gpu (int): id of the GPU that has been activated, or -1 for the CPU.
+    stdout, stderr (IO): the streams that the logger writes to.
     RETURNS (tuple[Language, Path]): the pipeline and its folder, model-last.
-    RAISES ValueError: there is nothing to go on with, or not in this way.
+    RAISES ValueError: there is nothing to resume, or it cannot be resumed with these settings or this spaCy version.
     """
     state = TrainingState.newest(output)
     folder = state_folder(output, state.step)
@@ -90,12 +90,12 @@ def resume(
 
 
 class _Training:
-    """spaCy's training loop, which begins in the middle.
+    """spaCy's training loop, starting in the middle.
 
     nlp (Language): the saved pipeline.
-    output (Path): where pipelines are written.
-    state (TrainingState): where the training stands.
-    config (dict[str, Any]): the pipeline's config without variables.
+    output (Path): directory that pipelines are written to.
+    state (TrainingState): the state to resume from.
+    config (dict[str, Any]): the interpolated config of the pipeline.
     """
 
     def __init__(self, nlp: Language, output: Path, state: TrainingState, config: Any) -> None:
@@ -123,7 +123,7 @@ class _Training:
     def run(self, stdout: IO, stderr: IO) -> None:
         """Train, report and save until the training ends or is interrupted."""
         frozen = self.settings["frozen_components"]
-        # Newer ones may be half written; their scores will be found again.
+        # A newer model-best may be incomplete. It is trained and scored again.
         best = state_folder(self.output, self.state.step) / BEST
         replace_folder(self.output / MODEL_BEST, lambda part: shutil.copytree(best, part, dirs_exist_ok=True))
         self._save(is_best=False)
@@ -149,7 +149,7 @@ class _Training:
             replace_folder(self.output / MODEL_BEST, lambda part: shutil.copytree(last, part, dirs_exist_ok=True))
 
     def _steps(self) -> Iterator[tuple[dict[str, Any], bool | None]]:
-        """What spaCy's `train_while_improving` yields from the step on where the training stands."""
+        """Yield what spaCy's `train_while_improving` would yield after the step of the saved state."""
         nlp: Any = self.nlp
         settings, state, optimizer = self.settings, self.state, self.optimizer
         frozen, annotating = settings["frozen_components"], settings["annotating_components"]
@@ -195,7 +195,7 @@ class _Training:
 
 
 def _is_over(limits: Mapping[str, Any], step: int, results: list[tuple[float, int]]) -> bool:
-    # Of equal scores the earliest is the best.
+    # Among equal scores, the earliest counts as the best.
     best_step = -max((score, -at) for score, at in results)[1]
     patience, max_steps = limits["patience"], limits["max_steps"]
     return bool((patience and step - best_step >= patience) or (max_steps and step >= max_steps))
@@ -209,54 +209,57 @@ def _load(path: Path, overrides: dict[str, Any]) -> Language:
 
 
 def _check_unfinished(output: Path, state: TrainingState, settings: dict[str, Any]) -> None:
-    """RAISES ValueError: the training has ended, and what ended it would end it there again."""
+    """Check that there is anything left to train.
+
+    RAISES ValueError: training has finished, and the current limits would end it at the same step again.
+    """
     end = _read_end(state_folder(output, state.step) / FINISHED)
     limits = {name: settings[name] for name in LIMITS}
     if not all(isinstance(limit, int) for limit in limits.values()):
-        # Told by spaCy's schema, when the training is set up.
+        # spaCy's schema reports this when the training is set up.
         return
     if end is None or not _would_end(end, limits, state.results):
         return
     try:
         util.load_model(output / MODEL_LAST)
-    except Exception:  # killed while this was written, which raises nearly anything: the end is to be repeated
+    except Exception:  # nearly anything is raised if training was killed while writing: the end must be repeated
         return
     shown = ", ".join(f"{name} = {value}" for name, value in limits.items())
     raise ValueError(Errors.BB345.format(path=output, step=end["step"], limits=shown, more=2 * max(1, end["step"])))
 
 
 def _read_end(path: Path) -> dict[str, int] | None:
-    """RETURNS (dict[str, int] | None): last step and limits of a training that has ended; None where it has not."""
+    """Read how training ended. RETURNS (dict[str, int] | None): last step and limits; None if it has not ended."""
     try:
         end = srsly.read_json(path)
         return {name: int(end[name]) for name in ("step", *LIMITS)}
     except (OSError, ValueError, KeyError, TypeError):
-        # Cut short when the machine went down: the end is to be repeated.
+        # Missing, or incomplete because the machine went down: the end must be repeated.
         return None
 
 
 def _would_end(end: Mapping[str, int], limits: Mapping[str, int], results: list[tuple[float, int]]) -> bool:
-    """Whether a training that has ended would end at the same step again.
+    """Determine if a finished training run would end at the same step again.
 
-    end (Mapping[str, int]): its last step and what limited it.
-    limits (Mapping[str, int]): what limits it now.
+    end (Mapping[str, int]): its last step and the limits that it had.
+    limits (Mapping[str, int]): the current limits.
     results (list[tuple[float, int]]): score and step of every evaluation.
     RETURNS (bool): whether it would.
     """
     if _is_over(limits, end["step"], results):
         return True
-    # Where steps and patience were left, there were no more epochs. Less than one is no limit.
+    # If neither max_steps nor patience was exhausted, max_epochs was. A max_epochs below 1 is not a limit.
     has_used_epochs = not _is_over(end, end["step"], results)
     return has_used_epochs and 1 <= limits["max_epochs"] <= end["max_epochs"]
 
 
 def _skip(batches: Batches, state: TrainingState) -> Batches:
-    """Read again what was trained on already, which brings reader, batcher and order to where they were.
+    """Skip the batches that were trained on already, which brings reader, batcher and shuffling to where they were.
 
-    batches (Iterator[tuple[int, list[Example]]]): the training's batches from its first one on.
-    state (TrainingState): where the training stands.
-    RETURNS (Iterator[tuple[int, list[Example]]]): the batches that are left.
-    RAISES ValueError: there are not as many.
+    batches (Iterator[tuple[int, list[Example]]]): all batches, beginning with the first.
+    state (TrainingState): the state to resume from.
+    RETURNS (Iterator[tuple[int, list[Example]]]): the remaining batches.
+    RAISES ValueError: there are fewer batches than were trained on.
     """
     words = 0
     for step in range(state.step + 1):

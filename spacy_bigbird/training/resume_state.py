@@ -1,4 +1,4 @@
-"""What a training with `spacy train` needs to go on: a pipeline, its best version, and the state of everything else."""
+"""What `spacy train` needs to resume: a pipeline, its best version, and the state of everything else."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from ..thinc_layers.shim import EncoderShim
 FOLDER = "resume"
 PIPELINE, BEST, STATE, OPTIMIZER, FINISHED = "pipeline", "best", "state.json", "optimizer.safetensors", "finished.json"
 TABLES = ("mom1", "mom2", "averages")
-# What may end a training.
+# The settings that may end training.
 LIMITS = ("max_steps", "max_epochs", "patience")
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands, after an evaluation.
+    """The state of a training run after an evaluation.
 
-    step (int): the last step that is done, counted from 0 as spaCy does.
-    epoch (int): its epoch.
+    step (int): the last completed step, counted from 0 as in spaCy.
+    epoch (int): the epoch of that step.
     results (list[tuple[float, int]]): score and step of every evaluation.
-    words (int): tokens that were trained on.
-    seconds (int): how long it took.
-    started (str): when the training began.
+    words (int): number of tokens trained on.
+    seconds (int): elapsed training time. Unit: seconds.
+    started (str): when training began.
     random_start (dict[str, Any]): random states before the first document was read.
     random_now (dict[str, Any]): random states after the step.
-    max_length (int): longest text of the pipeline, which its folder does not keep. Unit: characters.
-    spacy_version (str): the version of spaCy.
-    directory (str): the working directory, to which relative paths of corpora belong.
+    max_length (int): `max_length` of the pipeline, which its folder does not store. Unit: characters.
+    spacy_version (str): the spaCy version, as returned by `spacy_version`.
+    directory (str): the working directory, which relative corpus paths refer to.
     """
 
     step: int
@@ -60,12 +60,12 @@ class TrainingState:
     directory: str
 
     def save(self, output: Path, nlp: Language, optimizer: Optimizer) -> Path:
-        """Write the state; those before it are deleted when it is complete.
+        """Write the state to disk. Earlier states are deleted once it is complete.
 
-        output (Path): the training's directory, with a model-best.
-        nlp (Language): the pipeline, with the weights that are trained (not their averages).
+        output (Path): output directory of the training, which contains a model-best.
+        nlp (Language): the pipeline, with its trained weights (not their averages).
         optimizer (Optimizer): the optimizer.
-        RETURNS (Path): the state's folder.
+        RETURNS (Path): folder of the state.
         """
         path = state_folder(output, self.step)
         arrays, parameters = _optimizer_state(nlp, optimizer)
@@ -73,11 +73,11 @@ class TrainingState:
         def write(folder: Path) -> None:
             with _full_precision(nlp):
                 nlp.to_disk(folder / PIPELINE)
-            # spaCy deletes model-best before it writes a new one, so that its files never change.
+            # Linking is safe: spaCy deletes model-best before it writes a new one, so its files never change.
             shutil.copytree(output / "model-best", folder / BEST, copy_function=_link)
             save_file(arrays, folder / OPTIMIZER)
             content = {**asdict(self), "parameters": parameters}
-            # Scores may be NumPy's numbers.
+            # Scores may be NumPy numbers, which JSON does not support.
             (folder / STATE).write_text(json.dumps(content, default=float), encoding="utf8")
 
         replace_folder(path, write)
@@ -88,9 +88,11 @@ class TrainingState:
 
     @classmethod
     def newest(cls, output: Path) -> TrainingState:
-        """output (Path): a training's directory.
-        RETURNS (TrainingState): its newest state.
-        RAISES ValueError: there is none.
+        """Load the newest state of a training run, without pipeline and optimizer.
+
+        output (Path): output directory of the training.
+        RETURNS (TrainingState): the state.
+        RAISES ValueError: there is none, or it is damaged.
         """
         folders = _folders(output)
         if folders:
@@ -100,9 +102,11 @@ class TrainingState:
 
     @classmethod
     def load(cls, path: Path) -> TrainingState:
-        """path (Path): a state's folder.
-        RETURNS (TrainingState): what `save` wrote, without pipeline and optimizer.
-        RAISES ValueError: it is not whole.
+        """Load a state, without pipeline and optimizer.
+
+        path (Path): folder of the state.
+        RETURNS (TrainingState): the state.
+        RAISES ValueError: it is damaged.
         """
         try:
             content = json.loads((path / STATE).read_text(encoding="utf8"))
@@ -114,7 +118,12 @@ class TrainingState:
 
 
 def state_folder(output: Path, step: int) -> Path:
-    """RETURNS (Path): where the state after a step is kept."""
+    """Get the folder of the state after a step.
+
+    output (Path): output directory of the training.
+    step (int): the step.
+    RETURNS (Path): the folder.
+    """
     return output / FOLDER / f"step-{step:09d}"
 
 
@@ -123,10 +132,10 @@ def _folders(output: Path) -> list[Path]:
 
 
 def replace_folder(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a folder beside its place, then move it there; what is in its place stays until then.
+    """Write a folder under a temporary name, then move it into place. An existing folder is kept until then.
 
-    path (Path): the place.
-    write (Callable[[Path], Any]): writes the content to the path that it is given.
+    path (Path): the folder.
+    write (Callable[[Path], Any]): writes the contents to the path that it is called with.
     """
     part, old = (path.with_name(f".{path.name}.{ending}") for ending in ("part", "old"))
     for rest in (part, old):
@@ -137,7 +146,7 @@ def replace_folder(path: Path, write: Callable[[Path], Any]) -> None:
     for file in part.rglob("*"):
         if file.is_file():
             with file.open("rb") as stream:
-                # A machine that goes down right after the renaming must not leave empty files behind.
+                # A machine that goes down right after the folder is renamed must not leave empty files behind.
                 os.fsync(stream.fileno())
     if path.exists():
         path.rename(old)
@@ -146,8 +155,11 @@ def replace_folder(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def random_states() -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): the random states of Python, NumPy and PyTorch, for JSON."""
-    # NumPy's stubs allow for a dictionary, which is given only where one is asked for.
+    """Get the random states of Python, NumPy and PyTorch.
+
+    RETURNS (dict[str, Any]): the states, which can be stored as JSON.
+    """
+    # NumPy's stubs allow for a dictionary, which is returned only on request.
     numbers: Any = numpy.random.get_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
@@ -159,7 +171,10 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """states (dict[str, Any]): what `random_states` gave, also when it has been through JSON."""
+    """Restore the random states of Python, NumPy and PyTorch.
+
+    states (dict[str, Any]): what `random_states` returned, possibly after a round trip through JSON.
+    """
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
     name, keys, *rest = states["numpy"]
@@ -170,12 +185,12 @@ def set_random_states(states: dict[str, Any]) -> None:
 
 
 def restore_optimizer(path: Path, nlp: Language, optimizer: Optimizer) -> None:
-    """Give an optimizer the moments, averages and counts of a saved state.
+    """Restore the moments, averages and counts of an optimizer from a saved state.
 
-    path (Path): the state's folder.
-    nlp (Language): the pipeline of that folder.
+    path (Path): folder of the state.
+    nlp (Language): the pipeline loaded from that folder.
     optimizer (Optimizer): a new optimizer.
-    RAISES ValueError: the state is not whole, or does not fit the pipeline.
+    RAISES ValueError: it is not a Thinc optimizer, or the state is damaged or does not fit the pipeline.
     """
     _check_optimizer(optimizer, "restored")
     try:
@@ -201,8 +216,10 @@ def restore_optimizer(path: Path, nlp: Language, optimizer: Optimizer) -> None:
 
 
 def _optimizer_state(nlp: Language, optimizer: Optimizer) -> tuple[dict[str, numpy.ndarray], list[list[Any]]]:
-    """Arrays of the optimizer by number, and whose they are. Its own keys hold ids, which each process gives anew: in
-    their place stand the component, the number of the node in its model, and that of the shim in the node."""
+    """Get the arrays of the optimizer by number, and the parameters that they belong to.
+
+    The optimizer's own keys contain ids that differ between processes. A parameter is identified instead by its
+    component, the index of the node in the component's model, and the index of the shim in the node."""
     _check_optimizer(optimizer, "saved")
     nodes: dict[int, tuple[str, int, Model]] = {}
     shims: dict[int, tuple[str, int, int]] = {}
@@ -220,7 +237,7 @@ def _optimizer_state(nlp: Language, optimizer: Optimizer) -> tuple[dict[str, num
         elif owner in shims:
             where = list(shims[owner])
         else:
-            # A layer that is no longer in the pipeline.
+            # The layer is no longer in the pipeline.
             continue
         for table in TABLES:
             own = getattr(optimizer, table) or {}
@@ -242,7 +259,7 @@ def _components(nlp: Language) -> dict[str, list[Model]]:
 
 @contextmanager
 def _full_precision(nlp: Language) -> Iterator[None]:
-    """Weights that a pipeline keeps in half precision on disk are trained in full precision."""
+    """Save weights in full precision, as they are trained, even if the pipeline stores them in half precision."""
     found: list[tuple[Any, Any]] = []
     for nodes in _components(nlp).values():
         for shim in (shim for node in nodes for shim in node.shims if isinstance(shim, EncoderShim)):
@@ -257,9 +274,11 @@ def _full_precision(nlp: Language) -> Iterator[None]:
 
 
 class OptimizerWatch(Shim):
-    """Sees the optimizer of a training's first step, which spaCy shows to nobody but the models, and goes away.
+    """Captures the optimizer at the first training step, since spaCy passes it only to the models, then removes itself.
 
     models (list[Model]): the models that are trained.
+
+    optimizer (Any): the optimizer; None until the first step.
     """
 
     def __init__(self, models: list[Model]) -> None:
@@ -274,19 +293,22 @@ class OptimizerWatch(Shim):
         self.remove()
 
     def remove(self) -> None:
-        """Leave the models as they were."""
+        """Remove the watch from the models."""
         for model in self._models:
             if self in model.shims:
                 model.shims.remove(self)
 
 
 def spacy_version() -> str:
-    """RETURNS (str): the version of spaCy whose training loop is meant, such as 3.8."""
+    """Get the version of spaCy that the training loop belongs to.
+
+    RETURNS (str): major and minor version, such as "3.8".
+    """
     return ".".join(spacy.__version__.split(".")[:2])
 
 
 def _link(source: str, target: str) -> None:
-    """A second name for a file; where the file system has no such thing, a copy."""
+    """Create a hard link to a file, or a copy if the file system does not support links."""
     try:
         os.link(source, target)
     except OSError:

@@ -13,10 +13,13 @@ Scorer = Callable[..., dict[str, Any]]
 
 
 def make_span_qa_scorer(version: str = "2.0") -> Scorer:
-    """Registered as `spacy-bigbird.span_qa_scorer.v1`, for `scorer` of `bigbird_span_qa`.
+    """Create a scorer for extractive question answering.
 
-    version (str): "2.0" or "1.1": the SQuAD evaluation whose F1 is meant where a text has no word.
-    RETURNS (Callable): gives the scores of `squad_scores` for a list of examples.
+    Registered as `spacy-bigbird.span_qa_scorer.v1`, for `scorer` of `bigbird_span_qa`.
+
+    version (str): "2.0" or "1.1": the SQuAD evaluation that defines F1 for texts without a word.
+    RETURNS (Callable): a function that returns the scores of `squad_scores` for examples.
+    RAISES ValueError: the version is neither.
     """
     if version not in ("1.1", "2.0"):
         raise ValueError(Errors.BB313.format(version=version))
@@ -24,25 +27,31 @@ def make_span_qa_scorer(version: str = "2.0") -> Scorer:
 
 
 def make_multiple_choice_scorer() -> Scorer:
-    """Registered as `spacy-bigbird.multiple_choice_scorer.v1`, for `scorer` of `bigbird_multiple_choice`.
+    """Create a scorer for multiple choice.
 
-    RETURNS (Callable): gives `choice_accuracy`, the share of questions whose right option is the most probable.
+    Registered as `spacy-bigbird.multiple_choice_scorer.v1`, for `scorer` of `bigbird_multiple_choice`.
+
+    RETURNS (Callable): a function that returns `choice_accuracy`, the share of questions whose most probable option is
+        correct.
     """
     return score_choices
 
 
 class SpanQAScorer:
-    """Compares `doc._.answers` of the prediction with the gold of `doc._.questions` on the reference."""
+    """Compares `doc._.answers` of the predicted document with the gold answers in `doc._.questions` of the reference.
+
+    version (str): "2.0" or "1.1", see `make_span_qa_scorer`.
+    """
 
     def __init__(self, version: str = "2.0") -> None:
         self.version = version
 
     def __call__(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Score examples that a component has answered.
+        """Score examples whose questions a component has answered.
 
-        examples (Iterable[Example]): questions without gold on the reference do not count.
-        RETURNS (dict[str, Any]): see `squad_scores`.
-        RAISES ValueError: where the reference has a question that the predicted document was not asked.
+        examples (Iterable[Example]): the examples. Questions without gold annotation are ignored.
+        RETURNS (dict[str, Any]): the scores, see `squad_scores`.
+        RAISES ValueError: the reference has a question that the predicted document does not answer.
         """
         install_question_extensions()
         answered = []
@@ -66,11 +75,11 @@ class SpanQAScorer:
 
 
 def score_choices(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-    """Compare `doc._.choice_answers` of the prediction with the `answer` of `doc._.choices` on the reference.
+    """Compare `doc._.choice_answers` of the predicted document with the `answer` in `doc._.choices` of the reference.
 
-    examples (Iterable[Example]): questions whose `answer` is None or missing do not count.
-    RETURNS (dict[str, Any]): `choice_accuracy` in [0, 1], None where no question counts.
-    RAISES ValueError: where the reference has a question that the predicted document was not asked.
+    examples (Iterable[Example]): the examples. Questions whose `answer` is None or missing are ignored.
+    RETURNS (dict[str, Any]): `choice_accuracy`, in [0, 1]; None if no question has an `answer`.
+    RAISES ValueError: the reference has a question that the predicted document does not answer.
     """
     install_question_extensions()
     right: list[bool] = []

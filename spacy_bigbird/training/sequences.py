@@ -1,4 +1,4 @@
-"""From a stream of documents to training sequences: read ahead, shuffle, cut or join to the wanted length, mask."""
+"""Turns a stream of documents into training sequences: read ahead, shuffle, split or join to length, and mask."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..tokenizer import BigBirdTokenizer
 from .masking import MaskedPieces, PieceTable, generator_of, mask_pieces
 from .pretraining_settings import PretrainingSettings
 
-# What a generator is used for, so that no two share a key.
+# First part of a generator's key after the seed: its purpose, so that no two purposes share a key.
 _SHUFFLE, _FIRST_CHUNK, _SAMPLE = 0, 1, 2
-# Texts handed to the tokenizer at a time: few enough that other threads get their turn.
+# Number of texts passed to the tokenizer at a time, few enough that other threads get their turn.
 _TEXTS_PER_CALL = 16
 
 
 class Cursor(NamedTuple):
-    """Where a stream goes on: all that a resumed run needs to know about the data.
+    """Where a stream continues: all that a resumed run needs to know about the data.
 
-    epoch (int): passes over the corpus that are done.
-    chunk (int): number of the chunk of documents in this pass.
-    document (int): place in the shuffled chunk.
-    piece (int): first piece of that document that was not used yet.
+    epoch (int): number of completed passes over the corpus.
+    chunk (int): index of the chunk in this pass.
+    document (int): index of the document in the shuffled chunk.
+    piece (int): index of the first unused piece of the document.
     """
 
     epoch: int = 0
@@ -40,12 +40,12 @@ START = Cursor()
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Documents that are in memory together, in random order.
+    """Documents that are held in memory together, in random order.
 
-    epoch (int): pass over the corpus.
-    number (int): of the chunk, in this pass.
-    places (list[int]): which document of the corpus each one is.
-    documents (list[ndarray]): ids of the pieces of each. Shape: (pieces,) each.
+    epoch (int): the pass over the corpus, from 0.
+    number (int): index of the chunk in this pass.
+    places (list[int]): index of each document in the corpus.
+    documents (list[ndarray]): piece ids of each document. Shape: (pieces,) each.
     """
 
     epoch: int
@@ -58,10 +58,10 @@ class Chunk:
 class Sample:
     """A training sequence.
 
-    pieces (MaskedPieces): what the model sees and what it is to guess.
-    first_length (int): pieces with token type 0; those behind have type 1.
-    is_random_next (int): 1 when the second half comes from another document, 0 when it follows; of interest only where
-        next sentences are predicted. The numbers are those of the released checkpoints.
+    pieces (MaskedPieces): the pieces that the model sees, and those that it has to predict.
+    first_length (int): number of pieces with token type 0; those after them have type 1.
+    is_random_next (int): 1 if the second half comes from another document, 0 if it follows the first. Used only for
+        next-sentence prediction. The labels are those of the released checkpoints.
     """
 
     pieces: MaskedPieces
@@ -74,12 +74,12 @@ class Sample:
 
 @dataclass
 class DocumentStream:
-    """One of the streams into which the documents of a corpus are dealt in turn.
+    """One of the streams that the documents of a corpus are distributed over in turn.
 
-    read_texts (Callable): opens the corpus; called once for every pass.
-    tokenizer (BigBirdTokenizer): cuts texts into pieces.
-    settings (PretrainingSettings): gives the number of streams, what is read ahead, and the seed.
-    number (int): of this stream, from 0.
+    read_texts (Callable[[], Iterable[str]]): opens the corpus; called once per pass.
+    tokenizer (BigBirdTokenizer): splits texts into pieces.
+    settings (PretrainingSettings): determine the number of streams, how much is read ahead, and the seed.
+    number (int): index of this stream, from 0.
     """
 
     read_texts: Callable[[], Iterable[str]]
@@ -88,11 +88,11 @@ class DocumentStream:
     number: int = 0
 
     def chunks(self, start: Cursor) -> Iterator[Chunk]:
-        """Read on for ever, pass after pass.
+        """Read the corpus indefinitely, pass after pass.
 
-        start (Cursor): the first chunk to give. What lies before it in its pass is read but not cut into pieces.
-        YIELDS (Chunk): documents in random order, empty ones left out.
-        RAISES ValueError: a whole pass has no piece for this stream.
+        start (Cursor): the first chunk to yield. Earlier chunks of the same pass are read, but not tokenized.
+        YIELDS (Chunk): documents in random order, without empty ones.
+        RAISES ValueError: a whole pass has no pieces for this stream.
         """
         epoch = start.epoch
         while True:
@@ -111,7 +111,7 @@ class DocumentStream:
 
     def _text_chunks(self, epoch: int) -> Iterator[tuple[list[int], list[str]]]:
         corpus, seed = self.settings.corpus, self.settings.training.seed
-        # The first chunk is cut short at random, so that in every pass others are together.
+        # The first chunk has a random size, so that each pass combines different documents.
         room = int(generator_of(seed, _FIRST_CHUNK, epoch).integers(1, corpus.shuffle_documents, endpoint=True))
         places: list[int] = []
         texts: list[str] = []
@@ -140,10 +140,10 @@ class DocumentStream:
 
 @dataclass
 class SequenceMaker:
-    """Makes sequences of the documents in a chunk. The same place in the corpus always gives the same sequence.
+    """Makes sequences from the documents of a chunk. Sequences depend only on seed, epoch and place in the corpus.
 
     table (PieceTable): the vocabulary.
-    settings (PretrainingSettings): gives masking, what is joined, and the seed.
+    settings (PretrainingSettings): determine masking, joining and the seed.
     """
 
     table: PieceTable
@@ -153,9 +153,10 @@ class SequenceMaker:
         """Make the next sequence.
 
         chunk (Chunk): the documents.
-        cursor (Cursor): where to go on.
-        length (int): the longest sequence, special pieces included.
-        RETURNS (tuple[Sample, Cursor] | None): the sequence, and where the next one begins; None at the chunk's end.
+        cursor (Cursor): where to continue.
+        length (int): maximum length of the sequence, special pieces included. Unit: pieces.
+        RETURNS (tuple[Sample, Cursor] | None): the sequence, and where the next one begins; None at the end of the
+            chunk.
         """
         if cursor.document >= len(chunk.documents):
             return None
@@ -171,7 +172,7 @@ class SequenceMaker:
         return Sample(pieces, first_length, is_random_next), after
 
     def _text(self, chunk: Chunk, cursor: Cursor, length: int) -> tuple[np.ndarray, Cursor]:
-        """[CLS] text [SEP], going on with [CLS]-less texts and their [SEP] until the sequence is full."""
+        """Build "[CLS] text [SEP]". If documents are joined, "text [SEP]" is appended until the sequence is full."""
         parts: list[np.ndarray | list[int]] = [[self.table.cls_id]]
         room = length - 1
         while room >= 2 and cursor.document < len(chunk.documents):
@@ -187,9 +188,11 @@ class SequenceMaker:
     def _pair(
         self, chunk: Chunk, cursor: Cursor, length: int, generator: np.random.Generator
     ) -> tuple[np.ndarray, int, int, Cursor]:
-        """[CLS] text [SEP] text [SEP]. A stretch of a document is cut in two; in half of the cases a text of the same
-        length from another document of the chunk takes the place of its second part. What was replaced is not used
-        again in this pass: otherwise short remainders would be random more often, and a sequence's length would tell.
+        """Build "[CLS] text [SEP] text [SEP]" from a part of a document that is split in two.
+
+        In half of the cases, the second text is replaced by one of the same length (or less, if it is shorter) from
+        another document of the chunk. The replaced text is not reused in this pass: otherwise, short remainders would
+        be random more often, and the length of a sequence would give away the label.
         """
         document = chunk.documents[cursor.document]
         end = cursor.piece + min(len(document) - cursor.piece, length - 3)
@@ -199,7 +202,7 @@ class SequenceMaker:
         is_random = len(chunk.documents) > 1 and generator.random() < 0.5
         second = document[middle:end]
         if is_random:
-            # Any document but this one.
+            # Choose any document except this one.
             number = (cursor.document + int(generator.integers(1, len(chunk.documents)))) % len(chunk.documents)
             other = chunk.documents[number]
             size = min(max(len(second), 1), len(other))
@@ -216,12 +219,13 @@ def _behind(cursor: Cursor, end: int, document: np.ndarray) -> Cursor:
 
 
 class SequenceStream:
-    """A stream's part of every step's batch.
+    """Supplies a stream's share of the batch of each step.
 
-    documents (DocumentStream): where the documents come from.
-    maker (SequenceMaker): makes sequences of them.
-    cursor (Cursor): where to go on; moves with every sequence.
-    pool (Executor | None): a thread that cuts the next chunk's texts into pieces while this one's are used.
+    documents (DocumentStream): source of the documents.
+    maker (SequenceMaker): makes sequences from them.
+    cursor (Cursor): where to begin; advanced with every sequence.
+    pool (Executor | None): thread that tokenizes the next chunk while the current one is used. If None, chunks are
+        tokenized when they are needed.
     """
 
     def __init__(
@@ -238,10 +242,11 @@ class SequenceStream:
         self._chunk: Chunk | None = None
 
     def part(self, length: int, room: int) -> list[Sample]:
-        """Make the next sequences.
+        """Make the sequences of the next step.
 
-        length (int): the longest sequence.
-        room (int): most pieces in all, at least `length`. A sequence that does not fit any more opens the next part.
+        length (int): maximum length of a sequence. Unit: pieces.
+        room (int): maximum number of pieces in total, at least `length`. A sequence that no longer fits begins the next
+            part.
         RETURNS (list[Sample]): at least one sequence.
         """
         samples: list[Sample] = []

@@ -1,4 +1,4 @@
-"""Exact match and F1 of extracted answers, as the two official SQuAD evaluations define them. In 0..1."""
+"""Exact match and F1 of extracted answers, in [0, 1], as defined by the two official SQuAD evaluations."""
 
 import re
 import string
@@ -12,13 +12,13 @@ WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
-    """One question with its gold answers and what was predicted for it.
+    """A question with its gold answers and its prediction.
 
-    gold (Sequence[str]): texts of the gold answers; empty where the question has no answer.
-    prediction (str): text of the given answer, "" for no answer.
-    best_text (str): text of the best answer that is not empty, whatever the threshold said.
-    null_odds (float): raw score of "no answer" minus the raw score of `best_text`; the threshold is tuned on it.
-    confidence (float): how sure the prediction is, in [0, 1]; the risk-coverage curve is sorted by it.
+    gold (Sequence[str]): texts of the gold answers; empty if the question has no answer.
+    prediction (str): text of the predicted answer; "" for no answer.
+    best_text (str): text of the best non-empty answer, regardless of the threshold.
+    null_odds (float): raw score of "no answer" minus that of `best_text`, which the threshold is tuned on.
+    confidence (float): confidence of the prediction, in [0, 1], which the risk-coverage curve is sorted by.
     """
 
     gold: Sequence[str]
@@ -29,22 +29,22 @@ class AnsweredQuestion:
 
 
 def normalize_answer(text: str) -> str:
-    """Lower case, without ASCII punctuation, without the articles a, an, the, with single spaces."""
+    """Lowercase a text, remove ASCII punctuation and the articles a, an and the, and collapse white space."""
     return " ".join(ARTICLES.sub(" ", text.lower().translate(WITHOUT_PUNCTUATION)).split())
 
 
 def exact_match(gold: str, prediction: str) -> float:
-    """1.0 where both texts are equal after `normalize_answer`, else 0.0."""
+    """Return 1.0 if both texts are equal after `normalize_answer`, else 0.0."""
     return float(normalize_answer(gold) == normalize_answer(prediction))
 
 
 def token_f1(gold: str, prediction: str, version: str = "2.0") -> float:
-    """Harmonic mean of precision and recall over the words of the normalized texts.
+    """Compute the harmonic mean of precision and recall over the words of the normalized texts.
 
     gold (str): a gold answer.
     prediction (str): the predicted answer.
-    version (str): where one of the texts has no word left, "2.0" asks whether both have none and "1.1" gives 0.
-    RETURNS (float): in [0, 1].
+    version (str): if a text has no words left, "2.0" returns 1 if neither text has any, else 0; "1.1" returns 0.
+    RETURNS (float): F1, in [0, 1].
     """
     gold_words, predicted_words = normalize_answer(gold).split(), normalize_answer(prediction).split()
     if version == "2.0" and not (gold_words and predicted_words):
@@ -57,10 +57,12 @@ def token_f1(gold: str, prediction: str, version: str = "2.0") -> float:
 
 
 def question_scores(gold: Sequence[str], prediction: str, version: str = "2.0") -> tuple[float, float]:
-    """Exact match and F1 of one prediction: the best over the gold answers.
+    """Compute exact match and F1 of a prediction, each as the maximum over the gold answers.
 
-    gold (Sequence[str]): gold answers; "2.0" leaves out those without a word and takes "" where none is left.
-    RETURNS (tuple[float, float]): exact match, F1.
+    gold (Sequence[str]): gold answers. "2.0" ignores those without a word; if none is left, "" is used.
+    prediction (str): the predicted answer.
+    version (str): "2.0" or "1.1".
+    RETURNS (tuple[float, float]): exact match and F1, in [0, 1].
     """
     answers = [text for text in gold if version == "1.1" or normalize_answer(text)] or [""]
     return (
@@ -70,11 +72,12 @@ def question_scores(gold: Sequence[str], prediction: str, version: str = "2.0") 
 
 
 def best_null_threshold(scores: Sequence[float], questions: Sequence[AnsweredQuestion]) -> tuple[float, float]:
-    """The best mean score that a threshold on `null_odds` can reach, and that threshold.
+    """Find the threshold on `null_odds` that yields the best mean score.
 
-    scores (Sequence[float]): score of `best_text` per question.
-    questions (Sequence[AnsweredQuestion]): the questions, in the same order.
-    RETURNS (tuple[float, float]): best mean score in [0, 1], threshold: "no answer" is right to say above it.
+    scores (Sequence[float]): score of `best_text` for each question.
+    questions (Sequence[AnsweredQuestion]): the questions, in the same order; at least one.
+    RETURNS (tuple[float, float]): the best mean score, in [0, 1], and the threshold, above which "no answer" is
+        predicted.
     """
     current = best = float(sum(not question.gold for question in questions))
     threshold = 0.0
@@ -87,13 +90,13 @@ def best_null_threshold(scores: Sequence[float], questions: Sequence[AnsweredQue
 
 
 def risk_coverage_area(scores: Sequence[float], confidences: Sequence[float]) -> float:
-    """Area under the risk-coverage curve: mean error among the k most confident predictions, averaged over k.
+    """Compute the area under the risk-coverage curve: mean error of the k most confident predictions, averaged over k.
 
-    Questions of equal confidence share their mean error, so the area does not depend on the order of the questions.
+    Questions with equal confidence share their mean error, so the area does not depend on the order of the questions.
 
-    scores (Sequence[float]): score of each prediction, in [0, 1].
-    confidences (Sequence[float]): its confidence.
-    RETURNS (float): in [0, 1]; lower is better.
+    scores (Sequence[float]): score of each prediction, in [0, 1]; at least one.
+    confidences (Sequence[float]): confidence of each prediction.
+    RETURNS (float): the area, in [0, 1]; lower is better.
     """
     groups: dict[float, list[float]] = {}
     for score, confidence in zip(scores, confidences, strict=True):
@@ -113,14 +116,14 @@ def _mean(values: list[float]) -> float | None:
 
 
 def squad_scores(questions: Sequence[AnsweredQuestion], version: str = "2.0") -> dict[str, float | None]:
-    """All scores of a set of answered questions.
+    """Compute all scores of a set of answered questions.
 
-    questions (Sequence[AnsweredQuestion]): the questions with gold and prediction.
-    version (str): "1.1" or "2.0", the definition of F1 for texts without a word.
-    RETURNS (dict[str, float | None]): `qa_exact`, `qa_f1`, the same over questions with (`hasans`) and without
-        (`noans`) an answer, `qa_best_exact` and `qa_best_f1` with the best threshold on the null odds
-        (`qa_best_exact_threshold`, `qa_best_f1_threshold`), and `qa_risk_coverage`, the area under the curve of
-        1 - exact match. In [0, 1] except the thresholds. None where there is no question of the kind.
+    questions (Sequence[AnsweredQuestion]): the questions with gold answers and predictions.
+    version (str): "1.1" or "2.0", which defines F1 for texts without a word.
+    RETURNS (dict[str, float | None]): `qa_exact` and `qa_f1`, the same for questions with (`qa_hasans_*`) and without
+        (`qa_noans_*`) an answer, `qa_best_exact` and `qa_best_f1` with the best threshold on the null odds
+        (`qa_best_exact_threshold`, `qa_best_f1_threshold`), and `qa_risk_coverage`, the area under the risk-coverage
+        curve of 1 - exact match. All except the thresholds are in [0, 1], or None if there are no such questions.
     """
     pairs = [question_scores(question.gold, question.prediction, version) for question in questions]
     answered = [bool(question.gold) for question in questions]

@@ -1,4 +1,4 @@
-"""Texts of any size from files, one document at a time: plain text, JSON lines and .spacy, gzip and xz too."""
+"""Reads texts of any size, one document at a time: plain text, JSON lines and .spacy, also with gzip and xz."""
 
 import gzip
 import json
@@ -18,12 +18,12 @@ _DECOMPRESSORS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def text_files(paths: Iterable[str | Path]) -> list[Path]:
-    """Find the files behind a list of files and folders.
+    """Expand a list of files and folders to files.
 
-    paths (Iterable[str | Path]): files, or folders, which are searched with everything below them.
-    RETURNS (list[Path]): files in the order given, those of a folder by name.
-    RAISES FileNotFoundError: a path does not exist, or there is no text file in a folder.
-    RAISES ValueError: a file of another kind is named.
+    paths (Iterable[str | Path]): files, or folders, which are searched recursively.
+    RETURNS (list[Path]): the files in the order given, those of a folder sorted by name.
+    RAISES FileNotFoundError: a path does not exist, or a folder contains no text files.
+    RAISES ValueError: a file is of an unsupported kind.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -44,14 +44,17 @@ def text_files(paths: Iterable[str | Path]) -> list[Path]:
 def read_texts(
     paths: Iterable[str | Path], *, one_per_line: bool = False, on_bytes: Callable[[int], object] | None = None
 ) -> Iterator[str]:
-    """Read documents one at a time. Only a .spacy file, which has to be unpacked as a whole, is ever held in memory.
+    """Read documents one at a time. Only one document is held in memory, except for .spacy files, which are unpacked as
+    a whole.
 
-    paths (Iterable[str | Path]): .txt, .jsonl (an object with `text` in each line) or .spacy files, as they are or with
-        .gz or .xz behind, or folders of them.
-    one_per_line (bool): whether each line of a .txt file is a document. Otherwise each file is one.
-    on_bytes (Callable[[int], object] | None): called with the number of bytes read since the last call, for progress.
-    YIELDS (str): texts that hold more than white space.
-    RAISES FileNotFoundError, ValueError: a missing, broken or foreign file, or a line without `text`.
+    paths (Iterable[str | Path]): .txt, .jsonl (a JSON object with `text` on each line) or .spacy files, optionally
+        compressed (.gz or .xz), or folders of them.
+    one_per_line (bool): whether each line of a .txt file is a document, rather than the whole file.
+    on_bytes (Callable[[int], object] | None): called with the number of bytes read since the last call, to show
+        progress.
+    YIELDS (str): texts that contain more than white space.
+    RAISES FileNotFoundError: a path does not exist, or a folder contains no text files.
+    RAISES ValueError: a file is broken or of an unsupported kind, or a line has no `text`.
     """
     for path in text_files(paths):
         with path.open("rb") as raw:
@@ -59,7 +62,7 @@ def read_texts(
             try:
                 for text in _texts_of_file(path, raw, one_per_line):
                     if on_bytes is not None:
-                        # What was read ahead into a buffer counts as read.
+                        # Data that was buffered ahead counts as read.
                         told, before = raw.tell(), told
                         on_bytes(told - before)
                     if text.strip():
@@ -90,7 +93,7 @@ def _texts_of_file(path: Path, raw: IO[bytes], one_per_line: bool) -> Iterator[s
 
 
 def _decoded(content: bytes, first: bool) -> str:
-    # A mark of the byte order may stand at the start of a file, and nowhere else.
+    # A byte order mark is accepted only at the start of a file.
     return content.decode("utf-8-sig" if first else "utf8")
 
 

@@ -1,4 +1,4 @@
-"""How much of what the machine can do a training step uses."""
+"""Estimates how much of the machine's computing power a training step uses."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import torch
 from ..model.config import BigBirdConfig
 from ..model.layers.linear import Linear
 
-# A backward pass takes two products for each one of the forward pass.
+# The backward pass computes two matrix products for each one of the forward pass.
 PASSES = 3
 
 
 def training_operations(config: BigBirdConfig, lengths: Sequence[int], masked: int) -> int:
-    """Count the floating-point operations of the matrix products of one step, both passes. What gradient checkpointing
-    computes again does not count.
+    """Count the floating-point operations in the matrix products of one step, forward and backward.
 
-    config (BigBirdConfig): the model.
-    lengths (Sequence[int]): pieces of each sequence.
-    masked (int): pieces to guess, the only ones that are scored.
-    RETURNS (int): operations.
+    Operations that gradient checkpointing repeats are not counted.
+
+    config (BigBirdConfig): configuration of the model.
+    lengths (Sequence[int]): number of pieces in each sequence.
+    masked (int): number of pieces to predict, the only ones scored against the vocabulary.
+    RETURNS (int): number of operations.
     """
     width = config.hidden_size
     weights = 4 * width * width + 2 * width * config.intermediate_size
@@ -31,7 +32,7 @@ def training_operations(config: BigBirdConfig, lengths: Sequence[int], masked: i
 
 
 def _attended(config: BigBirdConfig, length: int) -> int:
-    """Pairs of a query and a key of one sequence."""
+    """Count the pairs of a query and a key in one sequence."""
     block = config.block_size
     blocks = -(-length // block)
     keys = (5 + config.num_random_blocks) * block
@@ -41,12 +42,12 @@ def _attended(config: BigBirdConfig, length: int) -> int:
 
 
 def matrix_product_limit(device: torch.device, mixed_precision: bool, seconds: float = 0.3) -> float:
-    """Measure how fast this machine multiplies matrices of the size that a large encoder has.
+    """Measure how fast this machine multiplies matrices of the size found in a large encoder.
 
-    device (torch.device): where.
-    mixed_precision (bool): whether in bfloat16.
-    seconds (float): how long to try.
-    RETURNS (float): the most floating-point operations per second that were seen.
+    device (torch.device): the device to measure.
+    mixed_precision (bool): whether to compute in bfloat16.
+    seconds (float): how long to measure. Unit: seconds.
+    RETURNS (float): the highest rate observed. Unit: floating-point operations per second.
     """
     rows, width = (16384, 4096) if device.type == "cuda" else (2048, 768)
     layer = Linear(width, 4 * width).to(device).eval()

@@ -1,8 +1,8 @@
-"""Block-sparse attention of one sequence: BigBird, Zaheer et al. 2020, section 2.
+"""Block-sparse attention of one sequence (BigBird, Zaheer et al. 2020, section 2).
 
-Work goes head by head in chunks of query blocks. Of each chunk the key and value blocks are gathered, then it is
-matrix product, softmax, matrix product, in workspaces that stay in the CPU's caches. The backward pass keeps nothing
-but the input and computes the probabilities again, so memory grows linearly in training too.
+Each head is processed in chunks of query blocks. For each chunk, the key and value blocks are gathered, followed by a
+matrix product, the softmax and another matrix product, in workspaces that stay in the CPU's caches. Only the input is
+kept for the backward pass, which recomputes the probabilities, so that memory grows linearly in training too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .precision import fast_float32_products
 from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
-# Query blocks at once: on a CPU what the caches of its cores hold, on other devices as much as keeps them busy.
+# Query blocks in a chunk: as many per core as a CPU's caches hold, and on other devices enough to keep them busy.
 CHUNK_PER_CORE = 16
 CHUNK_ELSEWHERE = 1024
 
@@ -28,12 +28,12 @@ CHUNK_ELSEWHERE = 1024
 def block_sparse_attention(query_key_value: Tensor, keys: KeyBlocks, length: int, num_heads: int) -> Tensor:
     """Attend from every block to its global, window and random blocks.
 
-    query_key_value (Tensor): projections of one sequence, side by side. Its rows are a multiple of the block size,
-        those from `length` on are padding. Shape: (rows, 3 * num_heads * head_size).
-    keys (KeyBlocks): which blocks each block reads, by `pattern.key_blocks`.
-    length (int): rows that are pieces; the others are never attended to, and their output has no meaning.
-    num_heads (int): attention heads.
-    RETURNS (Tensor): the heads' outputs side by side. Shape: (rows, num_heads * head_size).
+    query_key_value (Tensor): concatenated projections of one sequence. The number of rows is a multiple of the block
+        size, and rows from `length` on are padding. Shape: (rows, 3 * num_heads * head_size).
+    keys (KeyBlocks): the key blocks of each query block, from `pattern.key_blocks`.
+    length (int): number of rows that are pieces. Padding is never attended to, and its output is meaningless.
+    num_heads (int): number of attention heads.
+    RETURNS (Tensor): the concatenated outputs of the heads. Shape: (rows, num_heads * head_size).
     """
     return _BlockSparseAttention.apply(query_key_value, keys, length, num_heads)
 
@@ -64,7 +64,7 @@ class _BlockSparseAttention(torch.autograd.Function):
 
 
 class _Sequence:
-    """Views of one sequence's projections by head, and what every head shares."""
+    """Views of one sequence's projections by head, and what all heads share."""
 
     def __init__(self, query_key_value: Tensor, keys: KeyBlocks, length: int, num_heads: int) -> None:
         rows, width = query_key_value.shape
@@ -74,7 +74,7 @@ class _Sequence:
         self.num_blocks = _num_blocks(keys)
         self.block_size = rows // self.num_blocks
         self.scale = self.by_head.shape[-1] ** -0.5
-        # What must not be attended to, by key block; one more entry stands for blocks that are missing.
+        # -inf for what must not be attended to, by key block. The additional last entry is for missing blocks.
         self.penalty = self.by_head.new_zeros((self.num_blocks + 1) * self.block_size)
         self.penalty[length:] = -torch.inf
         self.penalty = self.penalty.view(self.num_blocks + 1, self.block_size)
@@ -87,7 +87,7 @@ class _Sequence:
         )
         on_cpu = query_key_value.device.type == "cpu"
         self.chunk = CHUNK_PER_CORE * torch.get_num_threads() if on_cpu else CHUNK_ELSEWHERE
-        # The stand-in for missing blocks, and the last block where part of it is padding.
+        # A penalty is needed for missing blocks, and for the last block if part of it is padding.
         first_penalised = self.num_blocks - 1 if length < rows else self.num_blocks
         self.to_penalise = _penalised_ranges(self.penalised >= first_penalised, self.chunk)
 
@@ -100,7 +100,7 @@ class _Sequence:
             yield _Head(self, number, query, key, value)
 
     def _copy(self, name: str, rows: Tensor) -> Tensor:
-        """Rows of one head without gaps between them, and zeros behind."""
+        """Copy the rows of one head to contiguous memory, followed by zeros."""
         copied = workspace.get(name, (few_sizes(len(rows)), rows.shape[1]), rows)
         copied[: len(rows)] = rows
         copied[len(rows) :] = 0
@@ -108,8 +108,13 @@ class _Sequence:
 
 
 class _PenalisedRange(NamedTuple):
-    """Query blocks of a chunk, from `start` to before `stop`, of which some may not read all of their key block number
-    `place`. Mostly it is one query block, at an end of the sequence.
+    """A range of query blocks, some of which must not read all of the key block at an index.
+
+    Usually, this is a single query block at one end of the sequence.
+
+    place (int): index of the key block among those of a query block.
+    start (int): first query block, within the chunk.
+    stop (int): one past the last query block, within the chunk.
     """
 
     place: int
@@ -118,17 +123,18 @@ class _PenalisedRange(NamedTuple):
 
 
 def _penalised_ranges(needs_penalty: Tensor, chunk: int) -> list[list[list[_PenalisedRange]]]:
-    """Look for what needs a penalty; everything else is spared the addition.
+    """Find the query blocks that need a penalty, so that the addition can be skipped for all others.
 
-    needs_penalty (Tensor): whether a query block may not read all of a key block. Shape: (heads, query blocks, places).
-    chunk (int): query blocks of a chunk.
-    RETURNS (list): per head and chunk the ranges.
+    needs_penalty (Tensor): whether a query block must not read all of a key block.
+        Shape: (heads, query blocks, key blocks).
+    chunk (int): number of query blocks in a chunk.
+    RETURNS (list[list[list[_PenalisedRange]]]): the ranges by head and chunk.
     """
     bounds = []
     for needs in needs_penalty.split(chunk, dim=1):
         before, after = (side.cumsum(1).eq(0).sum(1) for side in (needs, needs.flip(1)))
         bounds.append(torch.stack([before, needs.shape[1] - after], dim=2))
-    # All at once: each transfer would wait for the device.
+    # One transfer for everything, because each of them waits for the device.
     ranges = [
         [[_PenalisedRange(place, *bound) for place, bound in enumerate(places)] for places in head]
         for head in torch.stack(bounds, dim=1).tolist()
@@ -144,8 +150,10 @@ def _num_blocks(keys: KeyBlocks) -> int:
 class _Head:
     """One head of one sequence.
 
-    query (Tensor): Shape: (rows, head_size).
-    key, value (Tensor): workspaces, good until the next head. Shape: (rows and some of zeros, head_size).
+    sequence (_Sequence): the sequence.
+    number (int): index of the head.
+    query (Tensor): the queries. Shape: (rows, head_size).
+    key, value (Tensor): workspaces, valid until the next head. Shape: (rows and some of zeros, head_size).
     """
 
     sequence: _Sequence
@@ -155,7 +163,10 @@ class _Head:
     value: Tensor
 
     def forward(self, output: Tensor) -> None:
-        """Write the head's output. Shape: (rows, head_size)."""
+        """Write the head's output.
+
+        output (Tensor): is overwritten. Shape: (rows, head_size).
+        """
         by_block = self._by_block(output)
         with fast_float32_products(output):
             for chunk in self._chunks():
@@ -163,10 +174,14 @@ class _Head:
             output[self.sequence.global_rows] = self._global_probabilities() @ self.value
 
     def backward(self, grad_output: Tensor, gradient: Tensor) -> None:
-        """Write the gradients of query, key and value, side by side in (rows, 3, head_size)."""
+        """Write the gradients of query, key and value.
+
+        grad_output (Tensor): gradient of the head's output. Shape: (rows, head_size).
+        gradient (Tensor): is overwritten. Shape: (rows, 3, head_size).
+        """
         grad_query = self._by_block(gradient[:, 0])
         grad_blocks = self._by_block(grad_output)
-        # In at least fp32: a block's gradient is a sum over every block that reads it.
+        # In at least fp32, because a block's gradient is a sum over all blocks that read it.
         dtype = torch.promote_types(self.query.dtype, torch.float32)
         sums = [workspace.get(name, self.key.shape, self.key, dtype).zero_() for name in ("key sum", "value sum")]
         key_sums, value_sums = (self._by_block(total) for total in sums)
@@ -203,7 +218,7 @@ class _Head:
             yield _Chunk.gather(self, start, min(start + step, num_sparse), query, key, value)
 
     def _global_probabilities(self) -> Tensor:
-        """What the global blocks read, which is everything. Shape: (global rows, rows of the keys)."""
+        """Attention probabilities of the global blocks, which read everything. Shape: (global rows, rows of `key`)."""
         query = self.query[self.sequence.global_rows] * self.sequence.scale
         scores = workspace.get("global scores", (len(query), len(self.key)), self.key)
         torch.mm(query, self.key.T, out=scores)
@@ -213,10 +228,12 @@ class _Head:
 
 @dataclass
 class _Chunk:
-    """Some query blocks of one head with the key and value blocks that they read.
+    """Some query blocks of one head, with the key and value blocks that they read.
 
-    query (Tensor): Shape: (blocks, block_size, head_size).
-    key, value (Tensor): what is gathered for each query block. Shape: (blocks, keys * block_size, head_size).
+    head (_Head): the head.
+    index (slice): the chunk's query blocks, by their index among those that are not global.
+    query (Tensor): the queries. Shape: (blocks, block_size, head_size).
+    key, value (Tensor): gathered for each query block. Shape: (blocks, keys * block_size, head_size).
     """
 
     head: _Head
@@ -238,7 +255,7 @@ class _Chunk:
 
     @property
     def first(self) -> int:
-        """The first query block. Block 0 is global, so query block i stands at index i - 1."""
+        """The first query block. Block 0 is global, so query block i is at index i - 1."""
         return self.index.start + 1
 
     @property
@@ -246,7 +263,7 @@ class _Chunk:
         return self.index.stop + 1
 
     def probabilities(self) -> Tensor:
-        """Softmax of the scores. Shape: (blocks, block_size, keys * block_size)."""
+        """Attention probabilities. Shape: (blocks, block_size, keys * block_size)."""
         sequence, number = self.head.sequence, self.head.number
         shape = (len(self.query), self.query.shape[1], self.key.shape[1])
         scores = workspace.get("scores", shape, self.query)
@@ -258,11 +275,13 @@ class _Chunk:
         return softmax(scores)
 
     def add_product_to(self, total: Tensor, by_key: Tensor, by_row: Tensor) -> None:
-        """Add what comes back for the gathered blocks to the blocks that they were gathered from.
+        """Add the gradients of gathered blocks to those of the blocks that they were gathered from.
 
-        total (Tensor): sums by block. Shape: (all blocks, block_size, head_size).
-        by_key (Tensor): Shape: (blocks, block_size, keys * block_size).
-        by_row (Tensor): Shape: (blocks, block_size, head_size).
+        The gradients are the product of `by_key`, transposed, and `by_row`.
+
+        total (Tensor): sums by block, changed in place. Shape: (all blocks, block_size, head_size).
+        by_key (Tensor): probabilities, or gradients of the scores. Shape: (blocks, block_size, keys * block_size).
+        by_row (Tensor): gradients of the output, or queries. Shape: (blocks, block_size, head_size).
         """
         gathered = workspace.get("gathered gradient", self.key.shape, by_row)
         torch.bmm(by_key.transpose(1, 2), by_row, out=gathered)

@@ -1,4 +1,4 @@
-"""Keys and values that a decoder has computed already."""
+"""Keys and values that a decoder has already computed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from ..config import BigBirdConfig
 class LayerCache(NamedTuple):
     """Keys and values of one layer.
 
-    key, value (Tensor): of the decoder's own pieces. Shape: (batch, heads, length, head_size).
-    cross_key, cross_value (Tensor | None): of the encoder's pieces. Shape: (batch, heads, encoder_seq, head_size).
+    key, value (Tensor): those of the decoder's own pieces. Shape: (batch, heads, length, head_size).
+    cross_key, cross_value (Tensor | None): those of the encoder's pieces, if there is cross-attention.
+        Shape: (batch, heads, encoder_seq, head_size).
     """
 
     key: Tensor
@@ -27,22 +28,22 @@ class LayerCache(NamedTuple):
 
 @dataclass(frozen=True)
 class KeyValueCache:
-    """Keys and values of all layers. It is passed in and returned, and never changes.
+    """Keys and values of all layers. A cache is immutable: models take one and return another.
 
-    layers (tuple[LayerCache, ...]): one for each layer.
+    layers (tuple[LayerCache, ...]): keys and values of each layer.
     """
 
     layers: tuple[LayerCache, ...]
 
     @classmethod
     def of(cls, past_key_values: KeyValueCache | Sequence[Sequence[Tensor]], config: BigBirdConfig) -> KeyValueCache:
-        """Read a cache, also in the documented form: for each layer a tuple of key and value, and of key and value of
-        the cross-attention where there is one.
+        """Check a cache, and convert it from transformers' format if needed.
 
-        past_key_values (KeyValueCache | Sequence[Sequence[Tensor]]): a cache in one of the two forms.
-        config (BigBirdConfig): of the model that shall use it.
+        past_key_values (KeyValueCache | Sequence[Sequence[Tensor]]): a cache, or a tuple for each layer with key and
+            value, followed by those of the cross-attention if there is one.
+        config (BigBirdConfig): configuration of the model that will use the cache.
         RETURNS (KeyValueCache): the cache.
-        RAISES ValueError: for a cache of another model.
+        RAISES ValueError: the cache belongs to another model.
         """
         layers = tuple(LayerCache(*layer) for layer in past_key_values)
         heads = (config.num_attention_heads, config.head_size)
@@ -57,7 +58,7 @@ class KeyValueCache:
 
     @property
     def length(self) -> int:
-        """Pieces of the decoder in the cache."""
+        """Number of the decoder's pieces in the cache."""
         return self.layers[0].key.shape[2]
 
     def __len__(self) -> int:
@@ -70,5 +71,9 @@ class KeyValueCache:
         return self.layers[layer]
 
     def to_tuple(self) -> tuple[tuple[Tensor, ...], ...]:
-        """RETURNS (tuple[tuple[Tensor, ...], ...]): the documented form, as transformers takes it."""
+        """Convert to transformers' format.
+
+        RETURNS (tuple[tuple[Tensor, ...], ...]): for each layer key and value, followed by those of the cross-attention
+            if there is one.
+        """
         return tuple(tuple(tensor for tensor in layer if tensor is not None) for layer in self.layers)

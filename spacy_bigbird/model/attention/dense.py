@@ -1,4 +1,4 @@
-"""Dense attention of one sequence: for short ones, and for `attention_type = "original_full"`."""
+"""Dense attention of one sequence, for short ones and for `attention_type = "original_full"`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,20 +13,19 @@ from .precision import fast_float32_products
 from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
-# On a CPU, up to so many pieces plain products beat PyTorch's operator: twice as fast in bf16.
+# Up to this many pieces, plain products are faster than PyTorch's operator on a CPU: in bf16, twice as fast.
 LONGEST_FOR_PRODUCTS = 1024
-# Scores at one time, of as many heads as that allows: what the caches of a CPU hold.
+# Number of scores that a CPU's caches hold, which limits how many heads are computed at a time.
 SCORES_AT_ONCE = 2**20
 
 
 def dense_attention(query_key_value: Tensor, num_heads: int, dropout: float = 0.0) -> Tensor:
     """Attend from every piece to every piece.
 
-    query_key_value (Tensor): projections of one sequence, side by side.
-        Shape: (length, 3 * num_heads * head_size).
-    num_heads (int): attention heads.
-    dropout (float): probability with which an attention probability is set to zero.
-    RETURNS (Tensor): the heads' outputs side by side. Shape: (length, num_heads * head_size).
+    query_key_value (Tensor): concatenated projections of one sequence. Shape: (length, 3 * num_heads * head_size).
+    num_heads (int): number of attention heads.
+    dropout (float): dropout of the attention probabilities.
+    RETURNS (Tensor): the concatenated outputs of the heads. Shape: (length, num_heads * head_size).
     """
     length, width = query_key_value.shape
     on_cpu = query_key_value.device.type == "cpu"
@@ -35,20 +34,19 @@ def dense_attention(query_key_value: Tensor, num_heads: int, dropout: float = 0.
     query, key, value = _by_head(query_key_value, num_heads)[:, None]
     dtype = query_key_value.dtype
     if query_key_value.requires_grad and on_cpu:
-        # The backward pass in half precision keeps code for every new length, and lengths are many.
+        # In half precision, the operator's backward pass keeps code for every new length, and there are many.
         query, key, value = (part.to(torch.promote_types(dtype, torch.float32)) for part in (query, key, value))
     output = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
     return output.transpose(1, 2).reshape(length, width // 3).to(dtype)
 
 
 def _by_head(rows: Tensor, num_heads: int) -> Tensor:
-    """A view with the heads first. Shape: (query, key and value, heads, length, head_size)."""
+    """View projections by head. Shape: (3, heads, length, head_size), for query, key and value."""
     return rows.view(len(rows), 3, num_heads, -1).permute(1, 2, 0, 3)
 
 
 class _AttentionByProducts(torch.autograd.Function):
-    """Product, softmax, product. The backward pass computes the probabilities again: only the input is kept, and which
-    probabilities dropout left."""
+    """Product, softmax, product. The backward pass recomputes the probabilities from the input and dropout's mask."""
 
     @staticmethod
     def forward(ctx: Any, query_key_value: Tensor, num_heads: int, dropout: float) -> Tensor:
@@ -86,7 +84,7 @@ class _AttentionByProducts(torch.autograd.Function):
                 heads.drop(torch.bmm(grad, heads.value.transpose(1, 2), out=grad_scores))
                 softmax_backward(probabilities, grad_scores)
                 grad_query[heads.which] = torch.bmm(grad_scores, heads.key)[:, :length].mul_(heads.scale)
-                # The queries of the workspace are scaled already.
+                # The queries in the workspace are already scaled.
                 grad_key[heads.which] = torch.bmm(grad_scores.transpose(1, 2), heads.query)[:, :length]
                 probabilities = heads.drop(probabilities)
                 grad_value[heads.which] = torch.bmm(probabilities.transpose(1, 2), grad)[:, :length]
@@ -95,12 +93,12 @@ class _AttentionByProducts(torch.autograd.Function):
 
 @dataclass
 class _Heads:
-    """Some heads of one sequence, in workspaces that are good until the next sequence.
+    """Some heads of one sequence, in workspaces that are valid until the next sequence.
 
     which (slice): the heads.
-    length (int): pieces; rows behind them are zeros.
-    query, key, value (Tensor): the queries are scaled. Shape: (heads, rows, head_size).
-    kept (Tensor | None): what dropout leaves. Shape: (heads, length, length).
+    length (int): number of pieces. Rows after them are zeros.
+    query, key, value (Tensor): the projections, with scaled queries. Shape: (heads, rows, head_size).
+    kept (Tensor | None): True for the probabilities that dropout keeps. Shape: (heads, length, length).
     """
 
     which: slice
@@ -115,7 +113,7 @@ class _Heads:
         return self.query.shape[-1] ** -0.5
 
     def probabilities(self) -> Tensor:
-        """What each piece reads of each. Shape: (heads, rows, rows)."""
+        """Attention probabilities before dropout. Shape: (heads, rows, rows)."""
         num_heads, rows, _ = self.query.shape
         scores = workspace.get("dense scores", (num_heads, rows, rows), self.query)
         torch.bmm(self.query, self.key.transpose(1, 2), out=scores)
@@ -123,14 +121,14 @@ class _Heads:
         return softmax(scores)
 
     def drop(self, scores: Tensor) -> Tensor:
-        """Set to zero, in place, what dropout does not leave."""
+        """Zero what dropout does not keep, in place."""
         if self.kept is not None:
             scores[:, : self.length, : self.length] *= self.kept
         return scores
 
 
 def _some_heads(query_key_value: Tensor, num_heads: int, kept: Tensor | None) -> Iterator[_Heads]:
-    """As many heads at a time as the caches hold."""
+    """Iterate over the heads, as many at a time as the CPU's caches hold."""
     by_head = _by_head(query_key_value, num_heads)
     length, head_size = by_head.shape[2:]
     rows = few_sizes(length)

@@ -1,4 +1,4 @@
-"""Backward passes that have no derivative of their own."""
+"""Backward passes that cannot be differentiated themselves."""
 
 import functools
 from collections.abc import Callable
@@ -10,11 +10,13 @@ from ...errors import Errors
 
 
 def first_order_only(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an `autograd.Function` refuse `create_graph=True`. PyTorch's `once_differentiable` does so only where the
-    incoming gradient has a graph, and takes the result for a constant otherwise: second derivatives would be wrong.
+    """Make an `autograd.Function` raise an error for `create_graph=True`.
+
+    PyTorch's `once_differentiable` does so only if the incoming gradient requires a gradient. Otherwise, it treats the
+    result as a constant, and second derivatives would be wrong.
 
     backward (Callable): the static method.
-    RETURNS (Callable): the method; it raises RuntimeError when a graph of the backward pass is wanted.
+    RETURNS (Callable): the method, which raises a RuntimeError if a graph of the backward pass is to be created.
     """
 
     @functools.wraps(backward)

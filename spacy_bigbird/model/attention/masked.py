@@ -1,4 +1,4 @@
-"""Dense attention of a padded batch with a mask: for decoders."""
+"""Dense attention of a padded batch with a mask, for decoders."""
 
 import torch
 import torch.nn.functional as F
@@ -16,17 +16,17 @@ def masked_attention(
     head_mask: Tensor | None = None,
     output_attentions: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attend to the keys that a mask allows. A query without any gets zeros.
+    """Attend to the keys that a mask allows. The output is zero for a query without any.
 
-    query (Tensor): Shape: (batch, heads, queries, head_size).
-    key, value (Tensor): Shape: (batch, heads, keys, head_size).
-    mask (Tensor | None): True where a query may see a key; None means everywhere. Shape: (batch or 1, 1, queries or 1,
-        keys).
-    dropout (float): probability with which an attention probability is set to zero.
-    head_mask (Tensor | None): a factor for each head's output. Shape: (heads,).
-    output_attentions (bool): whether the probabilities are wanted.
-    RETURNS (tuple[Tensor, Tensor | None]): the heads' outputs side by side, shape (batch, queries, heads * head_size),
-        and the probabilities, shape (batch, heads, queries, keys).
+    query (Tensor): the queries. Shape: (batch, heads, queries, head_size).
+    key, value (Tensor): the keys and values. Shape: (batch, heads, keys, head_size).
+    mask (Tensor | None): True where a query may attend to a key; None for everywhere.
+        Shape: (batch or 1, 1, queries or 1, keys).
+    dropout (float): dropout of the attention probabilities.
+    head_mask (Tensor | None): factors for the heads' outputs and probabilities. Shape: (heads,).
+    output_attentions (bool): whether to return the probabilities.
+    RETURNS (tuple[Tensor, Tensor | None]): the concatenated outputs of the heads and the probabilities.
+        Shapes: (batch, queries, heads * head_size) and (batch, heads, queries, keys).
     """
     probabilities = None
     with fast_float32_products(query):
@@ -42,13 +42,15 @@ def masked_attention(
 
 
 def causal_mask(pieces: Tensor | None, queries: int, keys: int, device: torch.device) -> Tensor | None:
-    """What a decoder may see: pieces up to itself. Padding sees itself alone, so that its row is not empty.
+    """Make the mask of a decoder, in which a query attends to the pieces up to its own position.
 
-    pieces (Tensor | None): True for pieces, False for padding; None means pieces everywhere. Shape: (batch, keys).
-    queries (int): number of queries, which are the last of the keys.
+    Padding also attends to itself, so that no row of the mask is empty.
+
+    pieces (Tensor | None): True for pieces, False for padding; None if there is no padding. Shape: (batch, keys).
+    queries (int): number of queries, at the last positions of the keys.
     keys (int): number of keys.
-    device (torch.device): where the mask shall be.
-    RETURNS (Tensor | None): True where a query may see a key, or None for everywhere.
+    device (torch.device): device of the mask.
+    RETURNS (Tensor | None): True where a query may attend to a key; None for everywhere.
         Shape: (batch or 1, 1, queries, keys).
     """
     if pieces is None and queries == 1:
@@ -60,19 +62,19 @@ def causal_mask(pieces: Tensor | None, queries: int, keys: int, device: torch.de
 
 
 def split_heads(rows: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
-    """Take projections that lie side by side apart.
+    """Separate concatenated projections, and split each of them by head.
 
-    rows (Tensor): Shape: (batch, seq, parts * heads * head_size).
+    rows (Tensor): the projections. Shape: (batch, seq, parts * heads * head_size).
     parts (int): number of projections.
-    heads (int): attention heads.
-    RETURNS (tuple[Tensor, ...]): the projections. Shape: (batch, heads, seq, head_size) each.
+    heads (int): number of attention heads.
+    RETURNS (tuple[Tensor, ...]): the projections by head. Shape: (batch, heads, seq, head_size) each.
     """
     return rows.unflatten(2, (parts, heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
 
 
 def _probabilities(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
     scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
-    # In at least float32, since half floats lose the tail of the softmax.
+    # In at least fp32, because half precision loses the tail of the softmax.
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     if mask is None:
         return scores.softmax(-1).to(query.dtype)

@@ -1,4 +1,4 @@
-"""Sequences of different length back to back in one tensor, without padding between them but the rest of a block."""
+"""Sequences of different lengths packed into one tensor, with no padding except to complete a sequence's last block."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ SMALLEST_SPARSE = 5
 
 @dataclass(frozen=True)
 class Packing:
-    """How sequences lie in a packed tensor, and which attention each of them gets.
+    """The layout of sequences in a packed tensor, and the attention that each of them gets.
 
-    lengths (tuple[int, ...]): pieces of each sequence.
-    pattern_blocks (tuple[int, ...]): number of blocks that decides a sequence's sparse pattern; 0 for dense attention.
-    block_size (int): pieces in a block. A sparse sequence's rows are padded to a multiple of it, a dense one's are not.
+    lengths (tuple[int, ...]): number of pieces of each sequence.
+    pattern_blocks (tuple[int, ...]): number of blocks that determines a sequence's sparse pattern; 0 for dense
+        attention.
+    block_size (int): number of pieces in a block. A sequence with sparse attention is padded to a multiple of it.
     """
 
     lengths: tuple[int, ...]
@@ -29,7 +30,7 @@ class Packing:
 
     @cached_property
     def row_counts(self) -> list[int]:
-        """Rows of each sequence, padding included."""
+        """Number of rows of each sequence, including padding."""
         size = self.block_size
         return [
             -(-length // size) * size if blocks else length
@@ -38,22 +39,22 @@ class Packing:
 
     @cached_property
     def has_padding(self) -> bool:
-        """Whether there are rows that belong to no piece."""
+        """Whether there are rows without a piece."""
         return sum(self.row_counts) != sum(self.lengths)
 
     @cached_property
     def piece_rows(self) -> Tensor:
-        """The row of every piece, in order. Shape: (pieces,)."""
+        """Row of each piece, in ascending order. Shape: (pieces,)."""
         first_row = torch.tensor([0, *self.row_counts[:-1]]).cumsum(0)
         first_piece = torch.tensor([0, *self.lengths[:-1]]).cumsum(0)
         shift = torch.repeat_interleave(first_row - first_piece, torch.tensor(self.lengths))
         return torch.arange(sum(self.lengths)) + shift
 
     def pack(self, pieces: Tensor) -> Tensor:
-        """Move pieces to their rows; padding rows become zeros.
+        """Put the entries of pieces into their rows, with zeros for padding.
 
-        pieces (Tensor): one entry per piece. Shape: (pieces, ...).
-        RETURNS (Tensor): one entry per row. Shape: (rows, ...).
+        pieces (Tensor): one entry for each piece. Shape: (pieces, ...).
+        RETURNS (Tensor): one entry for each row. Shape: (rows, ...).
         """
         if not self.has_padding:
             return pieces
@@ -61,22 +62,22 @@ class Packing:
         return rows.index_copy(0, self.piece_rows.to(pieces.device), pieces)
 
     def unpack(self, rows: Tensor) -> Tensor:
-        """Undo `pack`.
+        """Take the entries of pieces out of their rows.
 
-        rows (Tensor): one entry per row. Shape: (rows, ...).
-        RETURNS (Tensor): one entry per piece. Shape: (pieces, ...).
+        rows (Tensor): one entry for each row. Shape: (rows, ...).
+        RETURNS (Tensor): one entry for each piece. Shape: (pieces, ...).
         """
         return rows.index_select(0, self.piece_rows.to(rows.device)) if self.has_padding else rows
 
 
 def plan_packing(lengths: Sequence[int], config: BigBirdConfig, padded_length: int | None = None) -> Packing:
-    """Choose dense or sparse attention for every sequence, as a pure function of the configuration and its length.
+    """Choose dense or sparse attention for every sequence, depending only on the configuration and the length.
 
-    lengths (Sequence[int]): pieces of each sequence, special pieces included.
-    config (BigBirdConfig): gives the rule.
-    padded_length (int | None): columns of the padded batch, which the rule of `random_pattern = "huggingface"`
-        follows. None means that every sequence is a batch of its own.
-    RETURNS (Packing): the plan.
+    lengths (Sequence[int]): number of pieces of each sequence, including special pieces.
+    config (BigBirdConfig): the hyper-parameters.
+    padded_length (int | None): number of columns of the padded batch, on which the choice depends with
+        `random_pattern = "huggingface"`; None to treat every sequence as a separate batch.
+    RETURNS (Packing): the packing.
     """
     blocks = tuple(_pattern_blocks(length, config, padded_length) for length in lengths)
     return Packing(tuple(lengths), blocks, config.block_size)
@@ -90,5 +91,5 @@ def _pattern_blocks(length: int, config: BigBirdConfig, padded_length: int | Non
         length = padded_length or length
         full_up_to = (5 + 2 * config.num_random_blocks) * config.block_size
     num_blocks = -(-length // config.block_size)
-    # Up to four blocks, the global blocks and the window cover everything.
+    # With up to four blocks, the global blocks and the window cover everything.
     return num_blocks if length > full_up_to and num_blocks >= SMALLEST_SPARSE else 0

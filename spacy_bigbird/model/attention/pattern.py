@@ -1,8 +1,8 @@
-"""Which key blocks a query block reads: two global blocks, a window of three, and some random ones.
+"""The key blocks that a query block reads: two global blocks, a window of three, and some random ones.
 
-Random blocks come from private legacy NumPy streams, one per layer, so a pattern is a function of the configuration
-alone: nothing reads or moves a global random state. The plan is that of Google's original code (BigBird, Zaheer et
-al. 2020, section 2 and appendix D), with which the released checkpoints were trained.
+Random blocks come from a private legacy NumPy generator for each layer, so that a pattern depends only on the
+configuration, and no global random state is read or changed. The plan is the one in Google's original code (BigBird,
+Zaheer et al. 2020, section 2 and appendix D), which the released checkpoints were trained with.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from ..config import BigBirdConfig
 PLAN_LENGTH = 4096
 RANDOM_BLOCKS_WITHIN = 1024
 MISSING = -1
-# Rows past the plan are drawn in steps of this many, so that the cache holds few different lengths.
+# The number of rows drawn is rounded up to a multiple of this, so that the cache has entries for few lengths.
 EXTENSION_STEP = 64
 
 
 @dataclass(frozen=True)
 class KeyBlocks:
-    """The key blocks of every query block of a sequence that is not global itself.
+    """The key blocks of all query blocks of a sequence that are not global themselves.
 
-    blocks (Tensor): numbers of the key blocks of query block i at index i - 1; MISSING where there is none. A block
-        that stands twice counts twice in the softmax. Shape: (heads, sparse query blocks, key blocks).
+    blocks (Tensor): indices of the key blocks of query block i at index i - 1, or MISSING. A block that is listed twice
+        counts twice in the softmax. Shape: (heads, sparse query blocks, key blocks).
     global_queries (tuple[int, ...]): query blocks that attend to every piece.
     """
 
@@ -35,13 +35,14 @@ class KeyBlocks:
 
 
 def random_blocks(config: BigBirdConfig, layer: int, num_blocks: int) -> np.ndarray:
-    """The random key blocks of each head and query block.
+    """Choose the random key blocks of each head and query block.
 
-    config (BigBirdConfig): gives `random_pattern`, `num_random_blocks`, `block_size` and `num_attention_heads`.
-    layer (int): number of the layer, from 0.
-    num_blocks (int): blocks of the sequence.
-    RETURNS (ndarray): row i - 1 is for query block i; MISSING where an entry lies past the last block, equals one of
-        the row's global or window blocks, or repeats an earlier one. Shape: (heads, num_blocks - 2, num_random_blocks).
+    config (BigBirdConfig): the hyper-parameters.
+    layer (int): index of the layer.
+    num_blocks (int): number of blocks of the sequence.
+    RETURNS (ndarray): indices of the key blocks of query block i in row i - 1. With the "paper" pattern, an entry is
+        MISSING if it is past the last block, is a global or window block, or repeats a previous one.
+        Shape: (heads, num_blocks - 2, num_random_blocks).
     """
     shape = (config.num_attention_heads, max(num_blocks - 2, 0), config.num_random_blocks)
     if config.random_pattern == "huggingface":
@@ -60,7 +61,7 @@ def random_blocks(config: BigBirdConfig, layer: int, num_blocks: int) -> np.ndar
 
 @lru_cache(maxsize=256)
 def _draw_plan(layer: int, heads: int, block_size: int, count: int, rows: int) -> np.ndarray:
-    """Draw random blocks for at least `rows` query blocks. Shape: (heads, rows or more, count)."""
+    """Draw random blocks for at least `rows` query blocks, from block 1 on. Shape: (heads, rows or more, count)."""
     stream = np.random.RandomState(layer)
     plan_blocks = PLAN_LENGTH // block_size
     limited = 2 * block_size < RANDOM_BLOCKS_WITHIN
@@ -79,8 +80,10 @@ def _draw_plan(layer: int, heads: int, block_size: int, count: int, rows: int) -
 
 
 def _candidates(query: int, plan_blocks: int, last: int) -> np.ndarray:
-    """The blocks that the published algorithm lets a query block of the plan choose from, its slips included: near
-    the end of the plan it forgets to leave out the window, and one row loses the blocks behind its window."""
+    """The blocks from which Google's code draws those of a query block in the plan.
+
+    As in that code, the last two rows of the plan may include blocks of their own window.
+    """
     middle = np.arange(1, plan_blocks - 1)
     if query == 1:
         return middle[2:last]
@@ -97,14 +100,14 @@ def _candidates(query: int, plan_blocks: int, last: int) -> np.ndarray:
 def key_blocks(
     config: BigBirdConfig, layer: int, num_blocks: int, present_blocks: int, device: torch.device
 ) -> KeyBlocks:
-    """The table that the block-sparse attention of one sequence reads.
+    """Make the table of key blocks for block-sparse attention of one sequence.
 
-    config (BigBirdConfig): gives the pattern.
-    layer (int): number of the layer, from 0.
-    num_blocks (int): blocks that decide the pattern; the last of them is the second global block.
-    present_blocks (int): blocks that the sequence really has. Fewer than `num_blocks` only where the pattern follows
-        the padded length of a batch.
-    device (torch.device): where the table is wanted.
+    config (BigBirdConfig): the hyper-parameters.
+    layer (int): index of the layer.
+    num_blocks (int): number of blocks that determines the pattern. The last of them is the second global block.
+    present_blocks (int): number of blocks that the sequence has. It is below `num_blocks` only if the pattern depends
+        on the padded length of a batch.
+    device (torch.device): device of the table.
     RETURNS (KeyBlocks): the table.
     """
     last = num_blocks - 1

@@ -1,8 +1,8 @@
-"""Full speed for fp32 matrix products on CPUs where PyTorch's default library is slow.
+"""Full speed for fp32 matrix products on CPUs on which PyTorch's default library is slow.
 
-On AMD CPUs the default (MKL) reaches about half of what oneDNN does. PyTorch hands fp32 products to oneDNN when its
-matmul precision is set to "bf16", and oneDNN computes them exactly in fp32 where the CPU has no matrix unit for bf16.
-The setting is global to the process, so it is set only around our own products, and only where it proved exact.
+On AMD CPUs, the default (MKL) is about half as fast as oneDNN. PyTorch uses oneDNN for fp32 products if its matmul
+precision is set to "bf16", and oneDNN then computes them in full fp32 precision if the CPU has no matrix unit for bf16.
+The setting is global to the process, so it is only set around our own products, and only if it has proved to be exact.
 """
 
 import threading
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# None where this PyTorch has no such setting.
+# None if this version of PyTorch does not have the setting.
 _products: Any = getattr(torch.backends.mkldnn, "matmul", None)
 _lock = threading.Lock()
 _users = 0
@@ -23,9 +23,9 @@ _setting_before = "none"
 
 @contextmanager
 def fast_float32_products(example: Tensor) -> Iterator[None]:
-    """Let oneDNN compute fp32 matrix products while this is open, without rounding; elsewhere change nothing.
+    """Let oneDNN compute fp32 matrix products within this context, if it does so without loss of precision.
 
-    example (Tensor): one of the operands; only fp32 on a CPU is affected.
+    example (Tensor): one of the operands. The context has no effect unless this is an fp32 tensor on the CPU.
     """
     if example.dtype != torch.float32 or example.device.type != "cpu" or not _is_exact():
         yield
@@ -56,7 +56,7 @@ def _leave() -> None:
 
 @lru_cache(maxsize=1)
 def _is_exact() -> bool:
-    """Try it once: does a product under the setting keep fp32's precision on this CPU and this PyTorch?"""
+    """Try once whether products keep fp32's precision under the setting, with this CPU and version of PyTorch."""
     if not torch.backends.mkldnn.is_available() or not hasattr(_products, "fp32_precision"):
         return False
     a = torch.linspace(-1, 1, 128 * 128).sin().reshape(128, 128)

@@ -1,6 +1,6 @@
-"""The oracle: BigBird's attention as a dense one with an explicit mask. Readable, differentiable, quadratic.
+"""The reference implementation: BigBird's attention as dense attention with explicit counts, in quadratic memory.
 
-It also computes the attention probabilities that `output_attentions` asks for.
+It is also used to compute the attention probabilities for `output_attentions`.
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ from .pattern import random_blocks
 
 
 def key_counts(config: BigBirdConfig, layer: int, length: int, num_blocks: int) -> Tensor:
-    """How often each piece counts in the softmax of each other piece.
+    """Count how often each key is included in the softmax of each query.
 
-    config (BigBirdConfig): gives the pattern.
-    layer (int): number of the layer, from 0.
-    length (int): pieces of the sequence.
-    num_blocks (int): blocks that decide the sparse pattern; 0 for dense attention.
-    RETURNS (Tensor): counts. Shape: (heads, length, length).
+    config (BigBirdConfig): the hyper-parameters.
+    layer (int): index of the layer.
+    length (int): number of pieces of the sequence.
+    num_blocks (int): number of blocks that determines the sparse pattern; 0 for dense attention.
+    RETURNS (Tensor): counts by head, query and key. Shape: (heads, length, length).
     """
     size, heads = config.block_size, config.num_attention_heads
     if num_blocks == 0:
@@ -39,16 +39,16 @@ def key_counts(config: BigBirdConfig, layer: int, length: int, num_blocks: int) 
 def reference_attention(
     query: Tensor, key: Tensor, value: Tensor, counts: Tensor, dropout: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Softmax attention in which a key may count several times or not at all.
+    """Compute softmax attention in which a key may count several times or not at all.
 
-    query, key, value (Tensor): of one sequence. Shape: (heads, length, head_size).
-    counts (Tensor): from `key_counts`. Shape: (heads, length, length).
-    dropout (float): probability with which an attention probability is set to zero.
-    RETURNS (tuple[Tensor, Tensor]): the weighted values, shape (heads, length, head_size), and the probabilities,
-        whose rows sum to one without dropout, shape (heads, length, length).
+    query, key, value (Tensor): projections of one sequence. Shape: (heads, length, head_size).
+    counts (Tensor): counts from `key_counts`. Shape: (heads, length, length).
+    dropout (float): dropout of the attention probabilities.
+    RETURNS (tuple[Tensor, Tensor]): the heads' outputs and the probabilities, whose rows sum to 1 without dropout.
+        Shapes: (heads, length, head_size) and (heads, length, length).
     """
     scores = query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
-    # log(0) is -inf: such a key gets no probability. In at least float32, since half floats lose the tail.
+    # log(0) is -inf, so such a key has probability 0. In at least fp32, because half precision loses the tail.
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     scores = scores + counts.to(scores).log()
     probabilities = torch.dropout(scores.softmax(dim=-1).to(value.dtype), dropout, train=dropout > 0)

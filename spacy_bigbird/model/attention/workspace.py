@@ -1,4 +1,4 @@
-"""Memory and shapes that are used again from one product to the next."""
+"""Memory and shapes that are reused from one product to the next."""
 
 import threading
 
@@ -7,26 +7,28 @@ from torch import Tensor
 
 
 class Workspace(threading.local):
-    """Buffers that are used again from chunk to chunk and call to call, so that no chunk waits for fresh memory. Each
-    thread has its own."""
+    """Buffers that are reused between chunks and calls, so that no chunk waits for new memory.
+
+    Each thread has its own buffers.
+    """
 
     def __init__(self) -> None:
         self.buffers: dict[tuple[str, torch.dtype, torch.device], Tensor] = {}
 
     def get(self, name: str, shape: tuple[int, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """A tensor whose values have no meaning, good until the same name is asked for again.
+        """Get an uninitialized tensor, valid until one with the same name, dtype and device is requested.
 
-        name (str): what it is for.
-        shape (tuple[int, ...]): its shape.
-        like (Tensor): says the device, and the dtype where none is given.
-        dtype (torch.dtype | None): what its numbers shall be.
-        RETURNS (Tensor): contiguous, without a gradient.
+        name (str): name of the buffer.
+        shape (tuple[int, ...]): shape of the tensor.
+        like (Tensor): a tensor with the device, and the dtype unless one is given.
+        dtype (torch.dtype | None): dtype of the tensor; None for that of `like`.
+        RETURNS (Tensor): a contiguous tensor that does not require a gradient.
         """
         key = (name, dtype or like.dtype, like.device)
         size = torch.Size(shape).numel()
         buffer = self.buffers.get(key)
         if buffer is None or buffer.numel() < size:
-            # Not an inference tensor, whatever mode the first caller is in: the next one may need gradients.
+            # Never an inference tensor, because the next caller may need gradients.
             with torch.inference_mode(False):
                 buffer = self.buffers[key] = torch.empty(size, dtype=key[1], device=key[2])
         return buffer[:size].view(shape)
@@ -36,11 +38,13 @@ workspace = Workspace()
 
 
 def few_sizes(rows: int) -> int:
-    """Round up, by an eighth or to 64: oneDNN prepares and keeps code for every new shape of a product, so products
-    that have a document's length in their shape may only have few lengths.
+    """Round up to one of few sizes, by less than an eighth or to a multiple of 64.
 
-    rows (int): a document's length.
-    RETURNS (int): one of eight sizes between a power of two and the next, all of them multiples of 64.
+    oneDNN generates and keeps code for every new shape of a product, so shapes must not depend on a document's exact
+    length.
+
+    rows (int): a document's length. Unit: pieces.
+    RETURNS (int): a multiple of 64, with at most eight different ones from one power of two to the next.
     """
     step = max(1 << max(rows.bit_length() - 4, 0), 64)
     return -(-rows // step) * step

@@ -1,4 +1,4 @@
-"""Predicting the next piece."""
+"""Predict the next piece."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from .pieces import on_pieces, without_padding
 
 
 class BigBirdForCausalLM(LanguageModel):
-    """BigBird as a decoder that predicts the next piece. Its attention is dense and causal whatever `attention_type`
-    says; with `add_cross_attention` its layers attend to an encoder too.
+    """BigBird as a decoder that predicts the next piece.
 
-    config (BigBirdConfig): the hyper-parameters. The model is a decoder, whatever `is_decoder` says.
+    Its attention is dense and causal, whatever the `attention_type`. With `add_cross_attention`, its layers also attend
+    to an encoder.
+
+    config (BigBirdConfig): the hyper-parameters. The model is always a decoder, whatever the value of `is_decoder`.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -42,13 +44,14 @@ class BigBirdForCausalLM(LanguageModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> CausalLMOutput:
-        """Score every piece of the vocabulary as the next one, at every place. Arguments not named here are
-        BigBirdModel's.
+        """Score all pieces of the vocabulary as the next one at every position.
 
-        labels (Tensor | None): ids of the pieces themselves, most often `input_ids`: the scores at a place are compared
-            with the label of the next. -100 does not count, and neither does padding. Shape: (batch, seq).
-        RETURNS (CausalLMOutput): the scores, the keys and values to go on from, and the loss where labels were given.
-        RAISES ValueError: for labels of another shape or out of the vocabulary.
+        The other arguments are those of BigBirdModel.
+
+        labels (Tensor | None): ids of the pieces themselves, usually `input_ids`: the scores at a position are compared
+            with the label at the next one. -100 and padding are ignored. Shape: (batch, seq).
+        RETURNS (CausalLMOutput): the scores, the keys and values to continue from, and the loss if labels are given.
+        RAISES ValueError: the labels have another shape or are not in the vocabulary, or the inputs do not fit.
         """
         outputs = self.bigbird(
             input_ids,
@@ -72,7 +75,7 @@ class BigBirdForCausalLM(LanguageModel):
             check_labels(labels, states.shape[:2], self.config.vocab_size)
             following = without_padding(labels, mask)[:, 1:]
             if mask is not None:
-                # Padding on the left knows nothing of the first piece.
+                # Padding on the left must not predict the first piece.
                 following = following.masked_fill(~mask[:, :-1].bool(), IGNORED)
             loss = cross_entropy(logits[:, :-1], following)
         return CausalLMOutput(
@@ -101,27 +104,31 @@ class BigBirdForCausalLM(LanguageModel):
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
     ) -> Tensor:
-        """Continue prompts, with the most probable next piece or with a drawn one. Each row is continued as if it were
-        alone. The model stays in its mode: call `eval()` first.
+        """Continue prompts with the most probable next pieces, or with pieces drawn at random.
+
+        A row's continuation does not depend on the other rows, unless it is drawn. The model stays in its mode, so call
+        `eval()` first.
 
         input_ids (Tensor): ids of the prompts, padded on the left. Shape: (batch, prompt).
-        attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, prompt).
-        max_new_tokens (int): pieces to add at most.
-        do_sample (bool): whether to draw pieces; otherwise the best is taken.
-        temperature (float): divides the scores before drawing: below 1 makes probable pieces more probable.
-        top_k (int | None): draw from this many best pieces only.
-        top_p (float | None): draw from the fewest best pieces only that have this probability together.
-        eos_token_id (int | Sequence[int] | None): ends a row, as does each of several; None means the configuration's.
-            (Published configurations have 2, which is <s> in the published vocabulary; a tokenizer knows </s>'s id.)
-        pad_token_id (int | None): fills a row that has ended; None means the configuration's.
-        generator (torch.Generator | None): where draws come from. None means a new one with a seed of the system;
-            PyTorch's global one is never touched.
-        use_cache (bool): whether keys and values are kept. Without, everything is computed again for each piece.
-        encoder_hidden_states (Tensor | None): what an encoder gave. Shape: (batch, encoder_seq, hidden_size).
+        attention_mask (Tensor | None): 1 for pieces, 0 for padding; None for no padding. Shape: (batch, prompt).
+        max_new_tokens (int): maximum number of new pieces.
+        do_sample (bool): whether to draw pieces at random instead of taking the best ones.
+        temperature (float): divisor of the scores before drawing. Below 1, probable pieces become more probable.
+        top_k (int | None): draw only from this number of best pieces.
+        top_p (float | None): draw only from the smallest number of best pieces whose probabilities add up to this.
+        eos_token_id (int | Sequence[int] | None): id of the piece that ends a row, or several; None for the
+            configuration's. Published configurations have 2, which is <s> in the published vocabulary: use the
+            tokenizer's `eos_token_id` for </s>.
+        pad_token_id (int | None): id that fills up a row that has ended; None for the configuration's.
+        generator (torch.Generator | None): source of random numbers; None for a new one with a nondeterministic seed.
+            PyTorch's global generator is never used.
+        use_cache (bool): whether to keep keys and values. Otherwise, everything is recomputed for each piece.
+        encoder_hidden_states (Tensor | None): output of an encoder. Shape: (batch, encoder_seq, hidden_size).
         encoder_attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, encoder_seq).
-        RETURNS (Tensor): prompts and what follows. Shape: (batch, prompt + new), new being `max_new_tokens` or less.
-        RAISES ValueError: for settings that are not allowed, prompts that are empty or padded on the right, and for
-            more pieces than the model has positions.
+        RETURNS (Tensor): ids of the prompts and their continuations, with up to `max_new_tokens` new pieces.
+            Shape: (batch, prompt + new).
+        RAISES ValueError: a setting is not allowed, a prompt is empty or padded on the right, or there would be more
+            pieces than positions.
         """
 
         def next_logits(

@@ -1,4 +1,4 @@
-"""Scores for every piece of the vocabulary."""
+"""Scores for all pieces of the vocabulary."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..pretrained import PretrainedModel
 
 
 class LMHead(nn.Module):
-    """From states to scores of all pieces. Works on rows of any number of sequences.
+    """A head that scores all pieces of the vocabulary. Rows are independent of each other.
 
-    config (BigBirdConfig): gives the sizes and the activation.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -28,19 +28,21 @@ class LMHead(nn.Module):
         self.activation = config.hidden_act
 
     def forward(self, rows: Tensor) -> Tensor:
-        """rows (Tensor): states. Shape: (..., hidden_size).
+        """Score all pieces.
+
+        rows (Tensor): states. Shape: (..., hidden_size).
         RETURNS (Tensor): scores. Shape: (..., vocab_size).
         """
         scores = self.decoder(self.layer_norm(self.dense(rows, self.activation)))
         bias = self.bias.to(scores.dtype)
-        # In place where that is allowed, because these are the largest tensors of the whole model.
+        # In place if that is allowed, because these are the largest tensors in the whole model.
         return scores + bias if scores.requires_grad else scores.add_(bias)
 
 
 class LanguageModel(PretrainedModel):
-    """What the models that predict pieces have in common: `bigbird`, `lm_head`, and weights that both share.
+    """Base class of the models that predict pieces, with `bigbird`, `lm_head` and the weights that both share.
 
-    config (BigBirdConfig): the hyper-parameters. Without `tie_word_embeddings` the head has weights of its own.
+    config (BigBirdConfig): the hyper-parameters. Without `tie_word_embeddings`, the head has its own weights.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -52,7 +54,7 @@ class LanguageModel(PretrainedModel):
         self.register_load_state_dict_post_hook(_tie_again)
 
     def tie_weights(self) -> None:
-        """Let the head use the word embeddings, unless the configuration says otherwise."""
+        """Share the word embeddings with the head if the configuration has `tie_word_embeddings`."""
         if self.config.tie_word_embeddings:
             self.lm_head.decoder.weight = self.bigbird.embeddings.word_embeddings.weight
 

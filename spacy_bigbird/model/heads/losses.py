@@ -1,4 +1,4 @@
-"""Losses that leave padding out, and are zero where no label is left."""
+"""Losses that ignore padding, and are zero if no label counts."""
 
 import torch
 import torch.nn.functional as F
@@ -11,12 +11,12 @@ IGNORED = -100
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy over the labels that count.
+    """Compute the mean cross-entropy over the labels that count.
 
     logits (Tensor): scores of the classes. Shape: (..., classes).
-    labels (Tensor): numbers of the right classes; -100 does not count. Shape: (...).
-    RETURNS (Tensor): the loss; zero, with a gradient of zero, where no label counts. Shape: scalar.
-    RAISES ValueError: for labels of another shape or of classes that do not exist.
+    labels (Tensor): indices of the correct classes. -100 is ignored. Shape: (...).
+    RETURNS (Tensor): the loss, which is zero and has zero gradients if no label counts. Shape: scalar.
+    RAISES ValueError: the labels have another shape, or there is no such class.
     """
     check_labels(labels, logits.shape[:-1], logits.shape[-1])
     labels = labels.reshape(-1).long()
@@ -25,14 +25,15 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, start: Tensor, end: Tensor, allowed: Tensor | None) -> Tensor:
-    """Mean of the cross-entropies of first and last pieces of answers.
+    """Compute the mean of the cross-entropies for the first and the last pieces of answers.
 
-    start_logits, end_logits (Tensor): scores of the pieces. Shape: (batch, seq).
-    start, end (Tensor): their right positions; those outside of the sequence do not count. Shape: (batch,) or
-        (batch, 1).
-    allowed (Tensor | None): True where there is a piece; positions in padding do not count. Shape: (batch, seq).
+    start_logits, end_logits (Tensor): scores of each piece as the first and last of the answer. Shape: (batch, seq).
+    start, end (Tensor): positions of the correct pieces. Those outside the sequence are ignored.
+        Shape: (batch,) or (batch, 1).
+    allowed (Tensor | None): True for pieces; None if there is no padding. Positions in padding are ignored.
+        Shape: (batch, seq).
     RETURNS (Tensor): the loss. Shape: scalar.
-    RAISES ValueError: for positions of another shape.
+    RAISES ValueError: the positions have another shape.
     """
 
     def one_side(logits: Tensor, positions: Tensor) -> Tensor:
@@ -48,15 +49,18 @@ def span_loss(start_logits: Tensor, end_logits: Tensor, start: Tensor, end: Tens
 
 
 def sequence_loss(logits: Tensor, labels: Tensor, config: BigBirdConfig) -> Tensor:
-    """Loss of the kind that `problem_type` names. Where it names none, one label means regression, whole numbers mean
-    one label for each text, and other numbers mean several.
+    """Compute the loss for the `problem_type`.
+
+    If the configuration has none, a model with one label does regression. With several labels, integer labels mean one
+    label for each text, and floating-point labels mean several.
 
     logits (Tensor): scores of the labels, or predicted values. Shape: (batch, num_labels).
-    labels (Tensor): the right label's number, shape (batch,); or 0 and 1 for each label, shape (batch, num_labels);
-        or values, shape (batch,) or (batch, num_labels). In the first two kinds -100 does not count.
-    config (BigBirdConfig): gives `problem_type`.
+    labels (Tensor): for one label, its index, shape (batch,); for several, 0 or 1 for each of them, shape
+        (batch, num_labels); for regression, values, shape (batch,) or (batch, num_labels). -100 is ignored, except in
+        regression.
+    config (BigBirdConfig): configuration with the `problem_type`.
     RETURNS (Tensor): the loss: cross-entropy, binary cross-entropy or mean squared error. Shape: scalar.
-    RAISES ValueError: for labels of another shape or of classes that do not exist.
+    RAISES ValueError: the labels have another shape, or there is no such label.
     """
     problem_type = config.problem_type or _problem_type_of(logits, labels)
     if problem_type == "single_label_classification":
@@ -73,19 +77,23 @@ def sequence_loss(logits: Tensor, labels: Tensor, config: BigBirdConfig) -> Tens
 
 
 def exact(logits: Tensor) -> Tensor:
-    """logits (Tensor): of any floating type.
-    RETURNS (Tensor): the same in fp32 at least.
+    """Convert scores to at least fp32.
+
+    logits (Tensor): scores of any floating-point type. Shape: any.
+    RETURNS (Tensor): the scores in fp32 or higher precision. Shape: that of the input.
     """
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def check_labels(labels: Tensor, shape: torch.Size, classes: int) -> None:
-    """Say it well when labels do not fit. On a GPU looking at values would stall the queue, so only shapes are checked.
+    """Raise a clear error for labels that do not fit.
 
-    labels (Tensor): numbers of classes, or -100.
-    shape (torch.Size): the shape that is expected.
-    classes (int): the number of classes.
-    RAISES ValueError: for labels of another shape or of classes that do not exist.
+    Values are only checked on the CPU, because the check would stall the queue of a GPU.
+
+    labels (Tensor): indices of classes, or -100.
+    shape (torch.Size): expected shape.
+    classes (int): number of classes.
+    RAISES ValueError: the labels have another shape, or there is no such class.
     """
     if labels.shape != shape:
         raise _wrong_shape(labels, shape)

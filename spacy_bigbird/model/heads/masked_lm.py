@@ -1,4 +1,4 @@
-"""Guessing masked pieces."""
+"""Predict masked pieces."""
 
 from torch import Tensor
 
@@ -9,11 +9,11 @@ from .pieces import on_pieces, without_padding
 
 
 class BigBirdForMaskedLM(LanguageModel):
-    """BigBird with a head that guesses masked pieces.
+    """BigBird with a head that predicts masked pieces.
+
+    For packed sequences, use `lm_head(bigbird.forward_packed(...)[rows])`, with the rows to score.
 
     config (BigBirdConfig): the hyper-parameters.
-
-    On packed sequences: `lm_head(bigbird.forward_packed(...)[places])` gives the scores at some places.
     """
 
     def forward(
@@ -30,15 +30,14 @@ class BigBirdForMaskedLM(LanguageModel):
         *,
         logits_at_labels_only: bool = False,
     ) -> MaskedLMOutput:
-        """Score every piece of the vocabulary at every place. Arguments not named here are BigBirdModel's.
+        """Score all pieces of the vocabulary at every position. The other arguments are those of BigBirdModel.
 
-        labels (Tensor | None): ids of the right pieces; -100 does not count, and neither does padding.
-            Shape: (batch, seq).
-        logits_at_labels_only (bool): whether to score only places with labels that count, row after row. Training
-            needs no others, and scores of 4,096 places take nearly a gigabyte. Shape of the logits then:
-            (labels, vocab_size).
-        RETURNS (MaskedLMOutput): the scores, and the loss where labels were given.
-        RAISES ValueError: for labels of another shape or out of the vocabulary.
+        labels (Tensor | None): ids of the correct pieces. -100 and padding are ignored. Shape: (batch, seq).
+        logits_at_labels_only (bool): whether to score only the positions with labels that count, row after row. The
+            logits then have shape (labels, vocab_size). Training needs no others, and the scores at 4,096 positions
+            take nearly a gigabyte.
+        RETURNS (MaskedLMOutput): the scores, and the loss if labels are given.
+        RAISES ValueError: the labels have another shape or are not in the vocabulary, or the inputs do not fit.
         """
         outputs = self.bigbird(
             input_ids,

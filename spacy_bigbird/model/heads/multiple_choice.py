@@ -1,4 +1,4 @@
-"""The best of several continuations or answers."""
+"""Choose the best of several continuations or answers."""
 
 from torch import Tensor, nn
 
@@ -15,9 +15,9 @@ from .losses import cross_entropy
 class BigBirdForMultipleChoice(PretrainedModel):
     """BigBird with a linear layer that scores choices by their pooled [CLS].
 
-    config (BigBirdConfig): the hyper-parameters.
+    For packed sequences, one for each choice, use `score(bigbird.pool(bigbird.forward_packed(...)[first_rows]))`.
 
-    On packed sequences, one for each choice: `score(bigbird.pool(bigbird.forward_packed(...)[first_rows]))`.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -28,7 +28,9 @@ class BigBirdForMultipleChoice(PretrainedModel):
         initialize_weights(self.classifier, config)
 
     def score(self, pooled: Tensor) -> Tensor:
-        """pooled (Tensor): output of the pooling layer. Shape: (..., hidden_size).
+        """Apply the head.
+
+        pooled (Tensor): output of the pooling layer for each choice. Shape: (..., hidden_size).
         RETURNS (Tensor): scores of the choices. Shape: (...).
         """
         return self.classifier(self.dropout(pooled)).squeeze(-1)
@@ -45,12 +47,14 @@ class BigBirdForMultipleChoice(PretrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> MultipleChoiceOutput:
-        """Score choices. Arguments are BigBirdModel's with one more axis: (batch, choices, seq) instead of
-        (batch, seq). The hidden states and attentions of the output have batch * choices rows.
+        """Score choices.
 
-        labels (Tensor | None): numbers of the right choices; -100 does not count. Shape: (batch,).
-        RETURNS (MultipleChoiceOutput): the scores, and the loss where labels were given.
-        RAISES ValueError: for inputs without the axis of the choices, and for labels that do not exist.
+        The other arguments are those of BigBirdModel, with inputs of shape (batch, choices, seq) instead of
+        (batch, seq). Hidden states and attentions in the output have batch * choices rows.
+
+        labels (Tensor | None): indices of the correct choices. -100 is ignored. Shape: (batch,).
+        RETURNS (MultipleChoiceOutput): the scores, and the loss if labels are given.
+        RAISES ValueError: the inputs have no axis for the choices or do not fit, or there is no such choice.
         """
         given = inputs_embeds if input_ids is None else input_ids
         if given is None or given.dim() != (3 if input_ids is not None else 4):
@@ -73,5 +77,5 @@ class BigBirdForMultipleChoice(PretrainedModel):
 
 
 def _each_choice(values: Tensor | None) -> Tensor | None:
-    """Choices as rows of the batch. Values without that axis hold for all."""
+    """Flatten choices into rows of the batch. Values without an axis for the choices apply to all of them."""
     return values.flatten(0, 1) if values is not None and values.dim() >= 3 else values

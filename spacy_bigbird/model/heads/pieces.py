@@ -1,4 +1,4 @@
-"""What heads do with padding: they never see it."""
+"""Keep padding away from heads and losses."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from .losses import IGNORED
 
 
 def on_pieces(head: Callable[[Tensor], Tensor], states: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """Apply a head to the pieces of a padded batch.
+    """Apply a head only to the pieces of a padded batch.
 
-    head (Callable[[Tensor], Tensor]): from rows to rows.
-    states (Tensor): Shape: (batch, seq, hidden_size).
-    attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, seq).
-    RETURNS (Tensor): the head's output, zero at padding. Shape: (batch, seq, ...).
+    head (Callable[[Tensor], Tensor]): maps rows of shape (pieces, hidden_size) to rows of shape (pieces, ...).
+    states (Tensor): states of the last layer. Shape: (batch, seq, hidden_size).
+    attention_mask (Tensor | None): 1 for pieces, 0 for padding; None for no padding. Shape: (batch, seq).
+    RETURNS (Tensor): the head's output, with zeros for padding. Shape: (batch, seq, ...).
     """
     mask = None if attention_mask is None or bool(attention_mask.all()) else attention_mask.bool()
     batch = PaddedBatch((states.shape[0], states.shape[1]), mask)
@@ -22,9 +22,11 @@ def on_pieces(head: Callable[[Tensor], Tensor], states: Tensor, attention_mask: 
 
 
 def without_padding(labels: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """labels (Tensor): one for each place of the batch. Shape: (batch, seq).
-    attention_mask (Tensor | None): 1 for pieces, 0 for padding. Shape: (batch, seq).
-    RETURNS (Tensor): the labels, -100 at padding. Shape: (batch, seq).
+    """Replace the labels of padding by -100.
+
+    labels (Tensor): a label for each position. Shape: (batch, seq).
+    attention_mask (Tensor | None): 1 for pieces, 0 for padding; None for no padding. Shape: (batch, seq).
+    RETURNS (Tensor): the labels, unchanged if the mask has another shape. Shape: (batch, seq).
     """
     if attention_mask is None or labels.shape != attention_mask.shape:
         return labels

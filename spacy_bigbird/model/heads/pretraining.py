@@ -1,4 +1,4 @@
-"""The two tasks of pre-training: guessing masked pieces, and whether the second text follows the first."""
+"""The two tasks of pre-training: predict masked pieces, and whether the second text follows the first."""
 
 from torch import Tensor
 
@@ -12,12 +12,12 @@ from .pieces import on_pieces, without_padding
 
 
 class BigBirdForPreTraining(LanguageModel):
-    """BigBird with the heads of pre-training.
+    """BigBird with the heads for pre-training.
+
+    For packed sequences, use `lm_head(bigbird.forward_packed(...)[rows])`, with the rows to score, and
+    `next_sentence(bigbird.pool(bigbird.forward_packed(...)[first_rows]))`.
 
     config (BigBirdConfig): the hyper-parameters.
-
-    On packed sequences: `lm_head(bigbird.forward_packed(...)[places])`, and
-    `next_sentence(bigbird.pool(bigbird.forward_packed(...)[first_rows]))`.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -38,15 +38,15 @@ class BigBirdForPreTraining(LanguageModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> PreTrainingOutput:
-        """Score every piece of the vocabulary at every place, and whether the texts belong together. Arguments not
-        named here are BigBirdModel's.
+        """Score all pieces of the vocabulary at every position, and whether the second text follows the first.
 
-        labels (Tensor | None): ids of the right pieces; -100 does not count, and neither does padding.
-            Shape: (batch, seq).
-        next_sentence_label (Tensor | None): 0 where the second text follows the first, 1 where it is a random one; -100
-            does not count. Shape: (batch,).
-        RETURNS (PreTrainingOutput): the scores, and the sum of the losses of the labels that were given.
-        RAISES ValueError: for labels of another shape or that do not exist.
+        The other arguments are those of BigBirdModel.
+
+        labels (Tensor | None): ids of the correct pieces. -100 and padding are ignored. Shape: (batch, seq).
+        next_sentence_label (Tensor | None): 0 if the second text follows the first, 1 if it is random. -100 is ignored.
+            Shape: (batch,).
+        RETURNS (PreTrainingOutput): the scores, and the sum of the losses for the labels that are given.
+        RAISES ValueError: labels have another shape or do not exist, or the inputs do not fit.
         """
         outputs = self.bigbird(
             input_ids,

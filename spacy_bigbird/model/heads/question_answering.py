@@ -1,4 +1,4 @@
-"""The span of a text that answers a question."""
+"""Find the span of a text that answers a question."""
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +13,16 @@ from ..pretrained import PretrainedModel
 from .losses import exact, span_loss
 from .pieces import on_pieces
 
-# Subtracted from logits that shall never win.
+# Subtracted from logits that must never win.
 OUT_OF_THE_RUNNING = 1e6
 
 
 class QuestionAnsweringHead(nn.Module):
-    """A feed-forward part as in a layer of BigBird, and a score for the first and for the last piece of the answer.
-    Works on rows of any number of sequences.
+    """A head that scores pieces as the first and last of the answer, after a feed-forward part as in BigBird's layers.
 
-    config (BigBirdConfig): gives the sizes, the activation and the dropout.
+    Rows are independent of each other.
+
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -34,20 +35,22 @@ class QuestionAnsweringHead(nn.Module):
         self.activation = config.hidden_act
 
     def forward(self, rows: Tensor) -> Tensor:
-        """rows (Tensor): states. Shape: (..., hidden_size).
-        RETURNS (Tensor): scores as first and as last piece. Shape: (..., 2).
+        """Score pieces.
+
+        rows (Tensor): states. Shape: (..., hidden_size).
+        RETURNS (Tensor): scores as the first and as the last piece. Shape: (..., 2).
         """
         inner = self.dropout(self.output(self.intermediate(self.dropout(rows), self.activation)))
         return self.qa_outputs(self.layer_norm(inner + rows))
 
 
 class BigBirdForQuestionAnswering(PretrainedModel):
-    """BigBird with a head that finds the answer of a question in a text, given as [CLS] question [SEP] text [SEP].
+    """BigBird with a head that finds the answer to a question in a text, given as [CLS] question [SEP] text [SEP].
 
-    config (BigBirdConfig): the hyper-parameters. The model has two labels, whatever `num_labels` says.
-    add_pooling_layer (bool): whether there is a `pooler_output`. It plays no part in the answer.
+    For packed sequences, use `qa_head(bigbird.forward_packed(...))`, which does not exclude the question.
 
-    On packed sequences: `qa_head(bigbird.forward_packed(...))`; keeping the question out is the caller's part then.
+    config (BigBirdConfig): the hyper-parameters. The model always has two labels, whatever the value of `num_labels`.
+    add_pooling_layer (bool): whether there is a `pooler_output`, which has no effect on the answer.
     """
 
     def __init__(self, config: BigBirdConfig, add_pooling_layer: bool = False) -> None:
@@ -70,17 +73,20 @@ class BigBirdForQuestionAnswering(PretrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> QuestionAnsweringOutput:
-        """Score every piece as first and last of the answer. Pieces of the question and padding get 1e6 less; [CLS],
-        which stands for "no answer", does not. Arguments not named here are BigBirdModel's.
+        """Score each piece as the first and last of the answer.
 
-        question_lengths (Tensor | None): pieces of each question, [CLS] and [SEP] included. None means up to the first
-            [SEP] where ids are given and the configuration knows it, and no question otherwise. Shape: (batch, 1) or
-            (batch,).
-        token_type_ids (Tensor | None): None means 0 for the question and 1 for the text, where the question's length is
-            known. Shape: (batch, seq).
-        start_positions, end_positions (Tensor | None): first and last pieces of the right answers. Those outside of the
-            sequence and in padding do not count. Shape: (batch,) or (batch, 1).
-        RETURNS (QuestionAnsweringOutput): the scores, and the loss where both positions were given.
+        The scores of the question's pieces and of padding are lowered by 1e6, except for [CLS] in the first column,
+        which stands for "no answer". The other arguments are those of BigBirdModel.
+
+        question_lengths (Tensor | None): number of pieces of each question, including [CLS] and [SEP]. None for those
+            up to the first [SEP], or for no question if there are no `input_ids` or the configuration has no
+            `sep_token_id`. Shape: (batch,) or (batch, 1), or with 1 instead of batch.
+        token_type_ids (Tensor | None): token types; None for 0 in the question and 1 in the text, or 0 everywhere if
+            the question's length is unknown. Shape: (batch, seq).
+        start_positions, end_positions (Tensor | None): positions of the correct answers' first and last pieces. Those
+            outside the sequence or in padding are ignored. Shape: (batch,) or (batch, 1).
+        RETURNS (QuestionAnsweringOutput): the scores, and the loss if both positions are given.
+        RAISES ValueError: lengths or positions have another shape, or the inputs do not fit.
         """
         if question_lengths is None and input_ids is not None and self.config.sep_token_id is not None:
             question_lengths = (input_ids == self.config.sep_token_id).int().argmax(-1) + 1
@@ -123,7 +129,7 @@ class BigBirdForQuestionAnswering(PretrainedModel):
 
 
 def _penalty(in_question: Tensor | None, pieces: Tensor | None, logits: Tensor) -> Tensor:
-    """What to subtract from the logits. Shape: (batch, seq, 1)."""
+    """Compute what to subtract from the logits. Shape: (batch, seq, 1)."""
     out = torch.zeros(logits.shape[:2], dtype=torch.bool, device=logits.device)
     if in_question is not None:
         out[:, 1:] |= in_question[:, 1:]

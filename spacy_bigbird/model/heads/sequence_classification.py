@@ -1,4 +1,4 @@
-"""Labels, or a value, for a whole text."""
+"""Predict labels, or a value, for a whole text."""
 
 from torch import Tensor, nn
 
@@ -12,9 +12,9 @@ from .losses import sequence_loss
 
 
 class ClassificationHead(nn.Module):
-    """Two layers on the states of [CLS].
+    """A head with two linear layers that scores labels from the states of [CLS].
 
-    config (BigBirdConfig): gives the sizes, the activation, the dropout and the number of labels.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -25,7 +25,9 @@ class ClassificationHead(nn.Module):
         self.activation = config.hidden_act
 
     def forward(self, cls_states: Tensor) -> Tensor:
-        """cls_states (Tensor): states of [CLS]. Shape: (..., hidden_size).
+        """Score the labels.
+
+        cls_states (Tensor): states of [CLS]. Shape: (..., hidden_size).
         RETURNS (Tensor): scores of the labels. Shape: (..., num_labels).
         """
         hidden = self.dense(self.dropout(cls_states), self.activation)
@@ -33,11 +35,11 @@ class ClassificationHead(nn.Module):
 
 
 class BigBirdForSequenceClassification(PretrainedModel):
-    """BigBird with a head that classifies whole texts: one label, several, or a value (`problem_type`).
+    """BigBird with a head that predicts one label, several labels or a value for a whole text (see `problem_type`).
 
-    config (BigBirdConfig): the hyper-parameters; `num_labels` labels.
+    For packed sequences, use `classifier(bigbird.forward_packed(...)[first_rows])`.
 
-    On packed sequences: `classifier(bigbird.forward_packed(...)[first_rows])`.
+    config (BigBirdConfig): the hyper-parameters. The model has `num_labels` labels.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -58,13 +60,14 @@ class BigBirdForSequenceClassification(PretrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> SequenceClassifierOutput:
-        """Score the labels of every text. Arguments not named here are BigBirdModel's.
+        """Score the labels for every text. The other arguments are those of BigBirdModel.
 
-        labels (Tensor | None): the right label's number, shape (batch,); or 0 and 1 for each label, shape
-            (batch, num_labels); or values, shape (batch,) or (batch, num_labels). `problem_type` says which; without
-            one, a single label means regression, whole numbers one label and other numbers several.
-        RETURNS (SequenceClassifierOutput): the scores, and the loss where labels were given.
-        RAISES ValueError: for labels of another shape or that do not exist.
+        labels (Tensor | None): for one label, its index, shape (batch,); for several, 0 or 1 for each of them, shape
+            (batch, num_labels); for regression, values, shape (batch,) or (batch, num_labels). Without a
+            `problem_type`, a model with one label does regression; with several labels, integers mean one label for
+            each text, and floating-point numbers mean several. -100 is ignored, except in regression.
+        RETURNS (SequenceClassifierOutput): the scores, and the loss if labels are given.
+        RAISES ValueError: the labels have another shape or do not exist, or the inputs do not fit.
         """
         outputs = self.bigbird(
             input_ids,

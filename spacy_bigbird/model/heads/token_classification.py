@@ -1,4 +1,4 @@
-"""A label for every piece."""
+"""Predict a label for every piece."""
 
 from torch import Tensor, nn
 
@@ -13,11 +13,11 @@ from .pieces import on_pieces, without_padding
 
 
 class BigBirdForTokenClassification(PretrainedModel):
-    """BigBird with a linear layer that scores labels of pieces.
+    """BigBird with a linear layer that scores labels for every piece.
 
-    config (BigBirdConfig): the hyper-parameters; `num_labels` labels.
+    For packed sequences, use `score(bigbird.forward_packed(...))`.
 
-    On packed sequences: `score(bigbird.forward_packed(...))`.
+    config (BigBirdConfig): the hyper-parameters. The model has `num_labels` labels.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -28,7 +28,9 @@ class BigBirdForTokenClassification(PretrainedModel):
         initialize_weights(self.classifier, config)
 
     def score(self, rows: Tensor) -> Tensor:
-        """rows (Tensor): states. Shape: (..., hidden_size).
+        """Apply the head.
+
+        rows (Tensor): states. Shape: (..., hidden_size).
         RETURNS (Tensor): scores of the labels. Shape: (..., num_labels).
         """
         return self.classifier(self.dropout(rows))
@@ -45,12 +47,11 @@ class BigBirdForTokenClassification(PretrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> TokenClassifierOutput:
-        """Score the labels of every piece. Arguments not named here are BigBirdModel's.
+        """Score the labels for every piece. The other arguments are those of BigBirdModel.
 
-        labels (Tensor | None): numbers of the right labels; -100 does not count, and neither does padding.
-            Shape: (batch, seq).
-        RETURNS (TokenClassifierOutput): the scores, and the loss where labels were given.
-        RAISES ValueError: for labels of another shape or that do not exist.
+        labels (Tensor | None): indices of the correct labels. -100 and padding are ignored. Shape: (batch, seq).
+        RETURNS (TokenClassifierOutput): the scores, and the loss if labels are given.
+        RAISES ValueError: the labels have another shape or do not exist, or the inputs do not fit.
         """
         outputs = self.bigbird(
             input_ids,

@@ -1,4 +1,4 @@
-"""Self-attention of the decoder."""
+"""The decoder's self-attention."""
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,9 @@ from .linear import Linear
 
 
 class CausalSelfAttention(nn.Module):
-    """Multi-head self-attention of a padded batch, always dense. It has the parameters of the encoder's.
+    """Dense multi-head self-attention of a padded batch. Its parameters are those of the encoder's self-attention.
 
-    config (BigBirdConfig): gives the sizes and the dropout.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -31,15 +31,15 @@ class CausalSelfAttention(nn.Module):
         head_mask: Tensor | None = None,
         output_attentions: bool = False,
     ) -> tuple[Tensor, LayerCache, Tensor | None]:
-        """Let pieces attend to those before them.
+        """Let each piece attend to itself and the pieces before it.
 
         hidden (Tensor): states. Shape: (batch, seq, hidden_size).
-        mask (Tensor | None): from `causal_mask`. Shape: (batch or 1, 1, seq, past + seq).
-        past (LayerCache | None): keys and values of the pieces before.
-        head_mask (Tensor | None): a factor for each head's output. Shape: (heads,).
-        output_attentions (bool): whether the probabilities are wanted.
+        mask (Tensor | None): mask from `causal_mask`. Shape: (batch or 1, 1, seq, past + seq).
+        past (LayerCache | None): keys and values of the previous pieces.
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,).
+        output_attentions (bool): whether to return the attention probabilities.
         RETURNS (tuple[Tensor, LayerCache, Tensor | None]): the output, shape (batch, seq, hidden_size), the keys and
-            values up to here, and the probabilities, shape (batch, heads, seq, past + seq).
+            values of all pieces so far, and the probabilities, shape (batch, heads, seq, past + seq).
         """
         query, key, value = split_heads(self.query_key_value(hidden), 3, self.heads)
         if past is not None:

@@ -1,4 +1,4 @@
-"""Attention of the decoder to an encoder."""
+"""The decoder's attention to an encoder."""
 
 from torch import Tensor, nn
 
@@ -8,9 +8,9 @@ from .linear import Linear
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention from the decoder's pieces to the encoder's, always dense.
+    """Dense multi-head attention from the decoder's pieces to the encoder's.
 
-    config (BigBirdConfig): gives the sizes and the dropout.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -23,7 +23,9 @@ class CrossAttention(nn.Module):
         self.attention_dropout = config.attention_probs_dropout_prob
 
     def project(self, encoder_states: Tensor) -> tuple[Tensor, ...]:
-        """encoder_states (Tensor): what the encoder gave. Shape: (batch, encoder_seq, hidden_size).
+        """Compute the keys and values of the encoder's pieces.
+
+        encoder_states (Tensor): output of the encoder. Shape: (batch, encoder_seq, hidden_size).
         RETURNS (tuple[Tensor, ...]): keys and values. Shape: (batch, heads, encoder_seq, head_size) each.
         """
         return split_heads(self.key_value(encoder_states), 2, self.heads)
@@ -40,10 +42,10 @@ class CrossAttention(nn.Module):
         """Let the decoder's pieces attend to the encoder's.
 
         hidden (Tensor): the decoder's states. Shape: (batch, seq, hidden_size).
-        key, value (Tensor): from `project`. Shape: (batch, heads, encoder_seq, head_size).
+        key, value (Tensor): keys and values from `project`. Shape: (batch, heads, encoder_seq, head_size).
         mask (Tensor | None): True for the encoder's pieces, False for padding. Shape: (batch, 1, 1, encoder_seq).
-        head_mask (Tensor | None): a factor for each head's output. Shape: (heads,).
-        output_attentions (bool): whether the probabilities are wanted.
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,).
+        output_attentions (bool): whether to return the attention probabilities.
         RETURNS (tuple[Tensor, Tensor | None]): the output, shape (batch, seq, hidden_size), and the probabilities,
             shape (batch, heads, seq, encoder_seq).
         """

@@ -1,4 +1,4 @@
-"""One layer of the decoder."""
+"""A layer of the decoder."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ from .feed_forward import FeedForward
 
 
 class DecoderLayerOutput(NamedTuple):
-    """What a layer computed.
+    """Output of a decoder layer.
 
     hidden (Tensor): states. Shape: (batch, seq, hidden_size).
-    cache (LayerCache): keys and values up to here.
+    cache (LayerCache): keys and values of all pieces so far.
     attentions (Tensor | None): probabilities of the self-attention. Shape: (batch, heads, seq, past + seq).
-    cross_attentions (Tensor | None): those of the cross-attention. Shape: (batch, heads, seq, encoder_seq).
+    cross_attentions (Tensor | None): probabilities of the cross-attention. Shape: (batch, heads, seq, encoder_seq).
     """
 
     hidden: Tensor
@@ -27,10 +27,11 @@ class DecoderLayerOutput(NamedTuple):
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to an encoder where the configuration wants it, and feed-forward, each with a
-    residual connection and layer normalisation behind it.
+    """Causal self-attention, cross-attention if the configuration has it, and a feed-forward part.
 
-    config (BigBirdConfig): gives the sizes.
+    Each of them is followed by a residual connection and layer normalisation.
+
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -56,13 +57,14 @@ class DecoderLayer(nn.Module):
         """Apply the layer.
 
         hidden (Tensor): states. Shape: (batch, seq, hidden_size).
-        mask (Tensor | None): from `causal_mask`. Shape: (batch or 1, 1, seq, past + seq).
-        past (LayerCache | None): keys and values of the pieces before, and of the encoder.
-        encoder_states (Tensor | None): what the encoder gave; not needed where `past` has keys and values of it.
+        mask (Tensor | None): mask from `causal_mask`. Shape: (batch or 1, 1, seq, past + seq).
+        past (LayerCache | None): keys and values of the previous pieces, and of the encoder's pieces.
+        encoder_states (Tensor | None): output of the encoder, which is not used if `past` has keys and values for it.
             Shape: (batch, encoder_seq, hidden_size).
-        encoder_mask (Tensor | None): True for the encoder's pieces. Shape: (batch, 1, 1, encoder_seq).
-        head_mask (Tensor | None): a factor for each head's output. Shape: (heads,).
-        output_attentions (bool): whether the probabilities are wanted.
+        encoder_mask (Tensor | None): True for the encoder's pieces, False for padding.
+            Shape: (batch, 1, 1, encoder_seq).
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,).
+        output_attentions (bool): whether to return the attention probabilities.
         RETURNS (DecoderLayerOutput): states, cache and probabilities.
         """
         attended, cache, attentions = self.attention(hidden, mask, past, head_mask, output_attentions)

@@ -1,4 +1,4 @@
-"""From ids to vectors: pieces, positions and token types."""
+"""Embeddings of pieces, positions and token types."""
 
 from torch import Tensor, nn
 
@@ -6,9 +6,9 @@ from ..config import BigBirdConfig
 
 
 class BigBirdEmbeddings(nn.Module):
-    """The sum of word, position and token type embeddings, dropped out and normalised.
+    """The sum of word, position and token type embeddings, followed by dropout and layer normalisation.
 
-    config (BigBirdConfig): gives the sizes, `rescale_embeddings` and the dropout.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -30,10 +30,10 @@ class BigBirdEmbeddings(nn.Module):
     ) -> Tensor:
         """Embed pieces.
 
-        input_ids (Tensor | None): ids of the pieces. Shape: (...).
-        position_ids (Tensor): their positions. Shape: (...).
-        token_type_ids (Tensor | None): their types; None means type 0. Shape: (...).
-        inputs_embeds (Tensor | None): takes the place of the word embeddings. Shape: (..., hidden_size).
+        input_ids (Tensor | None): ids of the pieces; not used if there are `inputs_embeds`. Shape: (...).
+        position_ids (Tensor): positions of the pieces. Shape: (...).
+        token_type_ids (Tensor | None): token types of the pieces; None for 0. Shape: (...).
+        inputs_embeds (Tensor | None): word embeddings, instead of ids. Shape: (..., hidden_size).
         RETURNS (Tensor): embeddings. Shape: (..., hidden_size).
         """
         words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds

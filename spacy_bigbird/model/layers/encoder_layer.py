@@ -1,4 +1,4 @@
-"""One layer of the encoder."""
+"""A layer of the encoder."""
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,10 @@ from .self_attention import SelfAttention
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with a residual connection and layer normalisation behind it.
+    """Self-attention and a feed-forward part, each followed by a residual connection and layer normalisation.
 
-    config (BigBirdConfig): gives the sizes and the attention.
-    layer (int): number of the layer, from 0.
+    config (BigBirdConfig): the hyper-parameters.
+    layer (int): index of the layer.
     """
 
     def __init__(self, config: BigBirdConfig, layer: int) -> None:
@@ -27,17 +27,25 @@ class EncoderLayer(nn.Module):
     def forward(
         self, hidden: Tensor, packing: Packing, head_mask: Tensor | None = None, output_attentions: bool = False
     ) -> tuple[Tensor, list[Tensor] | None]:
-        """Arguments and results are those of `SelfAttention.forward`."""
+        """Apply the layer.
+
+        hidden (Tensor): packed sequences. Shape: (rows, hidden_size).
+        packing (Packing): where each sequence is.
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,).
+        output_attentions (bool): whether to return the attention probabilities.
+        RETURNS (tuple[Tensor, list[Tensor] | None]): the output, shape (rows, hidden_size), and for each sequence the
+            probabilities, shape (heads, length, length).
+        """
         attended, attentions = self.attention(hidden, packing, head_mask, output_attentions)
         if self.training or torch.is_grad_enabled() or hidden.device.type != "cpu":
-            # In training a pass without gradients must drop out what the pass that repeats it drops out.
+            # In training, a pass without gradients must draw the same dropout as the pass with gradients repeating it.
             return self._behind_attention(attended, hidden), attentions
-        # Part by part, so that what lies between the first sum and the last stays in the CPU's caches.
+        # In parts, so that everything between the first sum and the last stays in the CPU's caches.
         width, dtype = hidden.shape[1], hidden.dtype
         output = map_rows(self._behind_attention, attended, hidden, width=width, dtype=dtype, largest=USUAL_PART)
         return output, attentions
 
     def _behind_attention(self, attended: Tensor, hidden: Tensor) -> Tensor:
-        """The rest of the layer, in which each row is on its own. Shape of all: (rows, hidden_size)."""
+        """Apply the rest of the layer, in which rows are independent. Shape of all tensors: (rows, hidden_size)."""
         hidden = self.attention_norm(attended + hidden)
         return self.feed_forward_norm(self.feed_forward(hidden) + hidden)

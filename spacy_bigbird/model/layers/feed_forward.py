@@ -1,4 +1,7 @@
-"""The feed-forward part of a layer, some rows at a time: what is four times as wide never exists for a whole batch."""
+"""The feed-forward part of a layer, computed for some rows at a time.
+
+In inference, the wide inner states never exist for a whole batch. In training, only those before the activation do.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from .rows import USUAL_PART, filled_up, map_rows, split_rows
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with an activation between them, and dropout.
+    """Two linear layers with an activation in between, followed by dropout.
 
-    config (BigBirdConfig): gives the widths, the activation and the dropout.
+    config (BigBirdConfig): the hyper-parameters.
     """
 
     def __init__(self, config: BigBirdConfig) -> None:
@@ -29,7 +32,9 @@ class FeedForward(nn.Module):
         self.activation = config.hidden_act
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """hidden (Tensor): input. Shape: (..., hidden_size).
+        """Apply the layers.
+
+        hidden (Tensor): input. Shape: (..., hidden_size).
         RETURNS (Tensor): output. Shape: (..., hidden_size).
         """
         rows = hidden.flatten(0, -2)
@@ -46,7 +51,7 @@ class FeedForward(nn.Module):
 
 
 class _FeedForward(torch.autograd.Function):
-    """Keeps input and state before the activation for the backward pass, and computes the activation again there."""
+    """Keep the input and the states before the activation for the backward pass, which recomputes the activation."""
 
     @staticmethod
     def forward(
@@ -62,7 +67,7 @@ class _FeedForward(torch.autograd.Function):
         cast_in, cast_bias_in, cast_out, cast_bias_out = (
             parameter.to(dtype) for parameter in (weight_in, bias_in, weight_out, bias_out)
         )
-        # Kept as the products want it: autocast's type takes half the memory.
+        # Kept in the products' dtype, which takes half the memory under autocast.
         rows = x.to(dtype)
         inner = rows.new_empty(filled_up(len(rows)), len(weight_in))
         output = rows.new_empty(len(inner), len(weight_out))
@@ -90,7 +95,7 @@ class _FeedForward(torch.autograd.Function):
                     before = before.detach().requires_grad_()
                     activated = ACTIVATIONS[ctx.activation](before)
                 grad_out = add_product(grad_out, grad.T, activated.detach(), precise)
-                # Most activations need no more than their input from here on: the output's memory is free for the rest.
+                # For most activations, autograd only needs the input from here on, so the output's memory can be freed.
                 edge = get_gradient_edge(activated)
                 del activated
                 (grad_before,) = torch.autograd.grad(edge, before, grad @ cast_out)

@@ -1,4 +1,4 @@
-"""A linear layer that reaches a CPU's full speed, in inference and in training."""
+"""A linear layer that runs at a CPU's full speed, in inference and in training."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ from ..attention.first_order import first_order_only
 from ..attention.precision import fast_float32_products
 from .rows import filled_up, map_rows, split_rows
 
-# Fewer rows than this do not pay for a second, packed copy of the weights, nor for rounding up their number.
+# With fewer rows than this, neither a packed copy of the weights nor rounding up the number of rows is worth the cost.
 SMALLEST_BATCH = 32
-# Activations that oneDNN computes together with the product, as its names and variants.
+# Activations that oneDNN can fuse with the product, with its names of the function and the variant.
 FUSED_ACTIVATIONS = {"gelu_new": ("gelu", "tanh"), "gelu": ("gelu", "none"), "relu": ("relu", "")}
 NOT_FUSED = ("none", "")
-# Weights that are looked at for a change that PyTorch does not count.
+# Maximum number of weights that are compared to detect changes that PyTorch does not count.
 SAMPLES = 256
 
 
 class Linear(nn.Linear):
-    """`torch.nn.Linear`, faster on CPUs. Parameters and results are the same.
+    """A faster `torch.nn.Linear` for CPUs, with the same parameters and results.
 
-    Without gradients it multiplies with a copy of the weights in the layout that oneDNN likes best, under autocast in
-    the dtype of the autocast. The copy is made when it is first needed and again when the weights have changed; it is
-    dropped when training begins and when the module is moved, loaded, copied or pickled.
+    Without gradients, it uses a packed copy of the weights in oneDNN's preferred layout, and under autocast in
+    autocast's dtype. The copy is made on first use, and again whenever the weights have changed. It is dropped when the
+    module is set to training mode, moved or loaded, and is not included when the module is copied or pickled.
+
+    in_features (int): width of the input.
+    out_features (int): width of the output.
+    bias (bool): whether there is a bias.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
@@ -41,7 +45,7 @@ class Linear(nn.Linear):
         """Apply the layer.
 
         x (Tensor): input. Shape: (..., in_features).
-        activation (str | None): name of an activation to apply to the result.
+        activation (str | None): name of an activation to apply to the result, as in `ACTIVATIONS`.
         RETURNS (Tensor): output. Shape: (..., out_features).
         """
         dtype = compute_dtype(x)
@@ -65,7 +69,7 @@ class Linear(nn.Linear):
 
     def train(self, mode: bool = True) -> Linear:
         if mode:
-            # Optimizers outside of PyTorch write to the weights' memory without leaving a trace.
+            # Optimizers other than PyTorch's may write to the weights' memory without PyTorch noticing.
             self._packed = None
         return super().train(mode)
 
@@ -81,7 +85,7 @@ class Linear(nn.Linear):
         return {**self.__dict__, "_packed": None}
 
     def _is_worth_it(self, x: Tensor, dtype: torch.dtype) -> bool:
-        """Whether this is a product that PyTorch by itself would compute too slowly or at too much memory."""
+        """Whether PyTorch alone would compute this product too slowly or with too much memory."""
         return (
             x.device.type == self.weight.device.type == "cpu"
             and dtype in (torch.float32, torch.bfloat16)
@@ -95,12 +99,12 @@ class Linear(nn.Linear):
 
 @dataclass(frozen=True, eq=False)
 class _PackedWeight:
-    """A copy of a layer's weights for oneDNN, and of which state of the weights it is a copy.
+    """A copy of a layer's weights for oneDNN, and the state of the weights at the time of copying.
 
-    packed (Tensor): in oneDNN's layout.
-    state (tuple): dtype, version and storage of the weights. PyTorch counts a version for every change but those made
-        through `weight.data`, as averaging of weights often does.
-    sample (Tensor): some of the weights, which tell such a change of all of them.
+    packed (Tensor): the weights in oneDNN's layout.
+    state (tuple[Any, ...]): dtype of the copy, and version and address of the weights. PyTorch increments the version
+        with every change, except for those made through `weight.data`, as in weight averaging.
+    sample (Tensor): some of the weights, to detect such a change if it affects all of them. Shape: (samples,).
     """
 
     packed: Tensor
@@ -110,7 +114,7 @@ class _PackedWeight:
     @classmethod
     def of(cls, weight: Tensor, dtype: torch.dtype) -> _PackedWeight:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            # A hint for the layout; products with more or fewer rows work too.
+            # Only a hint for choosing the layout: products can have more or fewer rows.
             typical_rows = 4096
             packed = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), typical_rows)
             return cls(packed, cls._state_of(weight, dtype), cls._sample_of(weight).clone())
@@ -133,11 +137,11 @@ class _PackedWeight:
 
 
 class _Linear(torch.autograd.Function):
-    """x W^T + b with every product of both passes at the CPU's full speed, in parts."""
+    """Compute x W^T + b, with all products of both passes computed in parts at the CPU's full speed."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-        # Kept as the products want it: autocast's type takes half the memory.
+        # Kept in the products' dtype, which takes half the memory under autocast.
         rows = x.flatten(0, -2).to(dtype)
         ctx.save_for_backward(rows, weight)
         ctx.shape = x.shape
@@ -172,21 +176,21 @@ class _Linear(torch.autograd.Function):
 
 @contextmanager
 def full_speed(x: Tensor, dtype: torch.dtype) -> Iterator[None]:
-    """Products in the dtype of their operands, through the fastest library.
+    """Compute products within this context in the dtype of their operands, with the fastest library.
 
-    x (Tensor): says where the products are computed.
-    dtype (torch.dtype): what they are computed in.
+    x (Tensor): a tensor on the device of the products.
+    dtype (torch.dtype): dtype of the operands.
     """
     with torch.autocast(x.device.type, enabled=False), fast_float32_products(x.new_empty(0, dtype=dtype)):
         yield
 
 
 def multiply(a: Tensor, b: Tensor, bias: Tensor | None, product: Tensor) -> None:
-    """Write a product, plus a bias, where it shall stand.
+    """Write the product of two matrices, plus a bias, to a given tensor.
 
-    a, b (Tensor): Shape: (m, k) and (k, n).
-    bias (Tensor | None): Shape: (n,).
-    product (Tensor): is overwritten. Shape: (m, n).
+    a, b (Tensor): the matrices. Shapes: (m, k) and (k, n).
+    bias (Tensor | None): the bias. Shape: (n,).
+    product (Tensor): the output, which is overwritten. Shape: (m, n).
     """
     if bias is None:
         torch.mm(a, b, out=product)
@@ -195,11 +199,11 @@ def multiply(a: Tensor, b: Tensor, bias: Tensor | None, product: Tensor) -> None
 
 
 def add_product(total: Tensor | None, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """Add a product to a sum, in place and, where all have one dtype, without an intermediate result.
+    """Add the product of two matrices to a sum, in place, and without an intermediate result if all dtypes are equal.
 
-    total (Tensor | None): the sum so far; None for the first. Shape: (m, n).
-    a, b (Tensor): Shape: (m, k) and (k, n).
-    dtype (torch.dtype): of the sum.
+    total (Tensor | None): the sum so far; None to start a new one. Shape: (m, n).
+    a, b (Tensor): the matrices. Shapes: (m, k) and (k, n).
+    dtype (torch.dtype): dtype of the sum.
     RETURNS (Tensor): the sum. Shape: (m, n).
     """
     if total is None:
@@ -208,13 +212,17 @@ def add_product(total: Tensor | None, a: Tensor, b: Tensor, dtype: torch.dtype) 
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
-    """RETURNS (torch.dtype): what products with `x` are computed in: autocast's type, or that of `x`."""
+    """Get the dtype in which products are computed: autocast's if it is enabled, or else that of the input.
+
+    x (Tensor): the input.
+    RETURNS (torch.dtype): the dtype.
+    """
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 def _has_packed_products() -> bool:
-    """The operators are private, so a later PyTorch may lack them; then plain products do the work."""
+    """Whether there are oneDNN's packed products. Their operators are private, so a later PyTorch may not have them."""
     operators = torch.ops.mkldnn
     return (
         torch.backends.mkldnn.is_available()

@@ -1,4 +1,4 @@
-"""Self-attention of the encoder, over packed sequences."""
+"""The encoder's self-attention, over packed sequences."""
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,10 @@ from .linear import Linear
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention, dense or block-sparse for each sequence as the packing says.
+    """Multi-head self-attention, which is dense or block-sparse for each sequence, depending on the packing.
 
-    config (BigBirdConfig): gives the sizes, the pattern and the dropout.
-    layer (int): number of the layer, from 0; the random blocks depend on it.
+    config (BigBirdConfig): the hyper-parameters.
+    layer (int): index of the layer, which determines the random blocks.
     """
 
     def __init__(self, config: BigBirdConfig, layer: int) -> None:
@@ -33,9 +33,9 @@ class SelfAttention(nn.Module):
         """Let pieces attend to pieces of their own sequence.
 
         hidden (Tensor): packed sequences. Shape: (rows, hidden_size).
-        packing (Packing): where each sequence lies.
-        head_mask (Tensor | None): a factor for each head's output. Shape: (heads,).
-        output_attentions (bool): whether the probabilities are wanted. They are quadratic in the length.
+        packing (Packing): where each sequence is.
+        head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,).
+        output_attentions (bool): whether to return the attention probabilities, which take quadratic memory.
         RETURNS (tuple[Tensor, list[Tensor] | None]): the output, shape (rows, hidden_size), and for each sequence the
             probabilities, shape (heads, length, length).
         """
@@ -45,8 +45,11 @@ class SelfAttention(nn.Module):
     def _context(
         self, hidden: Tensor, packing: Packing, head_mask: Tensor | None, output_attentions: bool
     ) -> tuple[Tensor, list[Tensor] | None]:
-        """What `forward` gives, before the last projection. A function of its own, so that in inference the first
-        projections, three times as wide, are gone when the last one begins."""
+        """Compute everything before the last projection.
+
+        This is a separate method so that, in inference, the query, key and value projections are freed before the last
+        projection.
+        """
         attentions: list[Tensor] | None = [] if output_attentions else None
         outputs = []
         sequences = self.query_key_value(hidden).split(packing.row_counts)
