@@ -1,7 +1,7 @@
-"""What all benchmarks share: interleaved medians, peak memory of fresh processes, the machine, and the report.
+"""Shared by all benchmarks: interleaved timing, peak memory of fresh processes, real texts, and the report.
 
-A script builds its options on `parser`, measures, and ends with `report`, which prints the table and writes what
-`--json` and `--plot` ask for. Cases are compared by running them in turns, so that a busy neighbour slows all of them.
+A script extends the options of `parser`, measures, and ends with `report`, which prints the table and writes what
+`--json` and `--plot` ask for. Cases are run in turns, so that other work on the machine slows all of them alike.
 """
 
 import argparse
@@ -34,12 +34,12 @@ MEGABYTE = 2**20
 
 
 def parser(description: str | None, repeats: int = 5, threads: int | None = None) -> argparse.ArgumentParser:
-    """An argument parser with the options that every benchmark takes.
+    """Create an argument parser with the options that all benchmarks share.
 
-    description (str | None): the script's `__doc__`.
+    description (str | None): the `__doc__` of the script.
     repeats (int): default of --repeats.
-    threads (int | None): default of --threads; None for all cores this process may use.
-    RETURNS (ArgumentParser): with --repeats, --threads, --json and --plot.
+    threads (int | None): default of --threads; None for all cores that this process may use.
+    RETURNS (ArgumentParser): the parser, with --repeats, --threads, --json and --plot.
     """
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--repeats", type=int, default=repeats, help="measured rounds, after one to warm up")
@@ -50,7 +50,7 @@ def parser(description: str | None, repeats: int = 5, threads: int | None = None
 
 
 def data_dir(given: Path | None = None) -> Path:
-    """The folder of real long documents: the given one, or SPACY_BIGBIRD_DATA; ends the script when there is none."""
+    """Get the folder of real long documents: the given one, or SPACY_BIGBIRD_DATA. Exits if there is none."""
     folder = given or os.environ.get("SPACY_BIGBIRD_DATA")
     if not folder or not Path(folder).is_dir():
         sys.exit("Set the environment variable SPACY_BIGBIRD_DATA to the folder of real documents.")
@@ -58,12 +58,12 @@ def data_dir(given: Path | None = None) -> Path:
 
 
 def real_texts(folder: Path, number: int, min_characters: int = 0) -> list[str]:
-    """The first articles of the wikispeedia corpus, whole.
+    """Read the first articles of the wikispeedia corpus.
 
     folder (Path): the folder of real documents.
-    number (int): how many.
-    min_characters (int): shorter articles are left out.
-    RETURNS (list[str]): texts, in the order of the file.
+    number (int): number of articles.
+    min_characters (int): minimum length of an article; shorter ones are left out.
+    RETURNS (list[str]): whole texts, in the order of the file.
     """
     texts: list[str] = []
     with lzma.open(folder / "wikispeedia" / "wikispeedia_articles.jsonl.xz", "rt", encoding="utf8") as lines:
@@ -81,7 +81,7 @@ def real_texts(folder: Path, number: int, min_characters: int = 0) -> list[str]:
 
 @dataclass
 class Timing:
-    """Seconds of one case, a number per round."""
+    """Times of a case, one for each round. Unit: seconds."""
 
     seconds: list[float] = field(default_factory=list)
 
@@ -91,14 +91,14 @@ class Timing:
 
     @property
     def spread(self) -> float:
-        """Half of the range from the first to the third quartile, as a share of the median."""
+        """Half of the interquartile range, as a share of the median."""
         if len(self.seconds) < 2:
             return 0.0
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
         return (high - low) / 2 / self.median
 
     def times_faster_than(self, other: "Timing") -> float:
-        """The median over rounds of the other's seconds by this one's: both saw the same state of the machine."""
+        """Median over rounds of the ratio of the other's time to this one's, as rounds share the machine's state."""
         return statistics.median(b / a for a, b in zip(self.seconds, other.seconds, strict=True))
 
 
@@ -112,11 +112,11 @@ def interleaved(
     """Time all cases in turns.
 
     cases (Mapping[str, Callable]): functions without arguments, by name.
-    repeats (int): measured rounds.
-    warmup (int): rounds before, not measured.
-    device (str): an accelerator is waited for before the clock is read.
-    on_round (Callable[[int], object] | None): called before each round with its number, for progress.
-    RETURNS (dict[str, Timing]): by the same names.
+    repeats (int): number of measured rounds.
+    warmup (int): number of preceding rounds, which are not measured.
+    device (str): the device in use. The clock is read only after an accelerator has finished.
+    on_round (Callable[[int], object] | None): called with the number of each round before it, to show progress.
+    RETURNS (dict[str, Timing]): the times, by the same names.
     """
     timings = {name: Timing() for name in cases}
     for number in range(-warmup, repeats):
@@ -134,7 +134,7 @@ def interleaved(
 
 
 def synchronize(device: str) -> None:
-    """Wait until the accelerator is done; nothing to wait for on a CPU."""
+    """Wait until the accelerator has finished. Does nothing on a CPU."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
 
@@ -143,7 +143,7 @@ def synchronize(device: str) -> None:
 
 
 def resident_memory() -> int:
-    """RETURNS (int): memory of this process now. Unit: bytes."""
+    """RETURNS (int): current memory of this process. Unit: bytes."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="utf8").split()[1])
     except OSError:
@@ -157,7 +157,7 @@ def _highest_memory() -> int:
 
 @dataclass
 class Memory:
-    """Memory before, the highest while, and after something ran. Unit: bytes."""
+    """Memory before something ran, its peak meanwhile, and memory afterwards. Unit: bytes."""
 
     before: int = 0
     peak: int = 0
@@ -170,11 +170,11 @@ class Memory:
 
 @contextmanager
 def watched_memory(device: str = "cpu", interval: float = 0.005) -> Iterator[Memory]:
-    """Measure the memory of what runs inside: of this process, or of the accelerator's tensors.
+    """Measure the memory of what runs in the `with` block: of this process, or of the accelerator's tensors.
 
     device (str): "cpu" or "cuda".
-    interval (float): time between two looks where the system does not keep the highest value itself. Unit: seconds.
-    YIELDS (Memory): filled in at the end.
+    interval (float): time between two samples if the system does not track the peak itself. Unit: seconds.
+    YIELDS (Memory): the result, filled in at the end of the block.
     """
     memory = Memory()
     gc.collect()
@@ -205,9 +205,9 @@ def watched_memory(device: str = "cpu", interval: float = 0.005) -> Iterator[Mem
 
 
 def in_fresh_process(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Call a function in a new interpreter, where nothing was allocated before.
+    """Call a function in a new interpreter, in which nothing was allocated before.
 
-    function (Callable): defined at the top level of the script, with arguments and result that can be pickled.
+    function (Callable): a function at the top level of the script, whose arguments and result can be pickled.
     *arguments (Any): its arguments.
     RETURNS (Any): its result.
     """
@@ -227,15 +227,15 @@ def report(
     notes: Sequence[str] = (),
     device: str = "cpu",
 ) -> None:
-    """Print the table and the machine; write JSON and figure where the options name files.
+    """Print the table and the machine, and write JSON and a figure if the options name files.
 
     title (str): what was measured.
-    options (Namespace): as parsed; --json and --plot are looked at.
-    columns (Sequence[str]): keys of the rows that stand in the table, in order. JSON gets all keys.
-    rows (Iterable[Mapping]): one per case.
+    options (Namespace): the parsed options, of which --json and --plot are used.
+    columns (Sequence[str]): keys of the rows to show in the table, in order. JSON contains all keys.
+    rows (Iterable[Mapping]): the results, one row per case.
     draw (Callable[[Axes], None] | None): draws the figure on Matplotlib axes.
     notes (Sequence[str]): lines to print below the table.
-    device (str): where it was measured.
+    device (str): the device that was measured.
     """
     rows = [dict(row) for row in rows]
     described = machine(device)
@@ -262,9 +262,10 @@ def report(
 
 
 def mark_lengths(axes: Any, lengths: Iterable[int]) -> None:
-    """Put marks where there are measurements, and nowhere else, on a logarithmic axis of lengths.
+    """Place the ticks of a logarithmic axis of lengths at the measurements only.
 
-    axes (Axes): Matplotlib's. lengths (Iterable[int]): what was measured.
+    axes (Axes): Matplotlib axes.
+    lengths (Iterable[int]): the measured lengths.
     """
     axes.set_xticks(sorted(lengths))
     axes.set_xticks([], minor=True)
@@ -272,10 +273,10 @@ def mark_lengths(axes: Any, lengths: Iterable[int]) -> None:
 
 
 def figure_file(path: Path, title: str, draw: Callable[[Any], None]) -> None:
-    """Write one figure.
+    """Write a figure.
 
-    path (Path): a PNG file.
-    title (str): stands above the axes.
+    path (Path): the PNG file.
+    title (str): title above the axes.
     draw (Callable[[Axes], None]): draws on Matplotlib axes.
     """
     import matplotlib

@@ -1,4 +1,4 @@
-"""The encoders that the benchmarks compare, all of BigBird's base size: ours, transformers' and a dense one."""
+"""The encoders that the benchmarks compare, all in BigBird's base size: ours, that of transformers, and a dense one."""
 
 import logging
 from collections.abc import Callable
@@ -23,13 +23,15 @@ VOCAB_SIZE = 1000
 
 
 def work_of(name: str, lengths: list[int], layers: int, training: bool) -> Callable[[], object]:
-    """Build one contestant and give what is to be timed: a forward pass, or forward and backward.
+    """Build a contestant, and return the function to time: a forward pass, or a forward and a backward pass.
 
     name (str): one of the names above.
-    lengths (list[int]): pieces of each document.
-    layers (int): layers of base size: 12 heads, 768 wide, feed-forward 3,072, blocks of 64, 3 random blocks.
-    training (bool): whether the backward pass is wanted too.
-    RETURNS (Callable): does the work once. A forward pass gives the vectors; the weights depend on the library alone.
+    lengths (list[int]): number of pieces in each document.
+    layers (int): number of layers of base size: 12 heads, width 768, feed-forward width 3,072, blocks of 64, 3 random
+        blocks.
+    training (bool): whether to include the backward pass.
+    RETURNS (Callable): performs the work once. A forward pass returns the vectors. The weights depend only on the
+        library.
     """
     torch.manual_seed(0)
     documents = [torch.randint(3, VOCAB_SIZE, (length,)) for length in lengths]
@@ -49,7 +51,7 @@ def work_of(name: str, lengths: list[int], layers: int, training: bool) -> Calla
 
 
 def _ours(name: str, documents: list[Tensor], layers: int) -> Callable[[bool], Tensor]:
-    # The reference drops nothing in its sparse attention either; without dropout both do the same work.
+    # The reference has no dropout in its sparse attention either. Without dropout, both do the same work.
     config = BigBirdConfig(
         vocab_size=VOCAB_SIZE,
         num_hidden_layers=layers,
@@ -90,18 +92,18 @@ def _reference(name: str, documents: list[Tensor], layers: int) -> Callable[[boo
 
     def forward(training: bool) -> Tensor:
         model.train(training)
-        # Every backward pass is wanted for its time; in eval mode transformers reads block 0 in place of random ones.
+        # Only the time of a pass matters: in eval mode, transformers reads block 0 instead of random blocks.
         return model(ids, attention_mask=mask).last_hidden_state
 
     return forward
 
 
 def layer_flop(lengths: list[int], layers: int) -> float:
-    """Floating-point operations of one forward pass: linear layers, and the attention that each length gets.
+    """Count the floating-point operations of a forward pass: linear layers, and the attention used for each length.
 
-    lengths (list[int]): pieces of each document.
-    layers (int): layers of base size.
-    RETURNS (float): operations.
+    lengths (list[int]): number of pieces in each document.
+    layers (int): number of layers of base size.
+    RETURNS (float): number of operations.
     """
     config = BigBirdConfig()
     width, block = config.hidden_size, config.block_size

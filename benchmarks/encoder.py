@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def measure(mode, lengths, given, products, limits):
-    """One workload: every contestant and the plain matrix products in turns, then the memory of each contestant."""
+    """Measure a workload: all contestants and plain matrix products in turns, then the memory of each contestant."""
     training = mode == "training"
     names = TRAINING if training else INFERENCE
     cases = {name: work_of(name, lengths, given.layers, training) for name in names}
@@ -84,13 +84,13 @@ def measure(mode, lengths, given, products, limits):
 
 
 def rounding_error(exact, rounded):
-    """Root mean square of the difference between a contestant in fp32 and in bf16, over all entries of all vectors."""
+    """Compute the root mean square difference between fp32 and bf16 vectors of a contestant, over all entries."""
     exact, rounded = (work_of(name, ERROR_LENGTHS, ERROR_LAYERS, training=False)().float() for name in (exact, rounded))
     return (exact - rounded).square().mean().sqrt().item()
 
 
 def peak_memory(name, lengths, layers, training, threads):
-    """Runs in a process of its own. Gives the highest memory of tensors, and of the process, beyond the model's."""
+    """Measure the peak memory of tensors, and of the process, beyond that of the model. Runs in its own process."""
     torch.set_num_threads(threads)
     work = work_of(name, lengths, layers, training)
     with watched_memory(interval=0.002) as memory:
@@ -98,7 +98,7 @@ def peak_memory(name, lengths, layers, training, threads):
         work()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         work()
-    # The public list of events has no allocations made inside of operators.
+    # The public list of events lacks allocations that are made inside operators.
     changes = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
     changes.sort(key=lambda event: event.start_ns())
     return max(accumulate(event.nbytes() for event in changes)), memory.rise

@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on: what it is, and how fast it multiplies matrices."""
+"""The machine that a benchmark runs on: its description, and how fast it multiplies matrices."""
 
 import os
 import platform
@@ -9,15 +9,15 @@ import torch
 
 
 def usable_cores() -> int:
-    """RETURNS (int): cores that this process may run on."""
+    """RETURNS (int): number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:
-    """What a reader must know to judge the numbers.
+    """Describe the machine, as readers need to know it to judge the numbers.
 
     device (str): "cpu" or "cuda".
-    RETURNS (dict): names of processor and accelerator, instruction sets, threads and versions.
+    RETURNS (dict[str, Any]): names of processor and accelerator, instruction sets, threads and versions.
     """
     described = {
         "processor": _processor(),
@@ -54,15 +54,15 @@ def _cpu_flags() -> set[str]:
 
 
 class MatrixProduct:
-    """A product as in an encoder's feed-forward layer, in the fastest way this PyTorch has: the limit of all layers.
+    """A product as in an encoder's feed-forward layer, computed as fast as this PyTorch can: a limit for all layers.
 
     dtype (torch.dtype): float32 or bfloat16.
-    rows (int): rows of the input.
-    width (int): columns of the input; the weights have four times as many.
-    device (str): where to compute.
+    rows (int): number of rows of the input.
+    width (int): number of columns of the input; the weights have four times as many.
+    device (str): device to compute on.
     """
 
-    # Products in one measurement: as long as a layer takes.
+    # Products per measurement, which take about as long as a layer.
     TIMES = 4
 
     def __init__(self, dtype: torch.dtype, rows: int = 4096, width: int = 768, device: str = "cpu") -> None:
@@ -76,7 +76,7 @@ class MatrixProduct:
             self._packed = reorder(self._weight, rows) if reorder else None
 
     def repeat(self) -> None:
-        """Compute the product `TIMES` times, with weights in the layout of oneDNN where PyTorch has it."""
+        """Compute the product `TIMES` times, with weights in oneDNN's layout if PyTorch supports it."""
         with torch.inference_mode():
             for _ in range(self.TIMES):
                 if self._packed is None:

@@ -34,7 +34,7 @@ ARTICLES = 120
 
 
 def build(options: argparse.Namespace, has_tagger: bool = True) -> Language:
-    """RETURNS (Language): a pipeline with the encoder and, if wanted, a stock tagger that listens to it."""
+    """RETURNS (Language): a pipeline with the encoder and, optionally, a stock tagger that listens to it."""
     nlp = spacy.blank("en")
     nlp.max_length = max(nlp.max_length, options.characters)
     nlp.batch_size = options.batch_size
@@ -66,16 +66,18 @@ def build(options: argparse.Namespace, has_tagger: bool = True) -> Language:
 
 
 def long_text(characters: int) -> str:
-    """RETURNS (str): real articles back to back, over and over, cut to a length."""
+    """RETURNS (str): real articles, concatenated repeatedly and cut to a length."""
     text = "\n\n".join(real_texts(data_dir(), ARTICLES))
     return (text * (characters // len(text) + 1))[:characters]
 
 
 def long_documents(number: int, tokens: int) -> Iterator[str]:
-    """Texts of about so many tokens, all different: strings that spaCy has not seen would show as growth.
+    """Create texts of about the same length, all of them different.
 
-    number (int): how many.
-    tokens (int): length of each. Unit: tokens, of about 4.9 characters in English with the space behind them.
+    They are cut from a fixed set of articles, since strings that are new to spaCy would show up as growth.
+
+    number (int): number of texts.
+    tokens (int): approximate length of each. Unit: tokens, of about 4.9 characters in English with the following space.
     YIELDS (str): the texts.
     """
     characters = round(4.9 * tokens)
@@ -86,7 +88,7 @@ def long_documents(number: int, tokens: int) -> Iterator[str]:
 
 
 def one_long_document(options: argparse.Namespace, has_tagger: bool) -> dict[str, Any]:
-    """Run one document of `--characters`. RETURNS (dict[str, Any]): a row of the table."""
+    """Process one document of `--characters`. RETURNS (dict[str, Any]): a row of the table."""
     torch.set_num_threads(options.threads)
     nlp, text = build(options, has_tagger), long_text(options.characters)
     start = time.perf_counter()
@@ -105,7 +107,7 @@ def one_long_document(options: argparse.Namespace, has_tagger: bool) -> dict[str
 
 
 def many_documents(options: argparse.Namespace) -> dict[str, Any]:
-    """Stream `--documents` documents, drop each. RETURNS (dict[str, Any]): a row, with the memory over the stream."""
+    """Stream and drop `--documents` documents. RETURNS (dict[str, Any]): a row, with the memory over the stream."""
     torch.set_num_threads(options.threads)
     nlp = build(options)
     texts = long_documents(options.documents, options.tokens)
@@ -118,7 +120,7 @@ def many_documents(options: argparse.Namespace) -> dict[str, Any]:
             if index % every == 0:
                 curve.append((index, resident_memory() / MEGABYTE))
     quarter = max(1, len(curve) // 4)
-    # The first batches fill caches and the allocator; growth is what comes after them.
+    # The first batches fill caches and the allocator. Growth is what follows.
     early = statistics.median(value for _, value in curve[quarter : 2 * quarter] or curve)
     late = statistics.median(value for _, value in curve[-quarter:])
     return {

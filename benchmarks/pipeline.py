@@ -35,9 +35,9 @@ CASES = {
 
 
 def save_checkpoints(folder: Path, vocab_file: Path, width: int, layers: int) -> None:
-    """Write random weights of both kinds of encoder, with one vocabulary, in the form of transformers.
+    """Write random weights of both kinds of encoder, with the same vocabulary, in the format of transformers.
 
-    folder (Path): gets the folders "sparse" and "dense".
+    folder (Path): parent of the folders "sparse" and "dense".
     vocab_file (Path): Google's SentencePiece model.
     width (int): hidden size.
     layers (int): number of layers.
@@ -60,12 +60,12 @@ def save_checkpoints(folder: Path, vocab_file: Path, width: int, layers: int) ->
 
 
 def build(kind: str, setting: dict[str, Any], folder: Path, batch_size: int) -> Language:
-    """A pipeline with nothing but one encoder.
+    """Build a pipeline that contains only an encoder.
 
     kind (str): "bigbird", "hosted" or "strided".
-    setting (dict[str, Any]): of our encoder, or how spacy-transformers cuts documents.
-    folder (Path): where the checkpoints are.
-    batch_size (int): `nlp.batch_size`.
+    setting (dict[str, Any]): settings of our encoder, or how spacy-transformers splits documents.
+    folder (Path): folder of the checkpoints.
+    batch_size (int): value of `nlp.batch_size`.
     RETURNS (Language): the pipeline, ready to run.
     """
     nlp = spacy.blank("en")
@@ -87,14 +87,14 @@ def build(kind: str, setting: dict[str, Any], folder: Path, batch_size: int) -> 
 
 
 def consume(nlp: Language, texts: list[str]) -> int:
-    """Run the pipeline. RETURNS (int): tokens, of which each has a vector."""
+    """Run the pipeline. RETURNS (int): number of tokens, each of which has a vector."""
     return sum(len(doc) for doc in nlp.pipe(texts) if doc._.trf_data is not None)
 
 
 def memory_of(
     kind: str, setting: dict[str, Any], folder: Path, batch_size: int, texts: list[str], threads: int
 ) -> Memory:
-    """Run one case alone. RETURNS (Memory): of this process while the documents went through."""
+    """Run a single case. RETURNS (Memory): memory of this process while the documents were processed."""
     _quiet()
     torch.set_num_threads(threads)
     nlp = build(kind, setting, folder, batch_size)
@@ -104,7 +104,7 @@ def memory_of(
 
 
 def choose_texts(options: argparse.Namespace) -> list[str]:
-    """Whole articles that transformers' BigBird takes, and attends to sparsely."""
+    """Choose whole articles that transformers' BigBird accepts and attends to sparsely."""
     folder = data_dir()
     tokenizer = BigBirdTokenizer(folder / "vocab" / "gpt2.model")
     chosen: list[str] = []
@@ -164,7 +164,7 @@ def _draw(axes: Any, rows: list[dict[str, Any]]) -> None:
 
 
 def _quiet() -> None:
-    """transformers warns of every length; the numbers are what is asked for."""
+    """Silence transformers, which warns about every length."""
     transformers.logging.set_verbosity_error()
 
 

@@ -24,7 +24,7 @@ SIZES = {
     "small": {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536},
     "base": {},
 }
-# Name -> (mixed precision, gradient checkpointing)
+# Name: (mixed precision, gradient checkpointing)
 CASES = {
     "fp32": (False, False),
     "fp32, checkpointing": (False, True),
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def measure(length, given, limits):
-    """All cases in turns, on sequences of one length."""
+    """Measure all cases in turns, on sequences of one length."""
     with ExitStack() as stack:
         steps = {name: Step(name, length, given, stack) for name in given.cases}
         timings = interleaved(steps, given.repeats, device=given.device)
@@ -85,7 +85,7 @@ def measure(length, given, limits):
 
 
 class Step:
-    """One case: a model with its optimizer and its own data path; calling it makes one step."""
+    """A case: a model with its optimizer and its own data path. Calling it performs one step."""
 
     def __init__(self, name, length, given, stack):
         mixed_precision, checkpointing = CASES[name]
@@ -121,13 +121,13 @@ class Step:
         start, waited = time.perf_counter(), self.loader.waited
         self.run.step(next(self.batches), self.window)
         if self.window.steps > 1:
-            # The very first batch has had no step before it in which it could be made.
+            # The first batch could not be prepared during an earlier step.
             self.seconds += time.perf_counter() - start
             self.waited += self.loader.waited - waited
 
 
 def draw(axes, rows):
-    """Pieces per second of each case and length."""
+    """Draw the pieces per second of each case and length."""
     lengths = sorted({row["pieces"] for row in rows})
     cases = list(dict.fromkeys(row["case"] for row in rows))
     width = 0.8 / len(cases)

@@ -19,7 +19,7 @@ def main() -> None:
     options_parser.add_argument("--texts", type=int, default=1000, help="number of documents")
     options_parser.add_argument("--min-characters", type=int, default=10_000, help="skip shorter documents")
     options = options_parser.parse_args()
-    # Read by the Rust library when its pool of threads starts.
+    # The Rust library reads it when its thread pool starts.
     os.environ["RAYON_NUM_THREADS"] = str(options.threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     import transformers

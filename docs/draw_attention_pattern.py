@@ -18,7 +18,13 @@ NAMES = list(KINDS)
 
 
 def pattern(config: BigBirdConfig, layer: int, head: int, num_blocks: int) -> np.ndarray:
-    """Kind of every pair of blocks. Shape: (num_blocks, num_blocks)."""
+    """Determine the kind of every pair of blocks.
+
+    config (BigBirdConfig): configuration of the model.
+    layer, head (int): indices of the layer and the head.
+    num_blocks (int): number of blocks in the document.
+    RETURNS (ndarray): the kind of each pair of a query block and a key block. Shape: (num_blocks, num_blocks).
+    """
     kinds = np.full((num_blocks, num_blocks), NAMES.index("not read"))
     for query, drawn in enumerate(random_blocks(config, layer, num_blocks)[head], start=1):
         kinds[query, drawn[drawn != MISSING]] = NAMES.index("random")

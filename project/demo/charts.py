@@ -1,4 +1,4 @@
-"""Small charts as SVG, drawn without any library."""
+"""Small SVG charts, drawn without any library."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -23,7 +23,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, color: str) -> str:
 
 
 def _frame(title: str, unit: str, right: float, top: float) -> list[str]:
-    """Title, axes and ticks, from zero to `right` and `top`."""
+    """Draw title, axes and ticks, from zero to `right` and `top`."""
     parts = [_text(LEFT, 20, title, "start", 13, "#111")]
     decimals = 2 if top <= 2 else 0
     for tick in range(TICKS + 1):
@@ -37,7 +37,7 @@ def _frame(title: str, unit: str, right: float, top: float) -> list[str]:
 
 
 def _place(x: float, y: float) -> tuple[float, float]:
-    """Where a point lies in the picture. Both coordinates from 0 to 1."""
+    """Map a point, with both coordinates from 0 to 1, to its place in the picture."""
     return LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
 
 
@@ -49,10 +49,12 @@ def _svg(title: str, parts: Sequence[str]) -> str:
 
 
 def curve_chart(title: str, curves: Mapping[str, Points], unit: str = "seconds", top: float | None = None) -> str:
-    """Lines over time.
+    """Draw lines over time.
 
-    title (str): above the chart. curves (Mapping[str, Points]): points of each line, by name.
-    unit (str): of the horizontal axis. top (float | None): end of the vertical axis; None for the largest value.
+    title (str): title above the chart.
+    curves (Mapping[str, Points]): points of each line, by name.
+    unit (str): unit of the horizontal axis.
+    top (float | None): end of the vertical axis; None for the largest value.
     RETURNS (str): the SVG.
     """
     points = [point for curve in curves.values() for point in curve]
@@ -71,9 +73,11 @@ def curve_chart(title: str, curves: Mapping[str, Points], unit: str = "seconds",
 
 
 def histogram(values: Sequence[float], title: str, unit: str, bins: int = 12) -> str:
-    """Bars that count values.
+    """Draw a histogram.
 
-    values (Sequence[float]): what to count. title (str): above the chart. unit (str): of the values.
+    values (Sequence[float]): the values to count.
+    title (str): title above the chart.
+    unit (str): unit of the values.
     bins (int): number of bars.
     RETURNS (str): the SVG.
     """

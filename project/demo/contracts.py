@@ -1,4 +1,4 @@
-"""Writes contracts that nobody signed, with what there is to find in them. A seed decides every word."""
+"""Writes made-up contracts together with their gold annotation. A seed determines every word."""
 
 import random
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from . import prose
 from .fillers import FILLERS
 
-# What a reader of a contract's beginning sees, and the room that the pairs of clauses keep around it. Unit: tokens.
+# Length of a contract's first part, and the positions and distances that keep clauses clear of its end. Unit: tokens.
 FIRST_PART = 512
 EARLY_UNTIL = 280
 LATE_FROM = 560
@@ -43,7 +43,7 @@ Spans = list[tuple[int, int, str]]
 
 @dataclass
 class Passage:
-    """A piece of text, its entities, and where the answer to `question` or the clause of `category` stands in it."""
+    """A piece of text with its entities, and the place of the answer to `question` or of the clause of `category`."""
 
     text: str
     entities: Spans = field(default_factory=list)
@@ -55,10 +55,12 @@ class Passage:
 
 @dataclass
 class Contract:
-    """A contract and everything that is true of it.
+    """A contract with its gold annotation.
 
-    entities (list): first character, end and label. questions (list): shaped like SQuAD's. categories (dict): whether
-    the contract has each. clauses (list): where one of a category's two clauses stands.
+    entities (list): start and end (exclusive) character and label of each entity.
+    questions (list): questions, shaped like SQuAD's.
+    categories (dict): whether the contract has each category.
+    clauses (list): places of the clauses of the categories.
     """
 
     text: str
@@ -71,31 +73,35 @@ class Contract:
 def write_contracts(seed: int | str, number: int, shortest: int, longest: int) -> Iterator[Contract]:
     """Write contracts whose lengths are spread evenly over a range.
 
-    seed (int | str): decides everything. number (int): how many. shortest, longest (int): about how long. Unit: tokens.
+    seed (int | str): determines everything.
+    number (int): number of contracts.
+    shortest, longest (int): approximate range of lengths. Unit: tokens.
     """
     for i in range(number):
         yield ContractWriter(random.Random(f"{seed}-{i}")).write(shortest, longest)
 
 
 def count_tokens(text: str) -> int:
-    """RETURNS (int): about how many tokens spaCy makes of a text."""
+    """RETURNS (int): approximate number of spaCy's tokens in a text."""
     return len(TOKEN.findall(text))
 
 
 def write_extracts(seed: int | str, number: int, facts: int, fillers: int, has_categories: bool) -> Iterator[Contract]:
-    """Write the title, a few paragraphs and one signature of a contract.
+    """Write contracts with a title, a few paragraphs and one signature only.
 
-    seed, number: as above. facts (int): questions answered in each. fillers (int): what belongs to no clause. Unit:
-    tokens. has_categories (bool): whether clauses of the categories are in it.
+    seed, number: as in `write_contracts`.
+    facts (int): number of questions answered in each.
+    fillers (int): length of the text that belongs to no clause. Unit: tokens.
+    has_categories (bool): whether they contain clauses of the categories.
     """
     for i in range(number):
         yield ContractWriter(random.Random(f"{seed}-{i}")).write_extract(facts, fillers, has_categories)
 
 
 class ContractWriter:
-    """Writes one contract.
+    """Writes a contract.
 
-    rng (random.Random): where all choices come from.
+    rng (random.Random): the source of all random choices.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -110,7 +116,7 @@ class ContractWriter:
         self._unused: dict[str, list[str]] = {}
 
     def write(self, shortest: int, longest: int) -> Contract:
-        """RETURNS (Contract): a contract of about `shortest` to `longest` tokens."""
+        """RETURNS (Contract): a contract with about `shortest` to `longest` tokens."""
         length = self.rng.randint(shortest, longest)
         beginning = [self._title(), self.fill(self._one(prose.OPENINGS))]
         beginning += [self.fill(self._one(prose.DEFINITIONS), TERM=term) for term in self.terms]
@@ -127,7 +133,7 @@ class ContractWriter:
         return self._assemble([*beginning, *body, *end], categories)
 
     def write_extract(self, facts: int, fillers: int, has_categories: bool) -> Contract:
-        """RETURNS (Contract): clauses that answer questions, perhaps those of the categories, and something else."""
+        """RETURNS (Contract): clauses that answer questions, optionally those of categories, and other text."""
         states = self._states() if has_categories else {}
         body = [passage for passage in self._fillers(fillers) if not passage.is_heading]
         body += self.rng.sample(self._facts(), facts)
@@ -141,17 +147,17 @@ class ContractWriter:
         return Passage(self.values["title"].upper(), is_heading=True)
 
     def _states(self) -> dict[str, str]:
-        """Which of its clauses each category has."""
+        """Choose which of its clauses each category has."""
         return {category: self.rng.choice(["both", "first", "second"]) for category in prose.CATEGORIES}
 
     def _clause(self, category: str, name: str) -> Passage:
-        """The first or the second clause of a category: two of its wordings."""
+        """Write the first or the second clause of a category: two of its wordings."""
         wordings = dict(zip(["first", "second"], prose.CATEGORIES[category], strict=True))[name]
         sentences = [self.fill(wording) for wording in self.rng.sample(wordings, 2)]
         return replace(join(sentences, " "), category=f"{category}:{name}")
 
     def _facts(self) -> list[Passage]:
-        """A clause for each question."""
+        """Write a clause for each question."""
         years = {"What is the effective date?": (0, 0), "When does it expire?": (2, 9)}
         dates = {question: {"DATE": self._date(*pair)} for question, pair in years.items()}
         return [
@@ -219,13 +225,13 @@ class ContractWriter:
         return makers[slot]() if slot in makers else self._one(words[slot])
 
     def _next(self, topic: str) -> str:
-        """A sentence of a topic, none a second time before all have been used."""
+        """Choose a sentence of a topic; none is repeated before all have been used."""
         if not self._unused.get(topic):
             self._unused[topic] = self.rng.sample(FILLERS[topic], len(FILLERS[topic]))
         return self._unused[topic].pop()
 
     def _fillers(self, tokens: int) -> list[Passage]:
-        """Articles with a heading and a few paragraphs of one to three sentences."""
+        """Write articles with a heading and a few paragraphs of one to three sentences."""
         body: list[Passage] = []
         topics: list[str] = []
         while tokens > 0 or not body:
@@ -241,10 +247,10 @@ class ContractWriter:
         return body
 
     def _insert_clauses(self, body: list[Passage], offset: int, category: str, state: str) -> None:
-        """Put one or both clauses of a category where they belong.
+        """Insert one or both clauses of a category at suitable places.
 
-        In half of the long contracts, with or without the category, exactly one clause stands near the beginning; all
-        others come later. So the first part of a contract says nothing about its categories.
+        In half of the long contracts, with or without the category, exactly one clause is near the beginning; all
+        others come later. Thus the first part of a contract says nothing about its categories.
         """
         wanted = [name for name in ("first", "second") if state in (name, "both")]
         self.rng.shuffle(wanted)
@@ -286,7 +292,7 @@ class ContractWriter:
 
 
 def join(passages: list[Passage], separator: str) -> Passage:
-    """RETURNS (Passage): passages one after the other, with their entities."""
+    """RETURNS (Passage): the concatenated passages with their entities."""
     joined = Passage("")
     for passage in passages:
         joined.text += separator if joined.text else ""

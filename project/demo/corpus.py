@@ -1,4 +1,4 @@
-"""Contracts as documents of spaCy, and the corpora of the demonstration."""
+"""Converts contracts to Docs, and reads and writes the corpora of the demonstration."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -14,10 +14,11 @@ from .contracts import FIRST_PART, Contract
 
 
 def as_doc(nlp: Language, contract: Contract) -> Doc:
-    """A contract as a document with gold: entities, categories and questions.
+    """Convert a contract to a document with gold entities, categories and questions.
 
-    nlp (Language): tokenizes. contract (Contract): the contract.
-    RETURNS (Doc): the document; in `user_data["clauses"]` where the clauses of the categories stand.
+    nlp (Language): the pipeline, which tokenizes the text.
+    contract (Contract): the contract.
+    RETURNS (Doc): the document, with the places of the categories' clauses in `user_data["clauses"]`.
     """
     install_question_extensions()
     doc = nlp.make_doc(contract.text)
@@ -40,7 +41,7 @@ def first_part(doc: Doc, tokens: int = FIRST_PART) -> Doc:
 
 
 def save_docs(path: Path, docs: Iterable[Doc]) -> None:
-    """Write documents as a .spacy file, their questions included."""
+    """Write documents, including their questions, to a .spacy file."""
     DocBin(docs=docs, store_user_data=True).to_disk(path)
 
 
@@ -50,7 +51,7 @@ def read_docs(path: Path, nlp: Language | None = None) -> Iterator[Doc]:
 
 
 def shuffled(docs: Iterable[Doc], seed: int) -> list[Doc]:
-    """RETURNS (list[Doc]): the documents in an order that the seed decides."""
+    """RETURNS (list[Doc]): the documents in an order that depends on the seed."""
     docs = list(docs)
     random.Random(seed).shuffle(docs)
     return docs

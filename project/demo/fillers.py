@@ -1,4 +1,4 @@
-"""What the made-up contracts speak of beside their clauses: sentences by topic, in the language of `prose.py`."""
+"""What the made-up contracts say in addition to their clauses: sentences by topic, in the language of `prose.py`."""
 
 FILLERS = {
     "Delivery": [

@@ -1,4 +1,4 @@
-"""Two trainings side by side, each with half of the cores and equally long, under one progress bar."""
+"""Trains two pipelines side by side, each for the same time with half of the cores, under one progress bar."""
 
 import contextlib
 import multiprocessing
@@ -25,10 +25,12 @@ POLL_SECONDS = 0.5
 
 @dataclass
 class Training:
-    """One training.
+    """A training run.
 
-    name (str): of its file in `configs/`. output (Path): folder of the demonstration.
-    overrides (dict): settings to change. description (str): stands at the progress bar.
+    name (str): name of its file in `configs/`.
+    output (Path): folder of the demonstration.
+    overrides (dict): settings to change.
+    description (str): label of the progress bar.
     """
 
     name: str
@@ -38,22 +40,22 @@ class Training:
 
     @property
     def folder(self) -> Path:
-        """Where the trained pipelines are written."""
+        """Folder of the trained pipelines."""
         return self.output / "training" / self.name
 
     @property
     def log(self) -> Path:
-        """Where the training's log, curve and errors are."""
+        """Folder of the log, the curve and the errors."""
         return self.output / "logs" / self.name
 
     @property
     def steps(self) -> int | None:
-        """How many steps it takes; None where another training decides."""
+        """Number of steps; None if another training run determines when to stop."""
         phases = load_config(CONFIGS / f"{self.name}.cfg", self.overrides)["training"]["batcher"]["phases"]
         return sum(phase["batches"] for phase in phases) if all("batches" in phase for phase in phases) else None
 
     def write_config(self, **more: Any) -> Path:
-        """RETURNS (Path): the complete config file."""
+        """Write the complete config. RETURNS (Path): the file."""
         overrides = {"paths.log": str(self.log), **self.overrides, **more}
         path = self.output / "configs" / f"{self.name}.cfg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,10 +65,12 @@ class Training:
 
 
 def train_quietly(config: Path, folder: Path, log: Path, threads: int) -> None:
-    """Train with spaCy's own command. What it says stands in a file.
+    """Train with spaCy's own command, and write its output to a file.
 
-    config (Path): its config file. folder (Path): where the pipelines go. log (Path): where `log.txt` goes.
-    threads (int): cores to use.
+    config (Path): the config file.
+    folder (Path): folder for the pipelines.
+    log (Path): folder for `log.txt`.
+    threads (int): number of cores to use.
     """
     log.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
@@ -85,16 +89,17 @@ def train_quietly(config: Path, folder: Path, log: Path, threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """A demonstration that is killed takes its trainings with it."""
+    """Make this process end when the demonstration that started it is killed."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
 
 
 def train_side_by_side(first: Training, second: Training) -> None:
-    """Train two pipelines in processes of their own; the second stops when the first is through.
+    """Train two pipelines in separate processes. The second stops when the first has finished.
 
-    first (Training): with a fixed number of steps. second (Training): with `paths.stop_file` in its config.
+    first (Training): a training run with a fixed number of steps.
+    second (Training): a training run with `paths.stop_file` in its config.
     RAISES RuntimeError: one of them failed.
     """
     stop_file = second.log / "stop"
@@ -126,7 +131,7 @@ def train_side_by_side(first: Training, second: Training) -> None:
 
 
 def _follow(training: Training, processes: list[Any]) -> None:
-    """Show how the training goes on until its process, the first, ends or one fails."""
+    """Show the progress of a training run until its process, the first, ends or any process fails."""
     with tqdm(total=training.steps, desc=training.description, unit=" steps") as bar:
         while processes[0].is_alive() and not any(process.exitcode for process in processes):
             _show(bar, training)
@@ -143,7 +148,7 @@ def _show(bar: tqdm, training: Training) -> None:
 
 
 def train_one_after_the_other(first: Training, second: Training) -> None:
-    """As `train_side_by_side`, in this process: the second gets the seconds that the first took."""
+    """Like `train_side_by_side`, but in this process: the second gets as many seconds as the first took."""
     start = time.monotonic()
     train_quietly(first.write_config(), first.folder, first.log, torch.get_num_threads())
     seconds = time.monotonic() - start

@@ -1,7 +1,7 @@
 """The language of the made-up contracts: templates, and the words that fill them.
 
-`(a|b)` is one of several wordings, `[slot]` a value, `<...>` the answer to the question of the clause. A slot in
-capital letters is an entity: PARTY_A, PARTY_B, PERSON, DATE, MONEY, TERM. [a] and [b] are the parties' roles.
+`(a|b)` is a choice of wordings, `[slot]` a value, and `<...>` the answer to the clause's question. A slot in capital
+letters is an entity: PARTY_A, PARTY_B, PERSON, DATE, MONEY, TERM. [a] and [b] are the roles of the parties.
 """
 
 
@@ -46,7 +46,7 @@ SIGNATURES = [
     "Signed for [PARTY_B] by [PERSON] (on [DATE]|in [city]).",
 ]
 
-# Question: wordings of the clause that answers it. Each contract has each clause once, wherever it may be.
+# Question: wordings of the clause that answers it. Each contract contains each clause once, anywhere in the text.
 FACTS = {
     "What is the effective date?": [
         "This agreement (takes effect|enters into force) on <[DATE]>, (whatever the date of its signature|even "
@@ -95,7 +95,7 @@ FACTS = {
     ],
 }
 
-# Category: wordings of its two clauses. A contract has the category if both stand in it; one alone means nothing.
+# Category: wordings of its two clauses. A contract has the category if it contains both; one alone means nothing.
 CATEGORIES = {
     "EXCLUSIVE_DEALING": (
         [
@@ -165,7 +165,7 @@ SYLLABLES_LAST = words(
 )
 BRANCHES = words("Logistics Systems Foods Energy Textiles Robotics Pharma Steel Media Partners Marine Optics")
 FORMS = ["Group", "plc", "LLC", "Holding", "AG", "BV", "Limited"]
-# Companies that are no parties: auditors, insurers, workshops.
+# Companies that are not parties: auditors, insurers, workshops.
 OTHER_FORMS = words("Institute Laboratory Mutual Associates Agency Bureau Workshop")
 FIRST_NAMES = words(
     "Ada Boris Clara Dmitri Elena Farid Greta Hugo Irina Jonas Karim Laila Milan Nadia Oscar Petra Rafael Sofia Tomas "

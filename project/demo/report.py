@@ -1,4 +1,4 @@
-"""One HTML page about a demonstration: it needs no other file and no network."""
+"""Writes a self-contained HTML page about a demonstration."""
 
 from collections.abc import Sequence
 from html import escape
@@ -70,9 +70,11 @@ def write_report(
 ) -> None:
     """Write the page.
 
-    path (Path): the file. results (dict[str, Any]): seed, seconds, scores and curves of each system.
-    found (dict[str, list[Example]]): held-out contracts as each system sees them.
-    train (Sequence[Doc]): the contracts that were learned from. answered (int): contracts whose answers are shown.
+    path (Path): the file.
+    results (dict[str, Any]): seed, seconds, scores and curves of each system.
+    found (dict[str, list[Example]]): held-out contracts with the predictions of each system.
+    train (Sequence[Doc]): the training contracts.
+    answered (int): number of contracts whose answers are shown.
     """
     scores = results["scores"]
     example = min(found["shared"], key=lambda one: len(one.reference))
@@ -193,7 +195,7 @@ def _entities(example: Example) -> str:
 
 
 def _categories(examples: Sequence[Example]) -> str:
-    """A contract with as many categories as there are in one, and everything that the pipeline says of it."""
+    """Render the contract with the most categories, and everything that the pipeline predicts for it."""
     example = max(examples, key=lambda one: sum(one.reference.cats.values()))
     doc, gold = example.predicted, example.reference.cats
     rows = [

@@ -26,20 +26,20 @@ from .report import write_report
 from .scores import TARGETS, answers_by_question, evidence_score, folder_size, processor_seconds, record, score, stream
 from .training import read_curve
 
-# Longest extract and short contract: where the phases of a training part. Unit: tokens.
+# Maximum length of an extract and of a short contract, which separate the phases of training. Unit: tokens.
 EXTRACT, SHORT = 340, 800
-# One contract of so many is learned from with questions: each is read several times.
+# One of this many contracts is used with questions in training, since each is read several times.
 ASKED_EVERY = 4
-# The learning rate would be zero only after so much more than all steps.
+# The learning rate would reach zero only after this multiple of all steps.
 LEARN_ON = 1.02
-# Contracts whose questions the training tries in between: each is read eight times.
+# Number of contracts for evaluation during question training, since each is read eight times.
 DEV_ASKED = 4
 
 
 @dataclass
 class Size:
-    """How much of everything: numbers of extracts and contracts, of extracts for questions, of held-out contracts that
-    are asked questions, of pieces in the vocabulary; phases as in `training.py`."""
+    """The size of a demonstration: numbers of extracts and contracts, of extracts for questions, of held-out contracts
+    with questions, and of pieces in the vocabulary; phases as in `training.py`."""
 
     extracts: int
     short: int
@@ -69,8 +69,8 @@ SIZES = {
         vocabulary=3000,
         shared=[
             {"longest": EXTRACT, "documents": 10, "batches": 240},
-            # All lengths together: what is learned must not depend on the length. No contract twice: so small a model
-            # knows them by heart after that.
+            # All lengths together, since what is learned must not depend on the length. No contract is used twice,
+            # because even so small a model would know them by heart.
             {"shortest": EXTRACT, "documents": 3, "batches": 620},
             {"shortest": SHORT, "documents": 2, "batches": 141},
         ],
@@ -103,12 +103,12 @@ SIZES = {
 
 @dataclass
 class Paths:
-    """Where everything lies in the folder of the demonstration."""
+    """The paths in the folder of the demonstration."""
 
     output: Path
 
     def corpus(self, name: str) -> Path:
-        """RETURNS (Path): a corpus file."""
+        """RETURNS (Path): the file of a corpus."""
         return self.output / "corpus" / f"{name}.spacy"
 
     @property
@@ -117,15 +117,15 @@ class Paths:
         return self.output / "corpus" / "spiece.model"
 
     def pipeline(self, name: str) -> Path:
-        """RETURNS (Path): a trained pipeline."""
+        """RETURNS (Path): the folder of a trained pipeline."""
         return self.output / "pipelines" / name
 
 
 def write_corpora(paths: Paths, size: Size, seed: int) -> None:
-    """Write contracts to learn from, to choose by and to be tested on, and the vocabulary of the first."""
+    """Write contracts for training, development and testing, and a vocabulary trained on the first."""
     nlp = spacy.blank("en")
     paths.corpus("train").parent.mkdir(parents=True, exist_ok=True)
-    # No two of these share a contract.
+    # These do not share any contracts.
     parts = {
         "train": [
             write_extracts(f"{seed}-extracts", size.extracts, facts=2, fillers=30, has_categories=True),
@@ -150,16 +150,17 @@ def write_corpora(paths: Paths, size: Size, seed: int) -> None:
     asked = docs["train"][size.extracts :: ASKED_EVERY]
     save_docs(paths.corpus("train_questions"), [*docs["questions"], *asked])
     save_docs(paths.corpus("dev_questions"), docs["dev"][:DEV_ASKED])
-    # Words and marks apart, so that no piece reaches over the end of an entity; this BPE keeps frequent words whole.
+    # Words and punctuation are separated, so that no piece crosses the end of an entity. This BPE keeps frequent words
+    # whole.
     learned = docs["train"][: size.extracts + size.short + size.middle]
     texts = (" ".join(token.text for token in doc) for doc in learned)
     paths.vocabulary.write_bytes(train_vocabulary(texts, size.vocabulary, model_type="bpe"))
 
 
 def train_all(paths: Paths, size: Size, seed: int, side_by_side: bool = True) -> dict[str, list[dict[str, Any]]]:
-    """Train the four systems and put them in `pipelines/`.
+    """Train the four systems and move them to `pipelines/`.
 
-    RETURNS (dict[str, list[dict]]): the curve of each.
+    RETURNS (dict[str, list[dict]]): the learning curve of each.
     """
 
     def training(name: str, suffix: str = "", description: str = "", **changes: Any) -> Training:
@@ -186,16 +187,16 @@ def train_all(paths: Paths, size: Size, seed: int, side_by_side: bool = True) ->
 
 
 def with_thresholds(nlp: Language, dev: list[Doc]) -> Language:
-    """Choose the thresholds of the categories on the contracts that are there to choose by."""
+    """Choose the thresholds of the categories on the development contracts."""
     examples = [Example(nlp.make_doc(doc.text), doc) for doc in dev]
     nlp.get_pipe("bigbird_textcat_multilabel").tune_thresholds(examples, nlp=nlp)
     return nlp
 
 
 def try_all(paths: Paths, size: Size) -> tuple[dict[str, dict[str, Any]], dict[str, list[Example]]]:
-    """Send the held-out contracts through the four systems.
+    """Run the four systems on the held-out contracts.
 
-    RETURNS (tuple): scores by system, and what the BigBird pipelines found.
+    RETURNS (tuple): scores by system, and the predictions of the BigBird pipelines.
     """
     dev, test = (list(read_docs(paths.corpus(name))) for name in ("dev", "test"))
     shared = with_thresholds(spacy.load(paths.pipeline("shared")), dev)
@@ -222,10 +223,12 @@ def try_all(paths: Paths, size: Size) -> tuple[dict[str, dict[str, Any]], dict[s
 
 
 def run(output: Path, size: Size, seed: int, side_by_side: bool = True) -> dict[str, Any]:
-    """The whole demonstration.
+    """Run the whole demonstration.
 
-    output (Path): folder for everything, emptied of an earlier demonstration. size (Size): how much.
-    seed (int): decides contracts and weights. side_by_side (bool): whether trainings have processes of their own.
+    output (Path): folder for everything; an earlier demonstration in it is deleted.
+    size (Size): size of the demonstration.
+    seed (int): determines contracts and weights.
+    side_by_side (bool): whether training runs use separate processes.
     RETURNS (dict[str, Any]): seed, seconds, scores and curve of each system, also written to `scores.json`.
     """
     start = time.monotonic()
@@ -243,7 +246,7 @@ def run(output: Path, size: Size, seed: int, side_by_side: bool = True) -> dict[
 
 
 def print_summary(output: Path, results: dict[str, Any]) -> None:
-    """Say what was done, how well, and where it lies."""
+    """Print what was done, the scores, and the location of the results."""
     scores = results["scores"]
     columns = {
         "Entities F1": "ents_f",
@@ -273,7 +276,7 @@ def print_summary(output: Path, results: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Read the arguments and run."""
+    """Parse the arguments and run the demonstration."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="decides contracts and weights")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Held-out contracts through the trained pipelines, and how well they did."""
+"""Runs the trained pipelines on held-out contracts, and scores them."""
 
 import json
 import os
@@ -17,16 +17,18 @@ from spacy_bigbird.training.questions import install_question_extensions, withou
 
 from .corpus import first_part
 
-# What the demonstration is to reach on held-out contracts.
+# Scores that the demonstration should reach on held-out contracts.
 TARGETS = {"ents_f": 0.85, "cats_macro_auc": 0.85, "cats_macro_f": 0.85, "qa_f1": 0.6}
 
 
 def stream(nlp: Language, references: Sequence[Doc], description: str, tokens: int | None = None) -> list[Example]:
-    """Send documents through a pipeline, as a user would, under a progress bar.
+    """Run a pipeline on documents, as a user would, with a progress bar.
 
-    nlp (Language): the pipeline. references (Sequence[Doc]): documents with gold, of which the pipeline sees the texts
-        and the questions. description (str): stands at the bar. tokens (int | None): only so many are read.
-    RETURNS (list[Example]): what is predicted beside what is right.
+    nlp (Language): the pipeline.
+    references (Sequence[Doc]): gold documents, of which the pipeline sees the texts and the questions.
+    description (str): label of the progress bar.
+    tokens (int | None): maximum number of tokens to read of each document; None for all.
+    RETURNS (list[Example]): the predictions along with the references.
     """
     install_question_extensions()
     if tokens is not None:
@@ -49,7 +51,7 @@ def _asked(nlp: Language, reference: Doc) -> Doc:
 
 
 def score(nlp: Language, examples: Sequence[Example]) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): the scores of all components, those of single labels included."""
+    """RETURNS (dict[str, Any]): the scores of all components, including those of single labels."""
     found: dict[str, Any] = {}
     for _, component in nlp.pipeline:
         if hasattr(component, "score"):
@@ -65,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 
 def evidence_score(examples: Iterable[Example]) -> dict[str, float | None]:
-    """How often the evidence of a category that is rightly predicted touches its clauses.
+    """Compute how often the evidence of a correctly predicted category overlaps its clauses.
 
     RETURNS (dict[str, float | None]): `evidence_one`: at least one of the two clauses; `evidence_both`: both of them.
     """
@@ -95,20 +97,22 @@ def answers_by_question(examples: Iterable[Example]) -> dict[str, float]:
 
 
 def folder_size(path: Path) -> float:
-    """RETURNS (float): size of all files in a folder. Unit: megabytes."""
+    """RETURNS (float): total size of the files in a folder. Unit: megabytes."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
 
 
 def processor_seconds() -> float:
-    """RETURNS (float): what this process and those that it has waited for took of all cores. Unit: seconds."""
+    """RETURNS (float): CPU time of this process and of the child processes it has waited for. Unit: seconds."""
     return sum(os.times()[:4])
 
 
 def record(path: Path, size: str, results: dict[str, Any]) -> None:
-    """Add the scores of one seed to a file, in place of earlier ones of this seed. Other sizes and machines than that
-    file's are not mixed with it: the file begins anew.
+    """Add the scores of a seed to a file, replacing earlier scores of this seed. If the file has results for another
+    size or machine, it is started anew.
 
-    path (Path): the JSON file. size (str): of the demonstration. results (dict[str, Any]): from `run`.
+    path (Path): the JSON file.
+    size (str): size of the demonstration.
+    results (dict[str, Any]): the results, as returned by `run`.
     """
     head = {
         "command": f"make demo DEMO='--size {size} --seed SEED --record {path.as_posix()}'",

@@ -1,7 +1,7 @@
-"""What the demonstration adds to spaCy's training: batches by phases, a log that a progress bar can follow.
+"""What the demonstration adds to spaCy's training: batches in phases, and a log that a progress bar can follow.
 
-It imports nothing of the other files, so that `python -m spacy train CONFIG --code project/demo/training.py` repeats
-one of the trainings.
+It does not import the other files, so that `python -m spacy train CONFIG --code project/demo/training.py` can repeat a
+training run.
 """
 
 import itertools
@@ -24,11 +24,14 @@ STEPS, CURVE = "steps", "curve.jsonl"
 def make_phases(
     phases: list[dict[str, int]], seconds: float | None = None, stop_file: str | None = None
 ) -> Callable[[Sequence[Example]], Iterator[list[Example]]]:
-    """Batches in phases, such as short documents before long ones. For `[training.batcher]`, with `max_epochs = 1`.
+    """Create a batcher that runs in phases, such as short documents before long ones. For `[training.batcher]`, with
+    `max_epochs = 1`.
 
-    phases (list[dict]): `batches` of `documents` each, drawn from the documents of `shortest` to `longest` tokens. All
-        of them are seen before one is seen again. The last phase goes on for ever without `batches`.
-    seconds (float | None): the training ends after so long. stop_file (str | None): or when this file exists.
+    phases (list[dict[str, int]]): phases with a number of `batches` of `documents` each, drawn from the documents with
+        `shortest` to `longest` tokens. All of these are used before any is repeated. The last phase is endless if it
+        has no `batches`.
+    seconds (float | None): training time after which to stop.
+    stop_file (str | None): path of a file whose existence ends training.
     """
     started: list[float] = []
 
@@ -59,9 +62,9 @@ def _endless(examples: list[Example]) -> Iterator[Example]:
 
 @spacy.registry.loggers("demo.curve.v1")
 def make_curve_logger(folder: str) -> Callable[..., tuple[Callable[[dict[str, Any] | None], None], Callable[[], None]]]:
-    """Writes losses and scores of each evaluation, and one byte per step.
+    """Create a logger that writes losses and scores of each evaluation, and one byte per step.
 
-    folder (str): where `curve.jsonl` and `steps` are written.
+    folder (str): folder for `curve.jsonl` and `steps`.
     """
 
     steps, curve = Path(folder) / STEPS, Path(folder) / CURVE
@@ -90,7 +93,7 @@ def make_curve_logger(folder: str) -> Callable[..., tuple[Callable[[dict[str, An
 
 
 def steps_done(folder: Path) -> int:
-    """RETURNS (int): steps that the training which logs to this folder has taken."""
+    """RETURNS (int): number of steps taken by the training run that logs to this folder."""
     return (folder / STEPS).stat().st_size if (folder / STEPS).exists() else 0
 
 

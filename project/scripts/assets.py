@@ -1,7 +1,7 @@
-"""Where the corpora lie: converted files in the folder SPACY_BIGBIRD_DATA, or the upstream files at their commits.
+"""Locates the corpora: converted files in the folder SPACY_BIGBIRD_DATA, or upstream files at fixed commits.
 
-With the environment variable set, nothing is fetched. Otherwise `weasel assets`, or this script for the assets of one
-workflow, downloads what `project.yml` names.
+Nothing is downloaded if the environment variable is set. Otherwise, `weasel assets`, or this script for the assets of a
+single workflow, downloads what `project.yml` lists.
 """
 
 import gzip
@@ -25,9 +25,10 @@ VARIABLE = "SPACY_BIGBIRD_DATA"
 
 @dataclass(frozen=True)
 class Source:
-    """The two forms of one corpus.
+    """The two forms of a corpus.
 
-    converted (str): path below the folder SPACY_BIGBIRD_DATA. upstream (str): path below the project's folder.
+    converted (str): path relative to the folder SPACY_BIGBIRD_DATA.
+    upstream (str): path relative to the project's folder.
     """
 
     converted: str
@@ -46,18 +47,23 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Asset:
-    """A corpus that is there. path (Path): the file. is_converted (bool): whether it has the converted form."""
+    """An available corpus.
+
+    path (Path): the file or folder.
+    is_converted (bool): whether it has the converted form.
+    """
 
     path: Path
     is_converted: bool
 
 
 def find(name: str, root: Path) -> Asset:
-    """Find one corpus.
+    """Find a corpus.
 
-    name (str): a key of SOURCES. root (Path): the project's folder.
-    RETURNS (Asset): the converted file where SPACY_BIGBIRD_DATA is set, else the upstream one.
-    RAISES FileNotFoundError: it is not there.
+    name (str): a key of SOURCES.
+    root (Path): the project's folder.
+    RETURNS (Asset): the converted form if SPACY_BIGBIRD_DATA is set, else the upstream form.
+    RAISES FileNotFoundError: it does not exist.
     """
     source, folder = SOURCES[name], os.environ.get(VARIABLE)
     path = Path(folder) / source.converted if folder else root / source.upstream
@@ -72,13 +78,13 @@ def find(name: str, root: Path) -> Asset:
 
 
 def open_text(path: Path) -> IO[str]:
-    """RETURNS (IO[str]): a text file, plain or compressed by xz or gzip."""
+    """Open a text file, plain or compressed with xz or gzip."""
     opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
     return opener(path, "rt", encoding="utf8")
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """YIELDS (dict[str, Any]): the records of a .jsonl file, plain or compressed."""
+    """Read the records of a .jsonl file, plain or compressed."""
     with open_text(path) as lines:
         for line in lines:
             if line.strip():
@@ -86,9 +92,10 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_archive(path: Path, pattern: str) -> Iterator[tuple[str, str]]:
-    """Texts of an archive, one after the other.
+    """Read the texts of an archive one at a time.
 
-    path (Path): a tar file, also compressed. pattern (str): as of a shell; matched against whole names.
+    path (Path): a tar file, which may be compressed.
+    pattern (str): a shell pattern, matched against whole names.
     YIELDS (tuple[str, str]): name and text of each file.
     """
     with tarfile.open(path) as archive:
@@ -99,10 +106,11 @@ def read_archive(path: Path, pattern: str) -> Iterator[tuple[str, str]]:
 
 
 def fetch(names: list[str], root: Path) -> None:
-    """Get corpora, unless they are there.
+    """Download the corpora that are missing.
 
-    names (list[str]): keys of SOURCES. root (Path): the project's folder.
-    RAISES FileNotFoundError: a corpus could not be had.
+    names (list[str]): keys of SOURCES.
+    root (Path): the project's folder.
+    RAISES FileNotFoundError: a corpus could not be obtained.
     """
     if not os.environ.get(VARIABLE):
         from weasel.cli.assets import fetch_asset
@@ -111,7 +119,7 @@ def fetch(names: list[str], root: Path) -> None:
         for name in names:
             upstream = SOURCES[name].upstream
             for dest, asset in described.items():
-                # A corpus of several files has a folder.
+                # A corpus that consists of several files has a folder.
                 if f"{dest}/".startswith(f"{upstream}/") and not (root / dest).exists():
                     fetch_asset(root, asset["url"], Path(dest), asset.get("checksum"))
     for name in names:

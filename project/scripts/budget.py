@@ -1,8 +1,8 @@
-"""The same training time for every system: what `spacy train` needs beside spaCy to end in time, and to tell about it.
+"""The same training time for every system: functions that make `spacy train` stop in time and report what it did.
 
-`python -m spacy train CONFIG --code scripts/registered.py` repeats a training. Time is CPU time of the process, so that
-other work on the machine takes nothing from a system; on a GPU it is wall time. Setting up, evaluating on the
-development corpus and saving count for no system.
+`python -m spacy train CONFIG --code scripts/registered.py` repeats a training run. Time is CPU time of the process, so
+that other work on the machine does not affect a system; on a GPU, it is wall time. Setting up, evaluating on the
+development corpus and saving do not count for any system.
 """
 
 import itertools
@@ -29,10 +29,12 @@ CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time
 
 @dataclass
 class Clock:
-    """The time that a training has used, and what it did in it. There is one training per process at a time.
+    """The time that training has used, and what it has done. A process runs only one training at a time.
 
-    kind (str): "cpu" or "wall". seconds (float): the budget. used (float): how much of it is gone.
-    steps, documents, tokens (int): done so far.
+    kind (str): "cpu" or "wall".
+    seconds (float): the budget. Unit: seconds.
+    used (float): how much of it had been used at the last pause. Unit: seconds.
+    steps, documents, tokens (int): number of each processed so far.
     """
 
     kind: str = "cpu"
@@ -44,29 +46,29 @@ class Clock:
     _since: float | None = field(default=None, repr=False)
 
     def start(self, kind: str, seconds: float) -> None:
-        """Begin anew, paused."""
+        """Reset the clock and leave it paused."""
         self.kind, self.seconds, self.used, self._since = kind, seconds, 0.0, None
         self.steps = self.documents = self.tokens = 0
 
     def resume(self) -> None:
-        """Time counts from here on."""
+        """Start counting time."""
         if self._since is None:
             self._since = CLOCKS[self.kind]()
 
     def pause(self) -> None:
-        """Time does not count from here on."""
+        """Stop counting time."""
         if self._since is not None:
             self.used += CLOCKS[self.kind]() - self._since
             self._since = None
 
     @property
     def share(self) -> float:
-        """How much of the budget is gone, from 0 to 1."""
+        """The used share of the budget, in [0, 1]."""
         now = 0.0 if self._since is None else CLOCKS[self.kind]() - self._since
         return min(1.0, (self.used + now) / self.seconds) if self.seconds else 0.0
 
     def facts(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): what stands in the results."""
+        """RETURNS (dict[str, Any]): the entries for the results."""
         return {
             "clock": self.kind,
             "budget_seconds": self.seconds,
@@ -89,16 +91,17 @@ def make_budget_batcher(
     noise: float = 0.0,
     frequent: int = 0,
 ) -> Callable[[Sequence[Example]], Iterator[list[Example]]]:
-    """Batches until the time is over, in phases. For `[training.batcher]`, with `max_epochs = 1`.
+    """Create a batcher that runs in phases until the time is up. For `[training.batcher]`, with `max_epochs = 1`.
 
-    batcher (Callable): what makes batches of examples in random order.
-    seconds (float): the budget. 0 for one pass over everything, as `spacy bigbird check` wants it.
+    batcher (Callable): groups examples, which it gets in random order, into batches.
+    seconds (float): the budget; 0 for a single pass over all examples, as `spacy bigbird check` needs it.
     clock (str): "cpu" or "wall".
-    phases (Sequence[dict]): of each phase `until`, the share of the budget at which it ends (1 if not given), and
-        `shortest` and `longest`, the lengths in tokens of its examples (no limits if not given).
-    noise (float): the share of the words that are replaced by others, drawn anew each time: few documents are soon
+    phases (Sequence[dict[str, float]]): for each phase `until`, the share of the budget at which it ends (default 1),
+        and `shortest` and `longest`, the range of its examples' lengths in tokens (default: no limits).
+    noise (float): share of the words that are replaced by others, drawn anew each time, because a small corpus is soon
         learned by heart.
-    frequent (int): so many of the most frequent words are neither replaced nor put in another's place.
+    frequent (int): number of most frequent words that are neither replaced nor used as replacements.
+    RETURNS (Callable): the batcher.
     """
 
     def batches(examples: Sequence[Example]) -> Iterator[list[Example]]:
@@ -130,10 +133,11 @@ def make_budget_batcher(
 
 @spacy.registry.schedules("project.warmup_linear_by_time.v1")
 def make_schedule(rate: float, warmup: float = 0.05, floor: float = 0.0) -> Iterator[float]:
-    """A learning rate that rises to its top and falls to nothing as the budget is used up, whatever a step costs.
+    """Yield a learning rate that rises to its peak, then falls to zero as the budget is used up.
 
-    rate (float): the top. warmup (float): the share of the budget in which it rises. floor (float): lowest share of
-    the top.
+    rate (float): the peak.
+    warmup (float): share of the budget in which it rises.
+    floor (float): lowest rate, as a share of the peak.
     """
     while True:
         share = CLOCK.share
@@ -149,13 +153,15 @@ def make_corpus(
     is_dev: bool = False,
     limit: int = 0,
 ) -> Callable[[Language], Iterable[Example]]:
-    """Documents with entities or categories, whole or in parts. For `[corpora.train]` and `[corpora.dev]`.
+    """Create a reader of documents with entities or categories, whole or in parts, for `[corpora.train]` and
+    `[corpora.dev]`.
 
-    path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
-    first_pieces (int | None): give only the beginning of each document.
-    stretch (int | None): give, beside the documents, parts of them of about so many tokens.
-    is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
-    limit (int): most documents, from everywhere in the file; 0 for all.
+    path (str): a .spacy file.
+    tokenizer (str | None): spiece.model or checkpoint, needed for `first_pieces`.
+    first_pieces (int | None): yield only the beginning of each document. Unit: pieces.
+    stretch (int | None): in addition to the documents, yield parts of them of about this length. Unit: tokens.
+    is_dev (bool): whether the clock of the budget is paused from when this corpus is read until the next batch.
+    limit (int): maximum number of documents, spread over the file; 0 for all.
     """
     pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
     kept: list[Example] = []
@@ -172,7 +178,7 @@ def make_corpus(
         if is_dev:
             CLOCK.pause()
             return make(nlp)
-        # A training reads its corpus several times before it begins: cutting it up takes longer than all the rest.
+        # spaCy reads the corpus several times before training begins, and splitting it takes longer than all the rest.
         if not kept:
             kept.extend(make(nlp))
         return kept
@@ -188,12 +194,14 @@ def read_beginnings(
     is_dev: bool,
     make_example: Callable[[Doc, int], Example],
 ) -> Callable[[Language], Iterator[Example]]:
-    """A corpus of documents with questions, for the readers that are registered.
+    """Create a corpus of documents with questions, for the registered readers.
 
-    path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
-    first_pieces (int | None): give only the beginning of each document. limit (int): most documents; 0 for all.
-    is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
-    make_example (Callable): makes an example of a document and the number of its tokens to keep.
+    path (str): a .spacy file.
+    tokenizer (str | None): spiece.model or checkpoint, needed for `first_pieces`.
+    first_pieces (int | None): yield only the beginning of each document. Unit: pieces.
+    limit (int): maximum number of documents; 0 for all.
+    is_dev (bool): whether the clock of the budget is paused from when this corpus is read until the next batch.
+    make_example (Callable): creates an example from a document and the number of its tokens to keep.
     """
     pieces = None if first_pieces is None or tokenizer is None else (load_tokenizer(tokenizer), first_pieces)
 
@@ -209,7 +217,7 @@ def read_beginnings(
 
 @spacy.registry.readers("project.outside_budget.v1")
 def make_outside_budget(corpus: Callable[[Language], Iterable[Example]]) -> Callable[[Language], Iterable[Example]]:
-    """Another corpus for `[corpora.dev]`: evaluating on it costs nothing of the budget.
+    """Wrap a corpus for `[corpora.dev]`, so that evaluating on it does not use up the budget.
 
     corpus (Callable): the corpus.
     """
@@ -223,9 +231,9 @@ def make_outside_budget(corpus: Callable[[Language], Iterable[Example]]) -> Call
 
 @spacy.registry.loggers("project.record.v1")
 def make_logger(folder: str) -> Callable[..., tuple[Callable[[dict[str, Any] | None], None], Callable[[], None]]]:
-    """Print scores as they come, and write them to `curve.jsonl`, and what was done to `training.json`.
+    """Create a logger that prints scores, and writes them to `curve.jsonl` and facts of training to `training.json`.
 
-    folder (str): where to.
+    folder (str): the folder to write to.
     """
 
     def setup(nlp: Language, *streams: Any) -> tuple[Callable[[dict[str, Any] | None], None], Callable[[], None]]:

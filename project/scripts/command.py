@@ -1,4 +1,4 @@
-"""What every script does when it is run from the command line."""
+"""Runs a script from the command line."""
 
 import sys
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from wasabi import msg
 
 
 def run(main: Callable[..., None]) -> None:
-    """Run a script. A file that an earlier step should have written is named in one line, without a traceback.
+    """Run a script. A missing file of an earlier step is reported in one line, without a traceback.
 
-    main (Callable[..., None]): the script's function, with typer's options.
+    main (Callable[..., None]): the script's function, with its typer options.
     """
     try:
         typer.run(main)

@@ -13,10 +13,13 @@ from .tasks import Paths, get_task
 
 
 def configure(path: Path, task_name: str, system: str, settings: Settings, root: Path) -> Path:
-    """Write a config.
+    """Write the config of a system.
 
-    path (Path): the file. task_name (str): of the task. system (str): one of its systems.
-    settings (Settings): what was chosen. root (Path): the project's folder.
+    path (Path): the file.
+    task_name (str): name of the task.
+    system (str): one of its systems.
+    settings (Settings): the chosen settings.
+    root (Path): the project's folder.
     RETURNS (Path): the file.
     RAISES ValueError: the task has no such system.
     """

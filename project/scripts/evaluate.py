@@ -1,4 +1,4 @@
-"""Send the test documents through a trained system, and write what it reached to results/TASK-SYSTEM-seedN.json."""
+"""Run a trained system on the test documents, and write its scores to results/TASK-SYSTEM-seedN.json."""
 
 import sys
 from pathlib import Path
@@ -17,12 +17,14 @@ from .train import describe_machine
 
 
 def evaluate(task_name: str, system: str, settings: Settings, root: Path) -> dict[str, Any]:
-    """Evaluate one trained system.
+    """Evaluate a trained system, and write the results.
 
-    task_name (str): of the task. system (str): one of its systems. settings (Settings): those it was trained with.
+    task_name (str): name of the task.
+    system (str): one of its systems.
+    settings (Settings): the settings that it was trained with.
     root (Path): the project's folder.
-    RETURNS (dict[str, Any]): the results, also written.
-    RAISES FileNotFoundError: it was not trained.
+    RETURNS (dict[str, Any]): the results.
+    RAISES FileNotFoundError: the system has not been trained.
     """
     task, paths = get_task(task_name), Paths(root, task_name)
     folder = paths.training(system, settings.seed)
@@ -52,7 +54,7 @@ def evaluate(task_name: str, system: str, settings: Settings, root: Path) -> dic
     }
     path = paths.result(system, settings.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside first: a result that is there is whole.
+    # Written under another name first, so that a result that exists is complete.
     beside = path.with_suffix(".part")
     srsly.write_json(beside, results)
     beside.replace(path)
@@ -60,7 +62,7 @@ def evaluate(task_name: str, system: str, settings: Settings, root: Path) -> dic
 
 
 def command(task: str, system: str, settings: Settings) -> str:
-    """RETURNS (str): what repeats a result, in the project's folder."""
+    """RETURNS (str): the command that reproduces a result, in the project's folder."""
     options = f"{task} --system {system} --seed {settings.seed}"
     options += f" --checkpoint {settings.checkpoint}" if settings.checkpoint else f" --size {settings.size}"
     options += f" --max-length {settings.max_length} --seconds {settings.seconds:g} --gpu {settings.gpu}"

@@ -1,4 +1,4 @@
-"""Sending test documents through a pipeline: what it says, how fast, and with how much memory."""
+"""Runs pipelines on test documents, and measures speed and memory."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from .train import peak_memory
 
 
 def beginnings(docs: Iterable[Doc], vocabulary: Path, pieces: int | None) -> list[Doc]:
-    """RETURNS (list[Doc]): the beginnings of documents; the documents themselves where `pieces` is None."""
+    """RETURNS (list[Doc]): the beginnings of documents; the documents themselves if `pieces` is None."""
     if pieces is None:
         return list(docs)
     tokenizer = load_tokenizer(vocabulary)
@@ -23,12 +23,14 @@ def beginnings(docs: Iterable[Doc], vocabulary: Path, pieces: int | None) -> lis
 def stream(
     nlp: Language, docs: Sequence[Doc], prepare: Callable[[Doc, Doc], None] | None = None
 ) -> tuple[list[Doc], dict[str, Any]]:
-    """Send documents through a pipeline. It gets the tokens only.
+    """Run a pipeline on documents, of which it receives only the tokens.
 
-    nlp (Language): the pipeline. docs (Sequence[Doc]): with the annotation it shall not see.
-    prepare (Callable[[Doc, Doc], None] | None): puts on the first document what the pipeline may see of the second.
-    RETURNS (tuple[list[Doc], dict[str, Any]]): what came out, and `speed` and `memory`. The speed is in spaCy's tokens
-        per second of CPU time and per second of wall time, without tokenization; the memory that of the process.
+    nlp (Language): the pipeline.
+    docs (Sequence[Doc]): documents with annotation, which the pipeline must not see.
+    prepare (Callable[[Doc, Doc], None] | None): copies to the first document what the pipeline may see of the second.
+    RETURNS (tuple[list[Doc], dict[str, Any]]): the processed documents, and `speed` and `memory`. Speed is in spaCy's
+        tokens per second of CPU time and per second of wall time, excluding tokenization; memory is that of the
+        process.
     """
     plain = [Doc(nlp.vocab, [t.text for t in doc], [bool(t.whitespace_) for t in doc]) for doc in docs]
     if prepare is not None:
@@ -38,7 +40,7 @@ def stream(
     start, cpu_start = time.monotonic(), time.process_time()
     found = []
     for doc in nlp.pipe(plain):
-        # Vectors of long documents would fill the memory.
+        # The vectors of long documents would fill the memory.
         doc.tensor = doc.tensor[:0]
         if Doc.has_extension("trf_data"):
             doc._.trf_data = None
@@ -48,7 +50,7 @@ def stream(
 
 
 def speed(tokens: int, cpu: float, wall: float) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): the speed as it stands in the results. cpu, wall (float): seconds."""
+    """RETURNS (dict[str, Any]): the speed, as in the results. cpu, wall (float): elapsed time. Unit: seconds."""
     return {
         "tokens": tokens,
         "cpu_seconds": round(cpu, 3),

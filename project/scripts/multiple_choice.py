@@ -1,4 +1,4 @@
-"""Multiple choice: review questions of textbooks, answered from the whole section that they stand behind (OpenStax)."""
+"""Multiple choice: review questions of textbooks, answered from the whole section that they follow (OpenStax)."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,12 +27,12 @@ from .tasks import Paths, Task
 VOCABULARY = 8000
 QUARTERS = 4
 COMPONENT = "bigbird_multiple_choice"
-# Pieces of a window beside those of the document: question, option and what stands around them.
+# Pieces of a window in addition to those of the document: question, option and the special pieces around them.
 QUESTION = 64
 
 
 def as_doc(nlp: Language, section: Section) -> Doc:
-    """RETURNS (Doc): a document with its questions and its name."""
+    """Convert a section. RETURNS (Doc): a document with its questions and its name."""
     install_question_extensions()
     doc = nlp.make_doc(section.text)
     doc._.choices = section.choices
@@ -41,7 +41,7 @@ def as_doc(nlp: Language, section: Section) -> Doc:
 
 
 def preprocess(root: Path, settings: Settings) -> None:
-    """Write the corpus. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    """Write the corpus. root (Path): the project's folder. settings (Settings): name the checkpoint."""
     nlp = spacy.blank("en")
     docs: dict[str, list[Doc]] = {part: [] for part in PARTS}
     split = {}
@@ -62,11 +62,14 @@ def make_choices(
     limit: int = 0,
     is_dev: bool = False,
 ) -> Callable[[Language], Iterator[Example]]:
-    """Documents with multiple choice, whole or their beginnings. For `[corpora.train]` and `[corpora.dev]`.
+    """Create a reader of documents with multiple choice, or of their beginnings, for `[corpora.train]` and
+    `[corpora.dev]`.
 
-    path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
-    first_pieces (int | None): give only the beginning of each document. limit (int): most documents; 0 for all.
-    is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
+    path (str): a .spacy file.
+    tokenizer (str | None): spiece.model or checkpoint, needed for `first_pieces`.
+    first_pieces (int | None): yield only the beginning of each document. Unit: pieces.
+    limit (int): maximum number of documents; 0 for all.
+    is_dev (bool): whether the clock of the budget is paused from when this corpus is read until the next batch.
     """
     return read_beginnings(
         path, tokenizer, first_pieces, limit, is_dev, lambda doc, end: as_example(part_of(doc, 0, end, doc._.choices))
@@ -77,16 +80,17 @@ def make_choices(
 def make_choice_batcher(
     questions: int, phases: Sequence[dict[str, float]]
 ) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
-    """Batches of questions, each with the part of its document that shares most words with it. For
+    """Create a batcher of questions, each with the part of its document that shares the most words with it, for
     `[training.batcher.batcher]`.
 
-    questions (int): of a batch. phases (Sequence[dict]): of each `until`, the share of the budget at which it ends
-        (1 if not given), and `tokens`, the length of the parts; a document that is shorter is taken whole.
+    questions (int): number of questions per batch.
+    phases (Sequence[dict[str, float]]): for each phase `until`, the share of the budget at which it ends (default 1),
+        and `tokens`, the length of the parts. A shorter document is used whole.
     """
 
     def batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
         if not CLOCK.seconds:
-            # `spacy bigbird check` wants the documents themselves.
+            # `spacy bigbird check` needs the documents themselves.
             yield from ([example] for example in examples)
             return
         docs = [example.reference for example in examples]
@@ -100,15 +104,17 @@ def make_choice_batcher(
 
 
 def nearest_part(doc: Doc, choice: Choice, size: int) -> Doc:
-    """The part of a document that has most of the words of a question and of all of its options.
+    """Find the part of a document that shares the most words with a question and all of its options.
 
-    doc (Doc): the document. choice (Choice): what is asked. size (int): length of the part, in tokens.
-    RETURNS (Doc): the part with the question.
+    doc (Doc): the document.
+    choice (Choice): the question with its options.
+    size (int): length of the part. Unit: tokens.
+    RETURNS (Doc): the part, with the question.
     """
     wanted = set(words(" ".join([choice["question"], *choice["options"]])))
     lowered = [token.lower_ for token in doc]
     numbers = {word: lowered.count(word) for word in wanted}
-    # A word that is everywhere says little about the place.
+    # Words that occur everywhere say little about the place.
     weights = np.array([1 / numbers[word] if word in wanted else 0.0 for word in lowered])
     sums = np.concatenate([[0.0], np.cumsum(weights)])
     start = int((sums[size:] - sums[:-size]).argmax()) if len(doc) > size else 0
@@ -116,7 +122,7 @@ def nearest_part(doc: Doc, choice: Choice, size: int) -> Doc:
 
 
 def part_of(doc: Doc, start: int, end: int, choices: Sequence[Choice]) -> Doc:
-    """RETURNS (Doc): some tokens of a document, with questions."""
+    """RETURNS (Doc): a range of a document's tokens, with questions."""
     span = doc[start : min(end, len(doc))]
     part = plain(span)
     part._.choices = list(choices)
@@ -124,7 +130,7 @@ def part_of(doc: Doc, start: int, end: int, choices: Sequence[Choice]) -> Doc:
 
 
 def as_example(doc: Doc) -> Example:
-    """RETURNS (Example): with the questions on both sides and the right options on the reference."""
+    """RETURNS (Example): an example with the questions on both documents, and the answers on the reference only."""
     predicted = part_of(doc, 0, len(doc), doc._.choices)
     _prepare(predicted, doc)
     return Example(predicted, doc)
@@ -135,7 +141,7 @@ def _prepare(plain: Doc, doc: Doc) -> None:
 
 
 def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """Scores on the test documents, and what shared words and chance would give; see `tasks.Task`."""
+    """Compute the scores on the test documents, and those of word overlap and chance; see `tasks.Task`."""
     references = read_docs(corpus / "test.spacy")
     parts = beginnings(references, corpus / "spiece.model", first_pieces)
     install_question_extensions()

@@ -1,4 +1,4 @@
-"""Sections of textbooks with their review questions, from either form of the corpus; the baseline of shared words."""
+"""Sections of textbooks with their review questions, from either form of the corpus, and the word-overlap baseline."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from .qa_data import split_of
 
 MODULES = "*/modules/*/index.cnxml"
 SHORTEST = 300
-# Pictures and tables have captions; exercises are what is asked.
+# Figures and tables contain captions, and exercises contain the questions.
 LEFT_OUT = {"exercise", "figure", "table", "metadata", "glossary"}
 LETTERS = "ABCDEFGH"
 WORD = re.compile(r"\w+")
@@ -27,8 +27,11 @@ Choice = dict[str, Any]
 class Section:
     """A section of a textbook.
 
-    name (str): book and number. subject (str): the book. split (str): "train", "dev" or "test". text (str): without the
-    exercises. choices (list[dict]): `question`, `options` and `answer`, the number of the right one.
+    name (str): book and number.
+    subject (str): the book.
+    split (str): "train", "dev" or "test".
+    text (str): the text without the exercises.
+    choices (list[dict]): questions with `question`, `options` and `answer`, the index of the correct option.
     """
 
     name: str
@@ -39,9 +42,10 @@ class Section:
 
 
 def read_openstax(asset: Asset) -> Iterator[Section]:
-    """YIELDS (Section): those with questions, of either form.
+    """Read the sections that have questions, from either form.
 
-    asset (Asset): the converted sections, beside which lie the questions; or a folder with the archive of each book.
+    asset (Asset): the converted sections, next to which are the questions, or a folder with the archive of each book.
+    YIELDS (Section): the sections.
     """
     if asset.is_converted:
         choices: dict[str, list[Choice]] = defaultdict(list)
@@ -62,11 +66,11 @@ def read_openstax(asset: Asset) -> Iterator[Section]:
 
 
 def read_module(content: str) -> tuple[str, list[Choice]]:
-    """Read one section of a book.
+    """Read a section of a book.
 
-    content (str): CNXML.
-    RETURNS (tuple[str, list[Choice]]): its titles and paragraphs with empty lines between, and its exercises with at
-        least three options and a letter as solution.
+    content (str): the section as CNXML.
+    RETURNS (tuple[str, list[Choice]]): its titles and paragraphs separated by empty lines, and its exercises that have
+        at least three options and a letter as the solution.
     """
     document = ElementTree.fromstring(content)
     parts = [_text(child) for child in document if _name(child) == "title"]
@@ -106,9 +110,9 @@ def _choice(exercise: ElementTree.Element) -> Choice | None:
 
 
 class WordOverlap:
-    """Chooses the option of which a short stretch of the section says most, together with the question.
+    """Chooses the option that shares the most words, together with the question, with a short stretch of the section.
 
-    texts (Iterable[str]): documents that tell which words are rare.
+    texts (Iterable[str]): documents that determine which words are rare.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -119,15 +123,17 @@ class WordOverlap:
             self._with.update(set(words(text)))
 
     def weight(self, word: str) -> float:
-        """RETURNS (float): how much a word counts: the rarer, the more."""
+        """RETURNS (float): weight of a word, which is higher for rarer words."""
         return math.log(1 + self._documents / max(1, self._with[word]))
 
     def scores(self, text: str, choice: Choice, window: int = WINDOW) -> list[tuple[float, float]]:
-        """Look for the stretch that says most of each option.
+        """Find the best stretch of text for each option.
 
-        text (str): the document. choice (Choice): question and options. window (int): length of a stretch in words.
-        RETURNS (list[tuple[float, float]]): of each option, what the words of the best stretch weigh that stand in
-            question or option, and where in the document it ends, from 0 to 1.
+        text (str): text of the document.
+        choice (Choice): question and options.
+        window (int): length of a stretch. Unit: words.
+        RETURNS (list[tuple[float, float]]): for each option, the total weight of the words that its best stretch shares
+            with question and option, and where in the document this stretch ends, from 0 to 1.
         """
         places: dict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(words(text)):
@@ -144,7 +150,7 @@ class WordOverlap:
         return found
 
     def _covered(self, wanted: set[str], places: dict[str, list[int]], length: int, window: int) -> np.ndarray:
-        """What the wanted words weigh that stand among the last words before each place."""
+        """Compute the total weight of the wanted words in the window that ends at each place."""
         total = np.zeros(length)
         for word in sorted(wanted & places.keys()):
             changes = np.zeros(length + 1)
@@ -154,12 +160,12 @@ class WordOverlap:
         return total
 
     def points(self, text: str, choice: Choice) -> float:
-        """RETURNS (float): 1 where the right option is chosen, less where it shares the highest score with others."""
+        """RETURNS (float): 1 if the correct option is chosen, less if it ties with others for the highest score."""
         scores = [score for score, _ in self.scores(text, choice)]
         best = [number for number, score in enumerate(scores) if score == max(scores)]
         return (choice["answer"] in best) / len(best)
 
 
 def words(text: str) -> list[str]:
-    """RETURNS (list[str]): the words of a text in lower case."""
+    """RETURNS (list[str]): the lowercased words of a text."""
     return WORD.findall(text.lower())

@@ -1,7 +1,7 @@
-"""Entities of novels: LitBank (Bamman and others, NAACL 2019), innermost mentions of six types.
+"""Entities in novels: LitBank (Bamman et al., NAACL 2019), innermost mentions of six types.
 
-The converted form is JSON Lines with the novels' natural texts, and names the part of each document. The upstream form
-is the repository: tokenized texts with annotations of brat in `entities/brat`. Documents and parts are the same.
+The converted form is JSON Lines with the novels' natural texts and the split of each document. The upstream form is the
+repository: tokenized texts with brat annotations in `entities/brat`. Documents and splits are the same.
 """
 
 import re
@@ -31,7 +31,7 @@ Mention = tuple[int, int, str]
 
 
 class Record(NamedTuple):
-    """One document. mentions (list[Mention]): start and end character and label of each, none inside another."""
+    """A document. mentions (list[Mention]): start character, end character and label of each mention, none nested."""
 
     name: str
     text: str
@@ -40,7 +40,7 @@ class Record(NamedTuple):
 
 
 def read(asset: Asset) -> Iterator[Record]:
-    """YIELDS (Record): the documents, of either form."""
+    """Read the documents from either form."""
     if asset.is_converted:
         for row in read_json_lines(asset.path):
             yield Record(row["id"], row["text"], [tuple(m) for m in row["entities_inner"]], row["split"])
@@ -58,7 +58,7 @@ def read(asset: Asset) -> Iterator[Record]:
 
 
 def read_brat(content: str) -> Iterator[Mention]:
-    """YIELDS (Mention): the mentions of an annotation file: `T1<tab>PER 0 4<tab>Anna`."""
+    """Read the mentions of a brat annotation file, such as `T1<tab>PER 0 4<tab>Anna`."""
     for line in content.splitlines():
         match = re.match(r"T\d+\t(\w+) (\d+) (\d+)\t", line)
         if match:
@@ -66,7 +66,7 @@ def read_brat(content: str) -> Iterator[Mention]:
 
 
 def innermost(mentions: Iterable[Mention]) -> list[Mention]:
-    """RETURNS (list[Mention]): those that no other mention lies in. Of two labels of one span, the first by name."""
+    """RETURNS (list[Mention]): the mentions that contain no other. Of two labels for a span, the first by name wins."""
     labels: dict[tuple[int, int], str] = {}
     for start, end, label in mentions:
         labels[start, end] = min(label, labels.get((start, end), label))
@@ -78,7 +78,7 @@ def innermost(mentions: Iterable[Mention]) -> list[Mention]:
 
 
 def make_doc(nlp: Language, record: Record, lost: Counter[str] | None = None) -> Doc:
-    """RETURNS (Doc): with entities. What matches no tokens takes those that it touches."""
+    """RETURNS (Doc): a document with entities. Those that do not match tokens are extended to all that they touch."""
     doc = nlp.make_doc(record.text)
     spans = [doc.char_span(*mention, alignment_mode="expand") for mention in record.mentions]
     kept = filter_spans([span for span in spans if span is not None])
@@ -90,7 +90,7 @@ def make_doc(nlp: Language, record: Record, lost: Counter[str] | None = None) ->
 
 
 def preprocess(root: Path, settings: Settings) -> None:
-    """Write the corpus. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    """Write the corpus. root (Path): the project's folder. settings (Settings): name the checkpoint."""
     records = list(read(find("litbank", root)))
     split = {record.name: record.part for record in records if record.part}
     split = split or split_ids(record.name for record in records)
@@ -105,10 +105,11 @@ def preprocess(root: Path, settings: Settings) -> None:
 
 
 def count(reference: Doc, found: Doc) -> np.ndarray:
-    """Count what is right, wrong and missed. A mention is right when span and label are.
+    """Count correct, wrong and missed mentions. A mention is correct if its span and label are.
 
-    reference (Doc): the truth. found (Doc): what a system says, about the same text or its beginning.
-    RETURNS (ndarray): Shape: (quarters of the reference, labels, 3).
+    reference (Doc): the document with gold mentions.
+    found (Doc): the predictions of a system for the same text or its beginning.
+    RETURNS (ndarray): the counts. Shape: (quarters of the reference, labels, 3).
     """
     gold, said = (
         {(e.start_char, e.end_char, e.label_): e.start for e in doc.ents if e.label_ in LABELS}
@@ -123,7 +124,7 @@ def count(reference: Doc, found: Doc) -> np.ndarray:
 
 
 def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """Scores on the test documents; see `tasks.Task`."""
+    """Compute the scores on the test documents; see `tasks.Task`."""
     references = read_docs(corpus / "test.spacy")
     found, facts = stream(nlp, beginnings(references, corpus / "spiece.model", first_pieces))
     counts = np.array([count(*pair) for pair in zip(references, found, strict=True)])

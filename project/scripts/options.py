@@ -1,4 +1,4 @@
-"""Options that the scripts share, with the names of the variables in `project.yml`."""
+"""Options that the scripts share, named like the variables in `project.yml`."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated
@@ -10,7 +10,7 @@ from .tasks import FILES
 
 
 def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
-    """RETURNS (Callable): lets a value through that is allowed, and says what is allowed of any other."""
+    """RETURNS (Callable): a callback that accepts an allowed value, and reports what is allowed for any other."""
 
     def check(value: str) -> str:
         if value not in allowed:
@@ -40,7 +40,7 @@ def make_settings(
     max_length: int = DEFAULT.max_length,
     seconds: float = DEFAULT.seconds,
 ) -> Settings:
-    """RETURNS (Settings): of what was given on the command line."""
+    """RETURNS (Settings): the settings given on the command line."""
     if size not in SIZES:
         raise typer.BadParameter(f"{size!r} is not one of {', '.join(SIZES)}", param_hint="--size")
     return Settings(size, None if checkpoint in ("", "none") else checkpoint, gpu, seed, max_length, seconds)

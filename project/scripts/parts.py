@@ -1,4 +1,4 @@
-"""Documents without annotations, parts of documents, and documents with other words."""
+"""Documents without annotations, parts of documents, and documents with replaced words."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ BREAKS = ("\n", ".", "!", "?", ";", '"', "”")
 
 
 def load_tokenizer(path: str | Path) -> BigBirdTokenizer:
-    """RETURNS (BigBirdTokenizer): of a spiece.model file or a checkpoint, with white space as the encoder takes it."""
+    """RETURNS (BigBirdTokenizer): the tokenizer of a spiece.model or checkpoint; maps white space like the encoder."""
     if Path(path).is_file():
         return BigBirdTokenizer(str(path), map_whitespace=True)
     return BigBirdTokenizer.from_pretrained(path, map_whitespace=True)
 
 
 def tokens_within(doc: Doc, tokenizer: BigBirdTokenizer, pieces: int) -> int:
-    """RETURNS (int): how many tokens the first so many pieces cover. A token that is cut in two is left out."""
+    """RETURNS (int): number of tokens that the first `pieces` pieces cover completely."""
     (encoded,) = encode_documents([doc], tokenizer)
     if len(encoded.ids) <= pieces:
         return len(doc)
     total = 0
     last_rows = encoded.align.dataXd
     for index, length in enumerate(encoded.align.lengths):
-        # Row 0 is [CLS], so the last piece that fits is the row of that number.
+        # Row 0 is [CLS], so the last piece that fits is in row `pieces`.
         if length and last_rows[total + length - 1] > pieces:
             return index
         total += length
@@ -45,7 +45,7 @@ def plain(tokens: Doc | Span) -> Doc:
 
 
 def doc_part(doc: Doc, start: int, end: int) -> Doc:
-    """RETURNS (Doc): some tokens of a document with the entities inside, and its categories."""
+    """RETURNS (Doc): a range of a document's tokens with the entities inside, and the document's categories."""
     if (start, end) == (0, len(doc)):
         return doc
     part = plain(doc[start:end])
@@ -57,9 +57,10 @@ def doc_part(doc: Doc, start: int, end: int) -> Doc:
 
 
 class Replaceable(NamedTuple):
-    """Words that noise may replace, and replace others by.
+    """Words that noise may replace, and that it draws replacements from.
 
-    words (list[str]): as often as they occur. kept (frozenset[str]): all others.
+    words (list[str]): the words, each as often as it occurs.
+    kept (frozenset[str]): all other words.
     """
 
     words: list[str]
@@ -67,8 +68,11 @@ class Replaceable(NamedTuple):
 
     @classmethod
     def of(cls, docs: Iterable[Doc], frequent: int = 0) -> Replaceable:
-        """docs (Iterable[Doc]): give the words. frequent (int): so many of the most frequent ones are kept.
-        RETURNS (Replaceable): all others, as written; which words are frequent does not depend on their case.
+        """Collect the words of documents.
+
+        docs (Iterable[Doc]): the documents.
+        frequent (int): number of most frequent words to keep, counted regardless of case.
+        RETURNS (Replaceable): the other words, as written.
         """
         words = [token.text for doc in docs for token in doc if not token.is_space]
         most = {word for word, _ in Counter(map(str.lower, words)).most_common(frequent)}
@@ -77,8 +81,8 @@ class Replaceable(NamedTuple):
 
 
 def with_noise(example: Example, share: float, replaceable: Replaceable) -> Example:
-    """RETURNS (Example): the same with a share of the words that are replaceable replaced. Entities and categories
-    stay."""
+    """RETURNS (Example): the example with a share of its replaceable words replaced, but the same entities and
+    categories."""
     doc = example.reference
     texts = [
         random.choice(replaceable.words)
@@ -94,11 +98,12 @@ def with_noise(example: Example, share: float, replaceable: Replaceable) -> Exam
 
 
 def stretches(doc: Doc, size: int) -> list[tuple[int, int]]:
-    """Cut a document into parts at the ends of sentences, where there are any, and never inside an entity.
+    """Split a document into parts, at the ends of sentences if possible, and never inside an entity.
 
-    doc (Doc): the document. size (int): longest part. Unit: tokens.
-    RETURNS (list[tuple[int, int]]): first token of each part and the one behind its last; a document that is not
-        longer than one part has none.
+    doc (Doc): the document.
+    size (int): maximum length of a part. Unit: tokens.
+    RETURNS (list[tuple[int, int]]): start and end (exclusive) token of each part; empty if the document is not longer
+        than one part.
     """
     parts: list[tuple[int, int]] = []
     start = 0

@@ -1,8 +1,8 @@
-"""Random weights that know neighbours: a start for encoders that have minutes to learn in, not days.
+"""Random weights that attend to neighbours: an initialization for encoders that have minutes to learn, not days.
 
-Position embeddings begin as sines and cosines (Vaswani et al. 2017, section 3.5) as strong as the words' random rows,
-and two heads of each of the first two layers look at the pieces one and two places before and behind, as the
-"positional heads" of trained models do (Voita et al. 2019). All of it is learned further like any other weight.
+Position embeddings are initialized to sines and cosines (Vaswani et al. 2017, section 3.5), as strong as the random
+word embeddings, and two heads in each of the first two layers attend to the pieces one and two positions before and
+after, like the "positional heads" of trained models (Voita et al. 2019). All of these are trained like other weights.
 """
 
 import math
@@ -12,15 +12,18 @@ from torch import Tensor
 
 from spacy_bigbird.model import BigBirdModel
 
-# Of each layer, where its first heads look.
+# For each of the first layers, the relative positions that its first heads attend to.
 OFFSETS = ((-1, 1), (-2, 2))
-# Makes the score of the place that is looked at about 8, where others have about 0.
+# Makes the attention score of the target position about 8, while that of others is about 0.
 SHARPNESS = math.sqrt(2)
 
 
 def rates(width: int) -> Tensor:
-    """RETURNS (Tensor): angle per position of each pair. The first half is spread over 0 to pi, which tells neighbours
-    apart; the other gets ever slower, which tells far places apart. Shape: (width // 2,).
+    """Choose how fast each pair of sine and cosine turns.
+
+    width (int): width of the embeddings.
+    RETURNS (Tensor): angle per position of each pair. The first half is spread over 0 to pi, which distinguishes
+        neighbours; the second half gets slower and slower, which distinguishes distant positions. Shape: (width // 2,).
     """
     fast = width // 4
     slow = width // 2 - fast
@@ -29,18 +32,24 @@ def rates(width: int) -> Tensor:
 
 
 def position_rows(positions: int, angles: Tensor, deviation: float) -> Tensor:
-    """positions (int): how many. angles (Tensor): per position. deviation (float): of the numbers in a row.
-    RETURNS (Tensor): sines in the first half of each row, cosines in the second. Shape: (positions, 2 angles).
+    """Compute the position embeddings.
+
+    positions (int): number of positions.
+    angles (Tensor): angle per position of each pair. Shape: (width // 2,).
+    deviation (float): standard deviation of the numbers in a row.
+    RETURNS (Tensor): sines in the first half of each row, cosines in the second. Shape: (positions, width).
     """
     turned = torch.arange(positions)[:, None] * angles
     return torch.cat([turned.sin(), turned.cos()], dim=1) * (deviation * math.sqrt(2))
 
 
 def look_at(weight: Tensor, head: int, head_size: int, angles: Tensor, offset: int) -> None:
-    """Add to a head's queries and keys what makes it look at the place so far away.
+    """Change the queries and keys of a head so that it attends to a relative position.
 
-    weight (Tensor): rows of queries, keys and values. Shape: (3 width, width). head (int), head_size (int): the head.
-    angles (Tensor): per position. offset (int): below zero for places before.
+    weight (Tensor): rows of queries, keys and values, changed in place. Shape: (3 * width, width).
+    head, head_size (int): index and size of the head.
+    angles (Tensor): angle per position of each pair. Shape: (width // 2,).
+    offset (int): the relative position, negative for earlier pieces.
     """
     width = weight.shape[1]
     pairs = torch.arange(head_size // 2)
@@ -57,9 +66,9 @@ def look_at(weight: Tensor, head: int, head_size: int, angles: Tensor, offset: i
 
 
 def add_neighbours(model: BigBirdModel) -> None:
-    """Change the random weights of a model so. Heads of 64 make it sharp.
+    """Change the random weights of a model so that it attends to neighbours. Heads of size 64 make attention sharp.
 
-    model (BigBirdModel): as it was made; changed in place. PyTorch's global generator is drawn from.
+    model (BigBirdModel): a newly initialized model, changed in place. PyTorch's global generator is used.
     """
     config = model.config
     angles = rates(config.hidden_size)

@@ -27,10 +27,11 @@ VOCABULARY_SENTENCES = 10_000
 
 
 def split_ids(ids: Iterable[str], seed: int = SPLIT_SEED) -> dict[str, str]:
-    """Split documents by their names: of ten, eight to learn from, one to choose by and one to be tested on.
+    """Split documents by their names: 80% for training, 10% for development and 10% for testing.
 
-    ids (Iterable[str]): names. seed (int): of the order.
-    RETURNS (dict[str, str]): the part of each; every part has a document as soon as there are three.
+    ids (Iterable[str]): names of the documents.
+    seed (int): seed of the random order.
+    RETURNS (dict[str, str]): the split of each document. No split is empty if there are at least three documents.
     """
     names = sorted(ids)
     random.Random(seed).shuffle(names)
@@ -40,10 +41,12 @@ def split_ids(ids: Iterable[str], seed: int = SPLIT_SEED) -> dict[str, str]:
 
 
 def write_corpus(folder: Path, docs: Mapping[str, Sequence[Doc]], split: Mapping[str, str], about: dict) -> None:
-    """Write the parts of a corpus.
+    """Write the splits of a corpus.
 
-    folder (Path): where to. docs (Mapping[str, Sequence[Doc]]): of each part. split (Mapping[str, str]): the part of
-    each document's name. about (dict): what else there is to say; printed, and written beside the split.
+    folder (Path): the folder to write to.
+    docs (Mapping[str, Sequence[Doc]]): the documents of each split.
+    split (Mapping[str, str]): the split of each document, by its name.
+    about (dict): further facts, which are printed, and written along with the split.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
@@ -55,16 +58,18 @@ def write_corpus(folder: Path, docs: Mapping[str, Sequence[Doc]], split: Mapping
 
 
 def read_docs(path: Path) -> list[Doc]:
-    """RETURNS (list[Doc]): the documents of a .spacy file, with a vocabulary of their own."""
+    """RETURNS (list[Doc]): the documents of a .spacy file, with their own vocab."""
     return list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
 
 
 def write_vocabulary(folder: Path, texts: Sequence[str], pieces: int, settings: Settings) -> BigBirdTokenizer:
-    """Train a vocabulary on the texts that are learned from, or take that of the checkpoint.
+    """Train a vocabulary on the training texts, or copy that of the checkpoint.
 
-    folder (Path): where spiece.model goes. texts (Sequence[str]): to train on. pieces (int): how many, or as many as
-    the texts allow. settings (Settings): has the checkpoint.
-    RETURNS (BigBirdTokenizer): with this vocabulary.
+    folder (Path): folder for spiece.model.
+    texts (Sequence[str]): the training texts.
+    pieces (int): number of pieces, or fewer if the texts do not allow as many.
+    settings (Settings): name the checkpoint.
+    RETURNS (BigBirdTokenizer): a tokenizer with this vocabulary.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if settings.checkpoint is not None:
@@ -76,7 +81,7 @@ def write_vocabulary(folder: Path, texts: Sequence[str], pieces: int, settings: 
         most = re.search(r"value <= (\d+)", str(error))
         if most is None:
             raise
-        # Few texts have few different pieces.
+        # A small corpus has few different pieces.
         model = train_vocabulary(texts, int(most[1]), max_sentences=VOCABULARY_SENTENCES, num_threads=1)
     path = folder / "spiece.model"
     path.write_bytes(model)

@@ -1,8 +1,8 @@
-"""Masked language modelling on encyclopedia articles: an encoder of your own, as a starting point for other tasks.
+"""Masked language modelling on encyclopedia articles: your own encoder, as a starting point for other tasks.
 
-spaCy's training is not used here: `python -m spacy bigbird train-vocab` and `python -m spacy bigbird pretrain` do the
-work. The systems differ in the sequences they learn from and read: all of them begin with 128 pieces, and `strided`
-stays with that to the end; after half of the time, `truncated` changes to 512 pieces and `bigbird` to whole articles.
+spaCy's training loop is not used here: `python -m spacy bigbird train-vocab` and `python -m spacy bigbird pretrain` do
+the work. The systems differ in the length of the sequences that they learn from and read. All of them begin with 128
+pieces, which `strided` keeps. After half of the time, `truncated` changes to 512 pieces, `bigbird` to whole articles.
 """
 
 import math
@@ -38,15 +38,15 @@ from .textcat import unwrapped
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 VOCABULARY = 8000
 CHECKPOINT_RATE = 1e-4
-# Share of the time in which sequences are short: which words stand together is learned first, and from many batches.
-# Steps that tell what a step costs: the first ones cost more.
+# Share of the time in which sequences are short: which words occur together is learned first, and from many batches.
+# Numbers of steps of the two runs that measure the cost of a step, since the first steps cost more.
 SHORT_SHARE, TRIED = 0.5, (5, 35)
 WARMUP_SHARE = 0.08
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "spiece.model")
 
 
 def read_texts(asset: Asset) -> Iterator[tuple[str, str, str | None]]:
-    """YIELDS (tuple[str, str, str | None]): name, text and part of each article, of either form."""
+    """Read the articles from either form. YIELDS (tuple[str, str, str | None]): name, text and split of each."""
     if asset.is_converted:
         for row in read_json_lines(asset.path):
             yield row["id"], row["text"], row["split"]
@@ -56,9 +56,10 @@ def read_texts(asset: Asset) -> Iterator[tuple[str, str, str | None]]:
 
 
 def preprocess(root: Path, settings: Settings) -> None:
-    """Write the texts of each part as JSON Lines, and train a vocabulary on those to learn from.
+    """Write the texts of each split as JSON Lines, and train a vocabulary on the training texts.
 
-    root (Path): the project's folder. settings (Settings): has the checkpoint.
+    root (Path): the project's folder.
+    settings (Settings): name the checkpoint.
     """
     corpus = Paths(root, "pretrain").corpus
     corpus.mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ def preprocess(root: Path, settings: Settings) -> None:
             train_vocab([corpus / "train.jsonl"], corpus, pieces, force=True, **sample)
             break
         except ValueError as error:
-            # Few texts have few different pieces.
+            # A small corpus has few different pieces.
             allowed = re.search(r"a value <= (\d+)", str(error))
             if allowed is None:
                 raise
@@ -89,16 +90,17 @@ def preprocess(root: Path, settings: Settings) -> None:
 
 
 def sequence_length(system: str, settings: Settings) -> int:
-    """RETURNS (int): pieces of the longest sequences that a system reads."""
+    """RETURNS (int): maximum length of the sequences that a system reads. Unit: pieces."""
     return {"strided": WINDOW, "truncated": FIRST_PIECES}.get(system, settings.max_length)
 
 
 def overrides(corpus: Path, settings: Settings, folder: Path) -> dict[str, Any]:
-    """Settings of the config that all systems have.
+    """Get the config settings that all systems share.
 
-    corpus (Path): texts and vocabulary. settings (Settings): what was chosen. folder (Path): for the weights at the
-    start where there is no checkpoint: random ones that know neighbours.
-    RETURNS (dict[str, Any]): by dotted names.
+    corpus (Path): folder of the texts and the vocabulary.
+    settings (Settings): the chosen settings.
+    folder (Path): folder for the initial weights if there is no checkpoint: random ones that attend to neighbours.
+    RETURNS (dict[str, Any]): the settings by their dotted names.
     """
     common = {
         "paths.train": str(corpus / "train.jsonl"),
@@ -110,7 +112,7 @@ def overrides(corpus: Path, settings: Settings, folder: Path) -> dict[str, Any]:
         return {**common, "model.name": settings.checkpoint, "training.optimizer.learning_rate": CHECKPOINT_RATE}
     tokenizer = BigBirdTokenizer(str(corpus / "spiece.model"))
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "sep")}
-    # Nothing is seen twice, so there is nothing to learn by heart.
+    # No text is seen twice, so dropout is not needed against overfitting.
     shape = {**SIZES[settings.size], "hidden_dropout_prob": 0.0, "max_position_embeddings": settings.max_length}
     torch.manual_seed(settings.seed)
     model = BigBirdForMaskedLM(BigBirdConfig(**shape, **ids, vocab_size=tokenizer.vocab_size))
@@ -121,11 +123,12 @@ def overrides(corpus: Path, settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def plan(length: int, costs: dict[int, float], seconds: float) -> dict[str, Any]:
-    """Spread a time over steps: all of them of one length, or short sequences first.
+    """Plan the steps that fit into a given time, all with one length, or with short sequences first.
 
-    length (int): of the longest sequences. costs (dict[int, float]): seconds of a step for each length that is used.
-    seconds (float): the time.
-    RETURNS (dict[str, Any]): settings of the config.
+    length (int): maximum length of the sequences. Unit: pieces.
+    costs (dict[int, float]): duration of a step for each length in use. Unit: seconds.
+    seconds (float): the available time. Unit: seconds.
+    RETURNS (dict[str, Any]): settings for the config.
     """
     if length <= WINDOW:
         lengths, steps = [[0, length]], max(1, round(seconds / costs[length]))
@@ -138,7 +141,7 @@ def plan(length: int, costs: dict[int, float], seconds: float) -> dict[str, Any]
 
 
 def cost_of_step(config: Path, folder: Path, length: int, changes: dict[str, Any], clock: Any) -> float:
-    """RETURNS (float): seconds of a step with sequences of this length, by the difference of two short runs."""
+    """RETURNS (float): seconds per step with sequences of this length, from the difference of two short runs."""
     taken = []
     for steps in TRIED:
         short = {"training.lengths": [[0, length]], "training.max_steps": steps, "paths.dev": None}
@@ -149,9 +152,9 @@ def cost_of_step(config: Path, folder: Path, length: int, changes: dict[str, Any
 
 
 def train(folder: Path, base: Path, system: str, settings: Settings, corpus: Path) -> None:
-    """Pre-train one system for about its time; see `tasks.Task.train`.
+    """Pre-train a system for about its time budget; see `tasks.Task.train`.
 
-    How many steps fit is measured before. The time that is written down is that of the whole run.
+    The number of steps that fit is estimated beforehand. The recorded time is that of the whole run.
     """
     clock = time.process_time if settings.gpu < 0 else time.monotonic
     length, changes = sequence_length(system, settings), overrides(corpus, settings, folder / "start")
@@ -189,11 +192,12 @@ def _made(folder: Path) -> Path:
 
 
 def curve_of(lines: Sequence[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
-    """The curve as of the other tasks, from the log of a pre-training.
+    """Convert the log of a pre-training run to the learning curve that the other tasks have.
 
-    lines (Sequence[dict]): the log. seconds (float): the time of the whole run.
-    RETURNS (list[dict[str, Any]]): of each evaluation the step, the time (by the share of steps), the share of masked
-        pieces that was guessed as `score`, and the last loss of the training before it.
+    lines (Sequence[dict]): the log.
+    seconds (float): duration of the whole run. Unit: seconds.
+    RETURNS (list[dict[str, Any]]): for each evaluation its step, its time (estimated from the share of steps), the
+        share of masked pieces predicted correctly as `score`, and the last training loss before it.
     """
     steps, loss, curve = max(line["step"] for line in lines), math.nan, []
     for line in lines:

@@ -1,4 +1,4 @@
-"""How well encoders guess masked pieces of articles that they have not learned from, all of them the same pieces."""
+"""Evaluates how well encoders predict masked pieces of held-out articles, the same pieces for each of them."""
 
 import math
 import time
@@ -24,9 +24,10 @@ EVALUATED, MASKED_SHARE = 200, 0.15
 
 
 class Masked(NamedTuple):
-    """An article with pieces to guess.
+    """An article with pieces to predict.
 
-    ids (ndarray): its pieces, without special ones. places (ndarray): which of them are masked, ascending.
+    ids (ndarray): ids of its pieces, without special ones. Shape: (pieces,).
+    places (ndarray): indices of the masked pieces, ascending. Shape: (masked,).
     """
 
     ids: np.ndarray
@@ -36,14 +37,17 @@ class Masked(NamedTuple):
 def masked_articles(
     corpus: Path, part: str, tokenizer: BigBirdTokenizer, table: PieceTable, longest: int
 ) -> list[Masked]:
-    """Choose what is to be guessed, the same for every system.
+    """Choose the pieces to predict, the same for every system.
 
-    corpus (Path): folder of the texts. part (str): "test". tokenizer (BigBirdTokenizer), table (PieceTable): the
-    vocabulary. longest (int): pieces of an article that are read.
-    RETURNS (list[Masked]): articles with 15 % of their pieces masked, each of them by itself.
+    corpus (Path): folder of the texts.
+    part (str): the split, such as "test".
+    tokenizer (BigBirdTokenizer): the tokenizer.
+    table (PieceTable): its vocabulary.
+    longest (int): maximum number of pieces to read of an article.
+    RETURNS (list[Masked]): articles with 15% of their pieces masked, each of them independently.
     """
     texts = [row["text"] for row in srsly.read_jsonl(corpus / f"{part}.jsonl")]
-    # In the order of their names: a sample of all subjects.
+    # Evenly spaced in the order of their names, which samples all subjects.
     chosen = texts[:: max(1, len(texts) // EVALUATED)][:EVALUATED]
     articles = []
     for number, ids in enumerate(tokenizer.text_ids(chosen, num_threads=1)):
@@ -57,11 +61,13 @@ def masked_articles(
 
 
 def guess(model: BigBirdForMaskedLM, article: Masked, table: PieceTable, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Let a model guess the masked pieces of an article, which it reads in stretches.
+    """Predict the masked pieces of an article, which the model reads in stretches.
 
-    model (BigBirdForMaskedLM): the model. article (Masked): the article. table (PieceTable): the vocabulary.
-    length (int): pieces of a stretch, [CLS] and [SEP] included.
-    RETURNS (tuple[ndarray, ndarray]): of each masked piece the bits that it costs, and whether it was the best guess.
+    model (BigBirdForMaskedLM): the model.
+    article (Masked): the article.
+    table (PieceTable): the vocabulary.
+    length (int): length of a stretch, including [CLS] and [SEP]. Unit: pieces.
+    RETURNS (tuple[ndarray, ndarray]): for each masked piece, its cost in bits, and whether it was the best prediction.
     """
     ids, room = article.ids.copy(), length - 2
     ids[article.places] = table.mask_id
@@ -80,7 +86,7 @@ def guess(model: BigBirdForMaskedLM, article: Masked, table: PieceTable, length:
 
 
 def measure(folder: Path, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """Scores on the test articles; see `tasks.Task`. All systems guess the same pieces of the same articles.
+    """Compute the scores on the test articles; see `tasks.Task`. All systems predict the same pieces.
 
     folder (Path): the checkpoint, with the config of its training.
     """
@@ -127,7 +133,7 @@ def measure(folder: Path, corpus: Path, first_pieces: int | None) -> dict[str, A
 
 
 def piece_frequencies(corpus: Path, tokenizer: BigBirdTokenizer, documents: int = 400) -> Counts:
-    """RETURNS (Counts): how frequent each piece is in texts to learn from; none is without a share."""
+    """RETURNS (Counts): smoothed frequency of each piece in the training texts; none is zero."""
     rows = srsly.read_jsonl(corpus / "train.jsonl")
     counts = np.ones(tokenizer.vocab_size)
     for ids in tokenizer.text_ids([row["text"] for row, _ in zip(rows, range(documents), strict=False)], num_threads=1):

@@ -1,8 +1,8 @@
-"""Questions about a whole document, answered by a stretch of its text or not at all.
+"""Questions about a whole document, answered by a span of its text or not at all.
 
-`cuad`: seven kinds of clauses of contracts (Hendrycks and others, NeurIPS 2021). `covid_qa`: questions that experts
-asked about scientific articles (Möller and others, 2020). The converted forms name the part of each document; the
-upstream forms are SQuAD's JSON, and the documents are dealt in the same way.
+`cuad`: seven kinds of contract clauses (Hendrycks et al., NeurIPS 2021). `covid_qa`: questions that experts asked about
+scientific articles (Möller et al., 2020). The converted forms contain the split of each document. The upstream forms
+are in SQuAD's JSON format, and their documents are split in the same way.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,14 +29,14 @@ from .tasks import Paths, Task
 VOCABULARY = 8000
 QUARTERS = 4
 COMPONENT = "bigbird_span_qa"
-# Pieces of a window beside those of the document: a question and what stands around it.
+# Pieces of a window in addition to those of the document: a question and the special pieces around it.
 QUESTION = 32
 # No extract is seen twice, so there is little to overfit to.
 DROPOUT = 0.1
 
 
 def as_doc(nlp: Language, article: Article) -> Doc:
-    """RETURNS (Doc): a document with its questions and its name."""
+    """Convert an article. RETURNS (Doc): a document with its questions and its name."""
     install_question_extensions()
     nlp.max_length = max(nlp.max_length, len(article.text))
     doc = nlp.make_doc(article.text)
@@ -46,8 +46,8 @@ def as_doc(nlp: Language, article: Article) -> Doc:
 
 
 def write_articles(articles: Iterable[Article], corpus: Path, settings: Settings) -> None:
-    """Write the corpus of a task. articles (Iterable[Article]): all documents. corpus (Path): folder to write to.
-    settings (Settings): has the checkpoint."""
+    """Write the corpus of a task. articles (Iterable[Article]): all documents. corpus (Path): the folder to write to.
+    settings (Settings): name the checkpoint."""
     nlp = spacy.blank("en")
     docs: dict[str, list[Doc]] = {part: [] for part in PARTS}
     split = {}
@@ -61,21 +61,22 @@ def write_articles(articles: Iterable[Article], corpus: Path, settings: Settings
 
 
 def preprocess_cuad(root: Path, settings: Settings) -> None:
-    """Write the corpus of `cuad`. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    """Write the corpus of `cuad`. root (Path): the project's folder. settings (Settings): name the checkpoint."""
     write_articles(read_cuad(find("cuad", root)), Paths(root, "cuad").corpus, settings)
 
 
 def preprocess_covid_qa(root: Path, settings: Settings) -> None:
-    """Write the corpus of `covid_qa`. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    """Write the corpus of `covid_qa`. root (Path): the project's folder. settings (Settings): name the checkpoint."""
     write_articles(read_covid_qa(find("covid_qa", root)), Paths(root, "covid_qa").corpus, settings)
 
 
 class Asked(NamedTuple):
-    """A question with what was answered.
+    """A question with its answer.
 
-    document (int): number of the document. category (str): what is behind "__" in the question's id, if that is there.
-    quarter (int): in which part of the document the first right answer begins; -1 for none.
-    row (AnsweredQuestion): gold and prediction; `prediction` is the best answer whatever the threshold.
+    document (int): index of the document.
+    category (str): what follows "__" in the question's id, if there is any.
+    quarter (int): quarter of the document in which the first correct answer begins; -1 if there is no answer.
+    row (AnsweredQuestion): gold and prediction; `prediction` is the best answer, regardless of the threshold.
     """
 
     document: int
@@ -85,10 +86,11 @@ class Asked(NamedTuple):
 
 
 def ask(nlp: Language, references: Sequence[Doc], parts: Sequence[Doc]) -> tuple[list[Asked], dict[str, Any]]:
-    """Have the questions of documents answered.
+    """Answer the questions of documents.
 
-    nlp (Language): the pipeline. references (Sequence[Doc]): documents with questions and answers.
-    parts (Sequence[Doc]): what the pipeline is given of them.
+    nlp (Language): the pipeline.
+    references (Sequence[Doc]): documents with questions and answers.
+    parts (Sequence[Doc]): the parts of them that the pipeline receives.
     RETURNS (tuple[list[Asked], dict[str, Any]]): all questions, and speed and memory.
     """
     install_question_extensions()
@@ -118,14 +120,14 @@ def choose_threshold(asked: Sequence[Asked]) -> float:
 
 
 def points(asked: Asked, threshold: float) -> tuple[float, float]:
-    """RETURNS (tuple[float, float]): exact match and F1 of a question, where null odds above the threshold mean that
-    no answer is given."""
+    """RETURNS (tuple[float, float]): exact match and F1 of a question, to which no answer is given if the null odds are
+    above the threshold."""
     row = asked.row
     return question_scores(row.gold, "" if row.null_odds > threshold else row.best_text)
 
 
 def count(documents: int, asked: Iterable[tuple[Asked, float]]) -> Counts:
-    """RETURNS (Counts): points and questions of each document. Shape: (documents, 2)."""
+    """RETURNS (Counts): points and number of questions of each document. Shape: (documents, 2)."""
     counts = np.zeros((documents, 2))
     for one, value in asked:
         counts[one.document] += (value, 1.0)
@@ -133,14 +135,14 @@ def count(documents: int, asked: Iterable[tuple[Asked, float]]) -> Counts:
 
 
 def finish(nlp: Language, corpus: Path, first_pieces: int | None) -> None:
-    """Choose the threshold for "no answer" on all documents there are to choose by; see `tasks.Task`."""
+    """Choose the threshold for "no answer" on all development documents; see `tasks.Task`."""
     dev = read_docs(corpus / "dev.spacy")
     asked, _ = ask(nlp, dev, beginnings(dev, corpus / "spiece.model", first_pieces))
     nlp.get_pipe(COMPONENT).cfg["null_threshold"] = choose_threshold(asked)
 
 
 def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """Scores on the test documents; see `tasks.Task`."""
+    """Compute the scores on the test documents; see `tasks.Task`."""
     references = read_docs(corpus / "test.spacy")
     asked, facts = ask(nlp, references, beginnings(references, corpus / "spiece.model", first_pieces))
     threshold = float(nlp.get_pipe(COMPONENT).cfg["null_threshold"])
@@ -148,12 +150,13 @@ def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, 
 
 
 def describe(asked: Sequence[Asked], lengths: Sequence[int], threshold: float) -> dict[str, Any]:
-    """Scores of answered questions, as they stand in the results.
+    """Compute the scores of answered questions, as in the results.
 
-    asked (Sequence[Asked]): the questions. lengths (Sequence[int]): of the documents. Unit: tokens.
-    threshold (float): for "no answer".
-    RETURNS (dict[str, Any]): `documents`, `questions`, `null_threshold`, `scores`, `by_length`, `by_position` of what
-        has an answer, `by_category` where there are categories, and `counts`.
+    asked (Sequence[Asked]): the questions.
+    lengths (Sequence[int]): lengths of the documents. Unit: tokens.
+    threshold (float): the threshold for "no answer".
+    RETURNS (dict[str, Any]): `documents`, `questions`, `null_threshold`, `scores`, `by_length`, `by_position` (of
+        questions with an answer), `by_category` (if there are categories), and `counts`.
     """
     number = len(lengths)
     both = [(one, *points(one, threshold)) for one in asked]
@@ -165,7 +168,7 @@ def describe(asked: Sequence[Asked], lengths: Sequence[int], threshold: float) -
         "qa_exact": count(number, ((one, value) for one, value, _ in both)),
         "qa_hasans_f1": count(number, has_answer),
         "qa_noans_f1": count(number, ((one, value) for one, value in f1 if not one.row.gold)),
-        # What the threshold of the component's default would give, and what silence gives.
+        # For comparison: the component's default threshold, and never giving an answer.
         "qa_f1_threshold_0": count(number, ((one, points(one, 0.0)[1]) for one in asked)),
         "qa_f1_no_answer": count(number, ((one, float(not one.row.gold)) for one in asked)),
     }
@@ -191,7 +194,7 @@ def describe(asked: Sequence[Asked], lengths: Sequence[int], threshold: float) -
 
 
 def changes(system: str, settings: Settings) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): less dropout where the encoder starts from random weights."""
+    """RETURNS (dict[str, Any]): settings for less dropout if the encoder starts from random weights."""
     if settings.checkpoint is not None:
         return {}
     return {f"components.{COMPONENT}.model.transformer_config": {"hidden_dropout_prob": DROPOUT}}

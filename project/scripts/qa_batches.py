@@ -1,4 +1,4 @@
-"""Training examples for questions: extracts of long documents, drawn anew for every batch."""
+"""Training examples for question answering: extracts of long documents, drawn anew for every batch."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,11 +23,13 @@ def make_questions(
     limit: int = 0,
     is_dev: bool = False,
 ) -> Callable[[Language], Iterator[Example]]:
-    """Documents with questions, whole or their beginnings. For `[corpora.train]` and `[corpora.dev]`.
+    """Create a reader of documents with questions, or of their beginnings, for `[corpora.train]` and `[corpora.dev]`.
 
-    path (str): a .spacy file. tokenizer (str | None): spiece.model or checkpoint, for `first_pieces`.
-    first_pieces (int | None): give only the beginning of each document. limit (int): most documents; 0 for all.
-    is_dev (bool): the budget's clock stands still from the moment this is read to the next batch.
+    path (str): a .spacy file.
+    tokenizer (str | None): spiece.model or checkpoint, needed for `first_pieces`.
+    first_pieces (int | None): yield only the beginning of each document. Unit: pieces.
+    limit (int): maximum number of documents; 0 for all.
+    is_dev (bool): whether the clock of the budget is paused from when this corpus is read until the next batch.
     """
     return read_beginnings(
         path,
@@ -43,19 +45,20 @@ def make_questions(
 def make_extract_batcher(
     pieces: int, phases: Sequence[dict[str, float]], negatives: float = 1.0
 ) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
-    """Batches of extracts with a question each, for `[training.batcher.batcher]`.
+    """Create a batcher of extracts with one question each, for `[training.batcher.batcher]`.
 
-    Nearly all of a contract answers no question: who learns from whole ones learns to be silent. An answer lies
-    anywhere in its extract, so that the place says nothing.
+    Nearly all of a contract answers no question, so a system that is trained on whole contracts learns to give no
+    answers. An answer may be anywhere in its extract, so that its position gives nothing away.
 
-    pieces (int): of a batch, about. phases (Sequence[dict]): of each `until`, the share of the budget at which it ends
-        (1 if not given), and `tokens`, the length of its extracts; a document that is shorter is taken whole.
-    negatives (float): how many extracts without an answer there are for one with an answer.
+    pieces (int): approximate number of pieces per batch.
+    phases (Sequence[dict[str, float]]): for each phase `until`, the share of the budget at which it ends (default 1),
+        and `tokens`, the length of its extracts. A shorter document is used whole.
+    negatives (float): number of extracts without an answer for each extract with one.
     """
 
     def batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
         if not CLOCK.seconds:
-            # `spacy bigbird check` wants the documents themselves.
+            # `spacy bigbird check` needs the documents themselves.
             yield from ([example] for example in examples)
             return
         batch: list[Example] = []
@@ -70,12 +73,12 @@ def make_extract_batcher(
     return batches
 
 
-# A little more than there are in English prose, where a batch may be a little smaller.
+# Slightly more than in English prose, for which batches may therefore be slightly smaller.
 PIECES_PER_TOKEN = 1.2
 
 
 def _asked(examples: Iterable[Example]) -> Iterator[tuple[Doc, dict[str, Any]]]:
-    """All questions of all documents; those of a document do not follow each other."""
+    """Iterate over all questions of all documents, such that those of a document are not adjacent."""
     docs = [example.reference for example in examples]
     numbers = [(place, number) for place, doc in enumerate(docs) for number in range(len(read_questions(doc)))]
     for place, number in random.sample(numbers, len(numbers)):
@@ -83,11 +86,13 @@ def _asked(examples: Iterable[Example]) -> Iterator[tuple[Doc, dict[str, Any]]]:
 
 
 def extracts(doc: Doc, question: dict[str, Any], size: int, negatives: float = 1.0) -> Iterator[Doc]:
-    """Draw parts of a document with one question each: one that answers it, if there is any, and some that do not.
+    """Draw parts of a document for a question: one that answers it, if there is any, and some that do not.
 
-    doc (Doc): the document. question (dict[str, Any]): one of its questions. size (int): length of a part, in tokens.
-    negatives (float): how many parts without an answer to draw.
-    YIELDS (Doc): parts with `doc._.questions`.
+    doc (Doc): the document.
+    question (dict[str, Any]): one of its questions.
+    size (int): length of a part. Unit: tokens.
+    negatives (float): number of parts without an answer to draw.
+    YIELDS (Doc): parts with the question in `doc._.questions`.
     """
     spans = [doc.char_span(*place, alignment_mode="expand") for place in answer_places(question)]
     if spans:
@@ -95,7 +100,7 @@ def extracts(doc: Doc, question: dict[str, Any], size: int, negatives: float = 1
         latest = min(span.start, max(0, len(doc) - size))
         start = random.randint(min(latest, max(0, span.end - size)), latest)
         yield doc_part(doc, start, max(start + size, span.end), [question])
-    # Where a document is one extract, there is no other part.
+    # If the whole document is one extract, there is no other part to draw.
     if len(doc) > size or not spans:
         for _ in range(int(negatives) + (random.random() < negatives % 1)):
             start = random.randint(0, max(0, len(doc) - size))
@@ -104,11 +109,12 @@ def extracts(doc: Doc, question: dict[str, Any], size: int, negatives: float = 1
 
 
 def doc_part(doc: Doc, start: int, end: int, questions: Sequence[dict[str, Any]] | None = None) -> Doc:
-    """Some tokens of a document, with those answers that lie among them as a whole.
+    """Extract a range of a document's tokens, with the answers that are completely inside.
 
-    doc (Doc): the document. start, end (int): first token, and the one behind the last.
-    questions (Sequence[dict] | None): the questions of the part; None for all of the document.
-    RETURNS (Doc): the part. A question without an answer there has none.
+    doc (Doc): the document.
+    start, end (int): first token, and last token (exclusive).
+    questions (Sequence[dict] | None): the questions of the part; None for all questions of the document.
+    RETURNS (Doc): the part. Questions that are not answered there have no answer.
     """
     install_question_extensions()
     span = doc[start : min(end, len(doc))]
@@ -126,12 +132,12 @@ def doc_part(doc: Doc, start: int, end: int, questions: Sequence[dict[str, Any]]
 
 
 def answer_places(question: dict[str, Any]) -> list[tuple[int, int]]:
-    """RETURNS (list[tuple[int, int]]): first character of each answer, and the one behind its last."""
+    """RETURNS (list[tuple[int, int]]): start and end (exclusive) character of each answer."""
     return [(one["answer_start"], one["answer_start"] + len(one["text"])) for one in question["answers"]]
 
 
 def as_example(doc: Doc) -> Example:
-    """RETURNS (Example): with the questions on both sides and the answers on the reference."""
+    """RETURNS (Example): an example with the questions on both documents, and the answers on the reference only."""
     predicted = plain(doc)
     predicted._.questions = without_gold(doc._.questions)
     return Example(predicted, doc)

@@ -11,7 +11,7 @@ import srsly
 
 from .assets import Asset, open_text, read_archive, read_json_lines
 
-# The categories of CUAD that most contracts have, and that can be learned from nothing.
+# The categories of CUAD that most contracts have, and that can be learned without pre-training.
 CATEGORIES = (
     "Document Name",
     "Parties",
@@ -21,7 +21,7 @@ CATEGORIES = (
     "Effective Date",
     "Anti-Assignment",
 )
-# All questions of CUAD have the same words around these two parts.
+# All CUAD questions have the same wording around these two parts.
 CUAD_QUESTION = re.compile(
     r'related to "(?P<category>.+?)" that should be reviewed by a lawyer\. Details: (?P<details>.+)'
 )
@@ -34,7 +34,9 @@ Question = dict[str, Any]
 class Article:
     """A document with questions.
 
-    name (str): its name. split (str): "train", "dev" or "test". text (str): all of it.
+    name (str): its name.
+    split (str): "train", "dev" or "test".
+    text (str): the whole text.
     questions (list[dict]): as in SQuAD: `id`, `question`, `answers` with `text` and `answer_start`, `is_impossible`.
     """
 
@@ -45,11 +47,12 @@ class Article:
 
 
 def split_of(names: Iterable[str], shares: tuple[float, float], seed: int = 13) -> dict[str, str]:
-    """Deal documents into three parts, always in the same way.
+    """Split documents into three parts, always in the same way.
 
-    names (Iterable[str]): of the documents. shares (tuple[float, float]): of "train" and "dev"; the rest is "test".
-    seed (int): of the shuffling.
-    RETURNS (dict[str, str]): the part of each document.
+    names (Iterable[str]): names of the documents.
+    shares (tuple[float, float]): shares of "train" and "dev"; the rest is "test".
+    seed (int): seed for shuffling.
+    RETURNS (dict[str, str]): the split of each document.
     """
     order = sorted(names)
     random.Random(seed).shuffle(order)
@@ -59,11 +62,11 @@ def split_of(names: Iterable[str], shares: tuple[float, float], seed: int = 13) 
 
 
 def read_cuad(asset: Asset, categories: Sequence[str] = CATEGORIES) -> Iterator[Article]:
-    """Contracts with a question for each category, such as "Parties: The two or more parties who signed the contract".
+    """Read contracts with a question per category, such as "Parties: The two or more parties who signed the contract".
 
-    asset (Asset): `CUAD_v1.json`, or the converted contracts, beside which lie the questions.
+    asset (Asset): `CUAD_v1.json`, or the converted contracts, next to which are the questions.
     categories (Sequence[str]): the categories to keep.
-    YIELDS (Article): a contract. Its questions have the id `CONTRACT__CATEGORY`, as upstream.
+    YIELDS (Article): the contracts. Their questions have ids of the form `CONTRACT__CATEGORY`, as upstream.
     """
     if asset.is_converted:
         described = srsly.read_json(asset.path.parent / "cuad_categories.json")
@@ -84,10 +87,10 @@ def read_cuad(asset: Asset, categories: Sequence[str] = CATEGORIES) -> Iterator[
 
 
 def read_covid_qa(asset: Asset) -> Iterator[Article]:
-    """Articles on coronaviruses, those whose licence asks for no more than to name the authors (CC BY).
+    """Read the articles on coronaviruses whose licence requires nothing but attribution (CC BY).
 
     asset (Asset): an archive of the upstream repository, or the converted file.
-    YIELDS (Article): an article. A question whose answer is not at its place is left out.
+    YIELDS (Article): the articles. Questions whose answer is not at its offset are left out.
     """
     if asset.is_converted:
         with open_text(asset.path) as file:
@@ -105,7 +108,7 @@ def read_covid_qa(asset: Asset) -> Iterator[Article]:
 
 
 def _shortened(question: str) -> str:
-    """What distinguishes a question of CUAD from the others: the frame would fill a window many times over."""
+    """Reduce a CUAD question to what distinguishes it from others, because the common wording would fill windows."""
     found = CUAD_QUESTION.search(question)
     return f"{found['category']}: {found['details']}" if found else question
 
@@ -118,9 +121,9 @@ def _question(row: dict[str, Any], category: str, wording: str) -> Question:
 
 
 def _repaired(text: str, questions: Iterable[Question]) -> tuple[str, list[Question]]:
-    """Questions with answers at their place, without white space around them: some begin a character or two beside it.
+    """Correct the offsets of answers, some of which are off by a character or two, and strip surrounding white space.
 
-    Questions all of whose answers are elsewhere are left out.
+    Questions without any answer near its offset are left out.
     """
     repaired = []
     for question in questions:

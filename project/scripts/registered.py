@@ -1,4 +1,4 @@
-"""For `--code`: registers what the configs name, where spaCy's commands read them."""
+"""Registers the functions that the configs refer to. Pass it to spaCy's commands as `--code`."""
 
 from scripts import budget, multiple_choice, qa_batches
 

@@ -28,7 +28,7 @@ td, th { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right 
 td:first-child, th:first-child { text-align: left }
 """
 TIME = "Every system learned for the same time ({budget:g} seconds of {clock} time, one thread)"
-# Of what spaCy's training loop trains.
+# Only for what spaCy's training loop trains.
 KEPT = """, with the better of its best and its last pipeline on the development documents kept; setting up, evaluating
 and saving count for none"""
 ABOUT = """. A score is that of all seeds' counts together; in brackets its interval of {confidence:.0%} (bootstrap over
@@ -37,9 +37,9 @@ memory that of the process."""
 
 
 def read_results(root: Path, task: str, settings: Settings = DEFAULT) -> dict[str, list[Result]]:
-    """Read what can be compared: results of all seeds that had the same settings otherwise.
+    """Read comparable results: those of all seeds with otherwise equal settings.
 
-    root (Path): the project's folder. task (str): its name. settings (Settings): the seed does not count.
+    root (Path): the project's folder. task (str): name of the task. settings (Settings): settings; ignores the seed.
     RETURNS (dict[str, list[Result]]): results of each system, by seed, in the order of SYSTEMS.
     """
     found: dict[str, list[Result]] = defaultdict(list)
@@ -50,19 +50,19 @@ def read_results(root: Path, task: str, settings: Settings = DEFAULT) -> dict[st
 
 
 def has(result: Result, settings: Settings) -> bool:
-    """RETURNS (bool): whether a result was made with these settings. tok2vec has no size."""
+    """RETURNS (bool): whether a result was produced with these settings. tok2vec has no size."""
     training = result["training"]
     return (
         (result["checkpoint"], result["max_length"]) == (settings.checkpoint, settings.max_length)
         and training["clock"] == settings.clock
-        # srsly does not write every number to its last digit.
+        # srsly does not write numbers with full precision.
         and math.isclose(training["budget_seconds"], settings.seconds)
         and result["size"] in (None, settings.size)
     )
 
 
 def score_of(result: Result) -> Score:
-    """RETURNS (Score): what makes the score of `counts`: F1 of three numbers, or a mean of two."""
+    """RETURNS (Score): the function from `counts` to the score: F1 for three numbers, or a mean for two."""
     return f_score if np.shape(result["counts"])[-1] == 3 else mean
 
 
@@ -97,14 +97,14 @@ def _main_table(task: Task, results: dict[str, list[Result]]) -> tuple[list[str]
         speed = np.median([result["speed"]["tokens_per_cpu_second"] for result in of_system])
         memory = max(result["memory"]["peak_mb"] for result in of_system)
         rows.append([NAMES[system], _with_ends(found), single, f"{speed:,.0f}", f"{memory:,.0f}"])
-    # What needs no training is the same for every system and seed.
+    # Baselines need no training, so they are the same for every system and seed.
     for name, found in next(iter(results.values()))[0].get("baselines", {}).items():
         rows.append([name, _with_ends(found), *["–"] * (len(header) - 2)])
     return header, rows
 
 
 def _other_scores(task: Task, results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
-    """All scores but the one that counts, as means over the seeds."""
+    """Compute all scores except the main one, as means over the seeds."""
     names = [name for name in next(iter(results.values()))[0]["scores"] if name != task.metric]
     rows = []
     for system, of_system in results.items():
@@ -117,7 +117,7 @@ def _other_scores(task: Task, results: dict[str, list[Result]]) -> tuple[list[st
 
 
 def _differences(results: dict[str, list[Result]]) -> tuple[list[str], list[list[str]]]:
-    """Of the seeds that both have, each document drawn for both."""
+    """Compare systems over the seeds that both have, with each document drawn for both at once."""
     rows = []
     ours = {result["seed"]: result for result in results["bigbird"]}
     for system, of_system in results.items():
@@ -179,22 +179,22 @@ def _training(results: dict[str, list[Result]]) -> tuple[list[str], list[list[st
 
 
 def _losses(curve: Sequence[dict[str, Any]]) -> str:
-    """The loss of the first step, and its mean over the steps before the last evaluation."""
+    """Format the loss of the first step, and the mean loss of the steps before the last evaluation."""
     sums = [sum(row["losses"].values()) for row in curve if row.get("losses")]
     return f"{sums[0]:.3g} to {sums[-1]:.3g}" if sums else "–"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """RETURNS (str): a table, its first column on the left, the others on the right."""
+    """RETURNS (str): a Markdown table, its first column left-aligned and the others right-aligned."""
     lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def readme_table(root: Path, task_names: Sequence[str], settings: Settings = DEFAULT) -> str:
-    """The block for the README: a row for each task and a column for each system.
+    """Create the table for the README, with a row for each task and a column for each system.
 
-    root (Path): the project's folder. task_names (Sequence[str]): those without results are left out.
-    settings (Settings): of the results that count.
+    root (Path): the project's folder. task_names (Sequence[str]): tasks; those without results are left out.
+    settings (Settings): settings of the results to include.
     RETURNS (str): a Markdown table.
     """
     rows = []
@@ -211,7 +211,7 @@ def readme_table(root: Path, task_names: Sequence[str], settings: Settings = DEF
 
 
 def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
-    """Draw scores by length, by position and as the time went on. path (Path): a PNG file."""
+    """Draw the scores by length, by position and over training time. path (Path): a PNG file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -246,11 +246,11 @@ def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
 
 
 def write_report(root: Path, task_name: str, settings: Settings = DEFAULT) -> list[Path]:
-    """Write the report of one task.
+    """Write the report of a task.
 
-    root (Path): the project's folder, with results. task_name (str): of the task.
-    settings (Settings): of the results that count.
-    RETURNS (list[Path]): Markdown, HTML and the figure.
+    root (Path): the project's folder, with results. task_name (str): name of the task.
+    settings (Settings): settings of the results to include.
+    RETURNS (list[Path]): the Markdown file, the HTML file and the figure.
     RAISES FileNotFoundError: there are no results with these settings.
     """
     task, results = get_task(task_name), read_results(root, task_name, settings)

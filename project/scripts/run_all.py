@@ -1,7 +1,7 @@
-"""Train and evaluate all systems of all tasks with all seeds; results that are there are left alone.
+"""Train and evaluate all systems of all tasks with all seeds. Existing results are kept.
 
-It can be stopped at any moment and started again: it goes on with the first result that is missing. Two systems run
-side by side by default, each on one thread; time is CPU time, so that they take nothing from each other.
+It can be stopped at any time and started again, and then continues with the first missing result. By default, two
+systems run side by side, each on one thread. Time is CPU time, so that they do not affect each other's budget.
 """
 
 import os
@@ -19,7 +19,7 @@ from .options import MaxLength, Seconds, Size, make_settings
 from .systems import SYSTEMS
 from .tasks import Paths, get_task
 
-# Tasks with their seeds, in the order in which they run: every task once before any a second time.
+# Tasks with their seeds, in the order in which they run: every task runs once before any is repeated.
 ORDER = (
     ("ner", (0,)),
     ("cuad", (0,)),
@@ -35,7 +35,7 @@ POLL_SECONDS = 2.0
 
 
 class Job(NamedTuple):
-    """One result to make."""
+    """A result to produce."""
 
     task: str
     system: str
@@ -43,14 +43,14 @@ class Job(NamedTuple):
 
 
 def missing(root: Path, systems: tuple[str, ...] = SYSTEMS, order: tuple = ORDER) -> list[Job]:
-    """RETURNS (list[Job]): what has no result yet, in order."""
+    """RETURNS (list[Job]): the results that are missing, in the order in which to produce them."""
     pairs = [(task, [one for one in systems if one in get_task(task).systems], seeds) for task, seeds in order]
     jobs = [Job(task, system, seed) for task, compared, seeds in pairs for seed in seeds for system in compared]
     return [job for job in jobs if not Paths(root, job.task).result(job.system, job.seed).exists()]
 
 
 def start(root: Path, job: Job, options: list[str], log: Path) -> subprocess.Popen:
-    """RETURNS (Popen): a training and its evaluation, in a process of its own."""
+    """Start training and evaluation of a system. RETURNS (Popen): the process."""
     arguments = [job.task, "--system", job.system, "--seed", str(job.seed), "--root", str(root), *options]
     steps = [[sys.executable, "-m", f"scripts.{name}", *arguments] for name in ("train", "evaluate")]
     code = f"import subprocess, sys\nfor step in {steps!r}:\n    subprocess.run(step, check=True)"

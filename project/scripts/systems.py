@@ -1,10 +1,11 @@
-"""The systems that are compared, as configs written from one base per task and encoder.
+"""The systems to compare, as configs derived from one base config per task and encoder.
 
-- `bigbird`: the whole document at once.
-- `strided`: the same encoder, which sees windows of 128 pieces, a new one every 96; a piece keeps the vector of the
-  window in which it has most context.
-- `truncated`: the same encoder, in training and in use given the first 512 pieces only. It predicts nothing behind.
-- `tok2vec`: spaCy's own components for CPU, set as by `spacy init config`.
+- `bigbird`: reads the whole document at once.
+- `strided`: the same encoder, which sees windows of 128 pieces at a stride of 96. A piece keeps the vector of the
+  window in which it has the most context.
+- `truncated`: the same encoder, which receives only the first 512 pieces, in training and in use, and predicts nothing
+  after them.
+- `tok2vec`: spaCy's own components for CPU, configured as by `spacy init config`.
 """
 
 import math
@@ -32,8 +33,8 @@ NAMES = {
 WINDOW, OVERLAP = 128, 32
 FIRST_PIECES = 512
 
-# Dropout in the attention only slows down what ten minutes can learn from random weights; few documents want more of it
-# elsewhere.
+# Dropout in the attention only slows down what can be learned from random weights in ten minutes. With few documents,
+# more of it is needed elsewhere.
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {
         "hidden_size": 128,
@@ -46,19 +47,22 @@ SIZES: dict[str, dict[str, Any]] = {
     "small": {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024},
     "base": {},
 }
-# Top learning rates: weights without pre-training need, and bear, higher ones.
+# Peak learning rates: weights that are not pre-trained need, and tolerate, higher ones.
 RATES = {"tiny": 2e-3, "small": 5e-4, "base": 1e-4}
-# Of weights with it, by how wide they are at most: those of `models/tiny`, of `models/small`, and of the usual sizes.
+# Those of pre-trained weights, by their maximum width: as `models/tiny`, as `models/small`, and of the usual sizes.
 CHECKPOINT_RATES = ((256, 1e-3), (512, 2e-4), (math.inf, 5e-5))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `project.yml` lets one choose.
+    """The settings that can be chosen in `project.yml`.
 
-    size (str): "tiny", "small" or "base". checkpoint (str | None): folder or hub name to start from, None for random
-    weights; its size is its own. gpu (int): number of the GPU, -1 for none. seed (int). max_length (int): pieces that
-    the encoder takes at once. seconds (float): training time of each system. clock (str): how they are counted.
+    size (str): "tiny", "small" or "base".
+    checkpoint (str | None): folder or hub name to start from, which determines the size; None for random weights.
+    gpu (int): id of the GPU, or -1 for the CPU.
+    seed (int): seed of everything random.
+    max_length (int): maximum number of pieces that the encoder reads at once.
+    seconds (float): training time of each system. Unit: seconds.
     """
 
     size: str = "tiny"
@@ -70,7 +74,7 @@ class Settings:
 
     @property
     def clock(self) -> str:
-        """How the training time is counted."""
+        """How training time is measured: "cpu" or "wall"."""
         return "cpu" if self.gpu < 0 else "wall"
 
 
@@ -85,12 +89,16 @@ def write_config(
     knows_neighbours: bool = False,
     question: int = 0,
 ) -> Path:
-    """Write the complete config of one system.
+    """Write the complete config of a system.
 
-    path (Path): the file. base (Path): the task's config for this kind of system. system (str): one of SYSTEMS.
-    settings (Settings): what was chosen. corpus (Path): folder of train.spacy, dev.spacy and spiece.model.
-    encoder (str): the component with the encoder. changes (dict[str, Any] | None): more settings, by dotted names.
-    knows_neighbours (bool): whether random weights are those of `positions`.
+    path (Path): the file.
+    base (Path): the task's config for this kind of system.
+    system (str): one of SYSTEMS.
+    settings (Settings): the chosen settings.
+    corpus (Path): folder of train.spacy, dev.spacy and spiece.model.
+    encoder (str): name of the component with the encoder.
+    changes (dict[str, Any] | None): further settings, by their dotted names.
+    knows_neighbours (bool): whether random weights are initialized as in `positions`.
     question (int): room for a question in every window. Unit: pieces.
     RETURNS (Path): the file.
     """
@@ -120,12 +128,15 @@ def write_config(
 def encoder_changes(
     folder: Path, system: str, settings: Settings, corpus: Path, block: str, question: int = 0
 ) -> dict[str, Any]:
-    """Settings that make the encoder of a system.
+    """Get the settings of a system's encoder.
 
-    folder (Path): for a checkpoint with shorter positions. system (str): one of SYSTEMS. settings (Settings): what
-    was chosen. corpus (Path): where spiece.model is. block (str): dotted name of the encoder's settings.
+    folder (Path): folder for a checkpoint with fewer positions.
+    system (str): one of SYSTEMS.
+    settings (Settings): the chosen settings.
+    corpus (Path): folder of spiece.model.
+    block (str): dotted name of the encoder's block.
     question (int): room for a question in every window. Unit: pieces.
-    RETURNS (dict[str, Any]): by dotted names.
+    RETURNS (dict[str, Any]): the settings by their dotted names.
     """
     vocabulary, window = corpus / "spiece.model", WINDOW + 2 + question
     changes: dict[str, Any] = {}
@@ -147,16 +158,19 @@ def encoder_changes(
 
 
 def checkpoint_rate(checkpoint: str) -> float:
-    """RETURNS (float): top learning rate for the weights of a checkpoint, a folder or hub name."""
+    """RETURNS (float): peak learning rate for the weights of a checkpoint, given by its folder or hub name."""
     width = BigBirdConfig.from_pretrained(checkpoint).hidden_size
     return next(rate for widest, rate in CHECKPOINT_RATES if width <= widest)
 
 
 def write_start(folder: Path, settings: Settings, vocabulary: str, positions: int) -> Path:
-    """Write random weights that know neighbours as a checkpoint; the same, but for the number of positions, of a seed.
+    """Write a checkpoint with random weights that attend to neighbours. Apart from the number of positions, they depend
+    only on the settings.
 
-    folder (Path): emptied first. settings (Settings): size, length and seed. vocabulary (str): spiece.model.
-    positions (int): how many to keep.
+    folder (Path): the folder, emptied first.
+    settings (Settings): determine size, length and seed.
+    vocabulary (str): path of a spiece.model.
+    positions (int): number of positions to keep.
     RETURNS (Path): the folder.
     """
     tokenizer = BigBirdTokenizer(vocabulary)
@@ -169,9 +183,11 @@ def write_start(folder: Path, settings: Settings, vocabulary: str, positions: in
 
 
 def shorten(checkpoint: str, folder: Path, positions: int) -> Path:
-    """Write a checkpoint that keeps the first positions only, so that its windows are short.
+    """Write a copy of a checkpoint that keeps only the first positions, so that its windows are short.
 
-    checkpoint (str): folder or hub name. folder (Path): emptied first. positions (int): how many to keep.
+    checkpoint (str): folder or hub name.
+    folder (Path): the folder to write to, emptied first.
+    positions (int): number of positions to keep.
     RETURNS (Path): the folder.
     """
     model, tokenizer = BigBirdModel.from_pretrained(checkpoint), BigBirdTokenizer.from_pretrained(checkpoint)

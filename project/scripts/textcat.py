@@ -1,8 +1,8 @@
-"""Labels of long documents: who wrote a piece of a novel, and what an encyclopedia article is about.
+"""Labels of long documents: who wrote an excerpt of a novel, and what an encyclopedia article is about.
 
-`authors`: novels of 33 authors, cut into pieces that fill the encoder. The latest novel of each author is for the test,
-one of the earlier ones of ten authors to choose by, so that no novel is in two parts. `topics`: the articles of Schools
-Wikipedia (West and Leskovec, WWW 2012) that have exactly one of 14 subjects.
+`authors`: novels by 33 authors, split into excerpts that fill the encoder. The latest novel of each author is for
+testing, and an earlier one of ten authors for development, so that no novel is in two splits. `topics`: the articles of
+Schools Wikipedia (West and Leskovec, WWW 2012) that have exactly one of 14 subjects.
 """
 
 import math
@@ -31,21 +31,21 @@ from .tasks import Paths, Task
 
 VOCABULARY = 8000
 QUARTERS = 4
-# Authors: how many novels to choose by, and pieces of one novel in each part.
+# Authors: number of novels for development, and number of excerpts of a novel in each split.
 DEV_NOVELS = 10
-# Parts are cut at the ends of paragraphs: so much of the encoder they fill on average.
+# Share of the encoder that excerpts fill on average, since they are split at the ends of paragraphs.
 FILLED = 0.9
 PIECES_OF_NOVEL = {"train": 20, "dev": 10, "test": 5}
-# Not yet in the public domain everywhere, and published without a name.
+# Later novels are not yet in the public domain everywhere; others were published anonymously.
 LAST_YEAR, WITHOUT_NAME = 1930, "Anon"
 SHORTEST_LINE = 80
-# So many words tell how somebody writes; the rest tells what about.
+# The most frequent words show an author's style, the others what a novel is about.
 STYLE_WORDS = 1000
 BEGINNINGS = (512, 1024, 2048)
 
 
 class Text(NamedTuple):
-    """One document. label (str): the only true one. group (str): the novel it is of, or itself."""
+    """A document. label (str): its only label. group (str): the novel that it belongs to, or its own name."""
 
     text: str
     label: str
@@ -54,7 +54,7 @@ class Text(NamedTuple):
 
 
 def read_novels(asset: Asset) -> Iterator[tuple[str, str]]:
-    """YIELDS (tuple[str, str]): `Author_Title_Year` and the text of each novel, of either form: both are archives."""
+    """Read the novels from either form: both are archives. YIELDS (tuple[str, str]): `Author_Title_Year`, text."""
     for name, text in read_archive(asset.path, "*_????.txt"):
         author, _, year = Path(name).stem.split("_")
         if author != WITHOUT_NAME and int(year) <= LAST_YEAR:
@@ -62,17 +62,18 @@ def read_novels(asset: Asset) -> Iterator[tuple[str, str]]:
 
 
 def without_title(text: str) -> str:
-    """RETURNS (str): the text from its first long line on: titles name the author."""
+    """RETURNS (str): the text from its first long line on, since title lines name the author."""
     lines = text.splitlines()
     start = next((number for number, line in enumerate(lines) if len(line) >= SHORTEST_LINE), 0)
     return "\n\n".join(line.strip() for line in lines[start:] if line.strip())
 
 
 def split_novels(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, str]:
-    """Put the latest novel of each author into the test, and an earlier one of some authors into what to choose by.
+    """Use the latest novel of each author for testing, and an earlier one of some authors for development.
 
-    names (Sequence[str]): `Author_Title_Year`. seed (int): decides which.
-    RETURNS (dict[str, str]): the part of each novel. Every author has one to learn from.
+    names (Sequence[str]): the novels, as `Author_Title_Year`.
+    seed (int): seed of the choice.
+    RETURNS (dict[str, str]): the split of each novel. Every author has a novel for training.
     """
     by_author: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names, key=lambda name: (name.rpartition("_")[2], name)):
@@ -85,11 +86,12 @@ def split_novels(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, str]
 
 
 def cut(text: str, tokenizer: BigBirdTokenizer, capacity: int) -> list[str]:
-    """Cut a text into equally long parts at the ends of its paragraphs, or of words where one is too long.
+    """Split a text into parts of equal length, between paragraphs, or between words if a paragraph is too long.
 
-    text (str): paragraphs with empty lines between. tokenizer (BigBirdTokenizer): counts pieces.
-    capacity (int): most pieces in a part.
-    RETURNS (list[str]): the parts, with everything that is in the text.
+    text (str): paragraphs separated by empty lines.
+    tokenizer (BigBirdTokenizer): counts the pieces.
+    capacity (int): maximum number of pieces in a part.
+    RETURNS (list[str]): the parts, which together contain the whole text.
     """
     units = [unit for paragraph in text.split("\n\n") for unit in _units(paragraph, tokenizer, capacity // 2)]
     total = sum(length for _, length in units)
@@ -107,7 +109,7 @@ def cut(text: str, tokenizer: BigBirdTokenizer, capacity: int) -> list[str]:
 
 
 def _units(paragraph: str, tokenizer: BigBirdTokenizer, limit: int) -> Iterator[tuple[str, int]]:
-    """YIELDS (tuple[str, int]): a paragraph with its pieces, or its halves again and again until they are short."""
+    """YIELDS (tuple[str, int]): a paragraph and its number of pieces, halved repeatedly until the parts are short."""
     words, length = paragraph.split(" "), len(tokenizer.text_ids([paragraph], num_threads=1)[0]) + 1
     if length <= limit or len(words) == 1:
         yield paragraph, length
@@ -117,7 +119,7 @@ def _units(paragraph: str, tokenizer: BigBirdTokenizer, limit: int) -> Iterator[
 
 
 def preprocess_authors(root: Path, settings: Settings) -> None:
-    """Write the corpus of `authors`. root (Path): the project's folder. settings (Settings): checkpoint and length."""
+    """Write the corpus of `authors`. root (Path): the project's folder. settings (Settings): checkpoint, max_length."""
     novels = dict(read_novels(find("novels", root)))
     split = split_novels(list(novels))
     corpus = Paths(root, "authors").corpus
@@ -133,7 +135,7 @@ def preprocess_authors(root: Path, settings: Settings) -> None:
 
 
 def read_articles(asset: Asset) -> Iterator[Text]:
-    """YIELDS (Text): articles with exactly one subject, of either form."""
+    """Read the articles with exactly one subject from either form."""
     if asset.is_converted:
         for row in read_json_lines(asset.path):
             if len(row["labels"]) == 1:
@@ -155,7 +157,7 @@ def read_articles(asset: Asset) -> Iterator[Text]:
 
 
 def unwrapped(content: str) -> str:
-    """RETURNS (str): an upstream article as paragraphs, without the lines that name its subjects."""
+    """RETURNS (str): the paragraphs of an upstream article, without the lines that name its subjects."""
     content = content.replace("#copyright", "", 1)
     content = re.sub(r"^\d+ Schools Wikipedia Selection\. Related subjects:.*(\n.+)*", "", content, flags=re.MULTILINE)
     paragraphs = (
@@ -166,7 +168,7 @@ def unwrapped(content: str) -> str:
 
 
 def preprocess_topics(root: Path, settings: Settings) -> None:
-    """Write the corpus of `topics`. root (Path): the project's folder. settings (Settings): has the checkpoint."""
+    """Write the corpus of `topics`. root (Path): the project's folder. settings (Settings): name the checkpoint."""
     texts = list(read_articles(find("wikispeedia", root)))
     split = {text.group: str(text.part) for text in texts}
     corpus = Paths(root, "topics").corpus
@@ -192,14 +194,14 @@ def best_label(doc: Doc) -> str:
 
 
 def count(references: Sequence[Doc], found: Sequence[Doc]) -> np.ndarray:
-    """RETURNS (ndarray): 1 where the label is right, and 1 to count documents. Shape: (documents, 2)."""
+    """RETURNS (ndarray): 1 if the label is correct else 0, and 1 to count documents. Shape: (documents, 2)."""
     return np.array(
         [[float(best_label(gold) == best_label(said)), 1.0] for gold, said in zip(references, found, strict=True)]
     )
 
 
 def count_labels(references: Sequence[Doc], found: Sequence[Doc]) -> np.ndarray:
-    """RETURNS (ndarray): what is right, wrong and missed of each label. Shape: (documents, 3 labels)."""
+    """RETURNS (ndarray): correct, wrong and missed predictions of each label. Shape: (documents, 3 * labels)."""
     labels = sorted(references[0].cats)
     counts = np.zeros((len(references), len(labels), 3))
     for row, gold, said in zip(counts, map(best_label, references), map(best_label, found), strict=True):
@@ -211,7 +213,7 @@ def count_labels(references: Sequence[Doc], found: Sequence[Doc]) -> np.ndarray:
 
 
 def by_group(docs: Sequence[Doc], counts: np.ndarray) -> np.ndarray:
-    """RETURNS (ndarray): summed counts of the documents of each group. Shape: (groups, any)."""
+    """RETURNS (ndarray): counts summed over the documents of each group. Shape: (groups, any)."""
     groups = [doc.user_data["group"] for doc in docs]
     numbers = {group: number for number, group in enumerate(sorted(set(groups)))}
     sums = np.zeros((len(numbers), *counts.shape[1:]))
@@ -220,7 +222,7 @@ def by_group(docs: Sequence[Doc], counts: np.ndarray) -> np.ndarray:
 
 
 def measure_whole(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """Scores on whole test documents alone; arguments and result as of `tasks.Task`."""
+    """Compute the scores on whole test documents only; arguments and result as in `tasks.Task`."""
     references = read_docs(corpus / "test.spacy")
     found, facts = stream(nlp, beginnings(references, corpus / "spiece.model", first_pieces))
     counts = count(references, found)
@@ -239,7 +241,7 @@ def measure_whole(nlp: Language, corpus: Path, first_pieces: int | None) -> dict
 
 
 def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """Scores on the test documents, and on each quarter of them alone; see `tasks.Task`."""
+    """Compute the scores on the test documents, and on each quarter of them alone; see `tasks.Task`."""
     whole = measure_whole(nlp, corpus, first_pieces)
     references = read_docs(corpus / "test.spacy")
     quarters = []
@@ -252,7 +254,7 @@ def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, 
 
 
 def measure_authors(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
-    """As `measure`. All documents are equally long, so `by_length` tells what is known from their beginnings."""
+    """Like `measure`. All documents are equally long, so `by_length` is about beginnings of different lengths."""
     whole = measure(nlp, corpus, first_pieces)
     references = read_docs(corpus / "test.spacy")
     of_length = []
@@ -265,8 +267,8 @@ def measure_authors(nlp: Language, corpus: Path, first_pieces: int | None) -> di
 
 
 def spare_style(system: str, settings: Settings) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): of every system, settings that leave frequent words alone and replace all others by
-    chance: names and subjects give a novel away, but not who wrote it."""
+    """RETURNS (dict[str, Any]): settings, for every system, that keep frequent words and replace others at random,
+    because names and subjects identify a novel, but not its author."""
     return {"training.batcher.noise": 1.0, "training.batcher.frequent": STYLE_WORDS}
 
 

@@ -1,4 +1,4 @@
-"""Train one system of one task for its budget, and keep the better of its best and its last pipeline."""
+"""Train one system of one task for its time budget, and keep the better of its best and its last pipeline."""
 
 import os
 import platform
@@ -23,13 +23,15 @@ from .options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, Ta
 from .systems import FIRST_PIECES, Settings
 from .tasks import Paths, get_task
 
-assert budget.CLOCK  # Importing it registers what the configs name.
+assert budget.CLOCK  # Importing it registers the functions that the configs refer to.
 
 
 def train(task_name: str, system: str, settings: Settings, root: Path) -> Path:
-    """Train one system.
+    """Train a system.
 
-    task_name (str): of the task. system (str): one of its systems. settings (Settings): what was chosen.
+    task_name (str): name of the task.
+    system (str): one of its systems.
+    settings (Settings): the chosen settings.
     root (Path): the project's folder.
     RETURNS (Path): folder with config.cfg, record/ and pipeline/.
     """
@@ -54,7 +56,7 @@ def train(task_name: str, system: str, settings: Settings, root: Path) -> Path:
 
 
 def _keep_better(folder: Path, config: Config) -> dict[str, Any]:
-    """Score the last pipeline on the development corpus too: the training rarely ends with an evaluation."""
+    """Score the last pipeline on the development corpus as well, since training rarely ends with an evaluation."""
     curve = list(srsly.read_jsonl(folder / "record" / "curve.jsonl"))
     training = registry.resolve({"weights": config.interpolate()["training"]["score_weights"]})
     (dev_corpus,) = resolve_dot_names(config.interpolate(), ["corpora.dev"])
@@ -69,7 +71,7 @@ def _keep_better(folder: Path, config: Config) -> dict[str, Any]:
 
 
 def describe_machine(gpu: int = -1) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): what a reader must know to judge times and speed."""
+    """RETURNS (dict[str, Any]): what readers need to know to judge times and speed."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
     except OSError:
@@ -87,7 +89,7 @@ def describe_machine(gpu: int = -1) -> dict[str, Any]:
 
 
 def peak_memory() -> float:
-    """RETURNS (float): the most memory that this process had so far. Unit: megabytes."""
+    """RETURNS (float): peak memory of this process so far. Unit: megabytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 

@@ -1,4 +1,4 @@
-"""Write the numbers of a model into its card, README.md, between the marks `<!-- numbers -->` and `<!-- end -->`."""
+"""Write the numbers of a model to its card, README.md, between the marks `<!-- numbers -->` and `<!-- end -->`."""
 
 import argparse
 import json
@@ -10,8 +10,11 @@ TITLES = {"ner": "LitBank test, F1 of innermost mentions", "authors": "Author at
 
 
 def numbers(folder: Path) -> str:
-    """folder (Path): of the model.
-    RETURNS (str): Markdown of what run.json, warm_start.json, evaluation.json and effects.json hold, where there.
+    """Format the numbers of a model.
+
+    folder (Path): the model's folder.
+    RETURNS (str): the contents of run.json, warm_start.json, evaluation.json and effects.json as Markdown, as far as
+        these files exist.
     """
     parts = [run_table(folder, read(folder / "run.json"), read(folder / "warm_start.json"))]
     if evaluation := read(folder / "evaluation.json"):
@@ -22,12 +25,12 @@ def numbers(folder: Path) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): a JSON file; empty where there is none."""
+    """RETURNS (dict[str, Any]): the contents of a JSON file; empty if there is none."""
     return json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
 
 
 def run_table(folder: Path, run: dict[str, Any], start: dict[str, Any]) -> str:
-    """RETURNS (str): what was done, from run.json and warm_start.json."""
+    """RETURNS (str): a table of the training run, from run.json and warm_start.json."""
     by_length = ", ".join(f"{steps:,} of {int(length):,}" for length, steps in run["steps_by_length"].items())
     weights = (folder / "model.safetensors").stat().st_size
     rows = {
@@ -48,7 +51,7 @@ def run_table(folder: Path, run: dict[str, Any], start: dict[str, Any]) -> str:
 
 
 def context_table(evaluation: dict[str, Any]) -> str:
-    """RETURNS (str): bits per character by position, from evaluation.json."""
+    """RETURNS (str): a table of bits per character by position, from evaluation.json."""
     rows = []
     for name, found in evaluation["corpora"].items():
         where = [("whole", found["all"])]
@@ -63,7 +66,7 @@ def context_table(evaluation: dict[str, Any]) -> str:
 
 
 def effect_table(name: str, task: dict[str, Any]) -> str:
-    """RETURNS (str): scores of the systems of one task, from effects.json."""
+    """RETURNS (str): a table of the scores of all systems of a task, from effects.json."""
     rows = []
     for system in task["systems"].values():
         seeds = ", ".join(f"{score:.3f}" for score in system["by_seed"].values())
@@ -82,7 +85,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def update(folder: Path) -> None:
-    """folder (Path): of the model, whose README.md is changed."""
+    """Update the numbers in README.md. folder (Path): the model's folder."""
     path = folder / "README.md"
     before, _, rest = path.read_text(encoding="utf8").partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -1,9 +1,8 @@
-"""Which documents the models learn from, and which are kept away from them. Every workflow that tests on these data can
-ask `part_of` whether a document was seen.
+"""Defines which documents the models learn from, and which are held out.
 
-Fields `split` of the data are taken as they are. Trial articles are dealt by a number drawn from their name. Of the
-novels, the latest of each author is the test part of author attribution, and the excerpts of LitBank's development and
-test parts come from others, which are kept away too.
+Fields `split` of the data are used as they are. Trial articles are split by a number derived from their name. Of the
+novels, the latest of each author is held out because author attribution tests on it, and so are those whose excerpts
+are in LitBank's development and test splits.
 """
 
 import hashlib
@@ -15,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 SEED = 13
-# One of so many trial articles is for development, and one for the test.
+# One of this many trial articles is for development, and one for testing.
 TRIALS_APART = 20
-# The novels here of which LitBank's development and test parts hold an excerpt.
+# The novels of which LitBank's development and test splits contain an excerpt.
 LITBANK_NOVELS = ("Chesterton_Thursday_1908", "Haggard_Mines_1885", "Hardy_Tess_1891", "Stevenson_Treasure_1883")
 PARTS = ("train", "dev", "test")
 FILES = {
@@ -30,7 +29,9 @@ FILES = {
 
 
 def data_directory() -> Path:
-    """RETURNS (Path): where the data lie.
+    """Get the folder of the data.
+
+    RETURNS (Path): the folder.
     RAISES SystemExit: the environment variable is not set.
     """
     if not os.environ.get("SPACY_BIGBIRD_DATA"):
@@ -39,7 +40,9 @@ def data_directory() -> Path:
 
 
 def part_of_trial(name: str) -> str:
-    """name (str): an article's name, such as "PMC1079844".
+    """Get the split of a trial article.
+
+    name (str): name of the article, such as "PMC1079844".
     RETURNS (str): "train", "dev" or "test".
     """
     drawn = int.from_bytes(hashlib.sha256(f"{SEED}:{name}".encode()).digest()[:8], "big") % TRIALS_APART
@@ -47,11 +50,11 @@ def part_of_trial(name: str) -> str:
 
 
 def parts_of_novels(names: Iterable[str]) -> dict[str, str]:
-    """Deal novels, named as `Author_Title_Year`.
+    """Split the novels.
 
-    names (Iterable[str]): all novels.
-    RETURNS (dict[str, str]): the part of each. The latest novel of an author of several is "test"; others of which
-        LitBank keeps an excerpt for development or test are "dev".
+    names (Iterable[str]): all novels, as `Author_Title_Year`.
+    RETURNS (dict[str, str]): the split of each novel. The latest novel of an author with several is "test"; others with
+        an excerpt in LitBank's development or test split are "dev".
     """
     by_author: dict[str, list[str]] = {}
     for name in sorted(names):
@@ -69,12 +72,14 @@ def parts_of_novels(names: Iterable[str]) -> dict[str, str]:
 
 
 def read_corpus(name: str, data: Path) -> Iterator[tuple[str, str, str]]:
-    """Read a corpus, which is a .jsonl.xz with `id`, `split` and `text`, a .tar.xz of text files, or, where that is not
-    there, a folder of the same name without suffixes with the text files of the original repository.
+    """Read a corpus.
+
+    It is a .jsonl.xz file with `id`, `split` and `text`, a .tar.xz archive of text files, or, if there is no archive, a
+    folder of the same name without suffixes that contains the text files of the original repository.
 
     name (str): a key of FILES.
-    data (Path): where the data lie.
-    YIELDS (tuple[str, str, str]): id, part and text of each document, by id where the file has no order.
+    data (Path): folder of the data.
+    YIELDS (tuple[str, str, str]): id, split and text of each document, sorted by id if the file has no order.
     """
     path = data / FILES[name]
     if path.name.endswith(".jsonl.xz"):

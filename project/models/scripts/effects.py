@@ -1,8 +1,8 @@
-"""What a model is worth on LitBank's entities and on author attribution, beside the same encoder with random weights,
-spaCy's tok2vec and the source of "small" in strided windows. All learn for the same time, with the scripts of the
-workflows; results that are there already are kept, so a run that was stopped goes on.
+"""Evaluate a model on LitBank's entities and on author attribution, compared with the same encoder with random weights,
+spaCy's tok2vec, and the source of "small" in strided windows. All are trained for the same time, with the scripts of
+the workflows. Existing results are kept, so a run that was stopped can be continued.
 
-The source needs the package spacy-transformers and the source's folder; without --source it is left out.
+The source requires the package spacy-transformers and the source's folder. It is left out without --source.
 """
 
 import argparse
@@ -39,13 +39,15 @@ SYSTEMS = {
 SCORES = {"ner": ("ents_f", f_score), "authors": ("cats_accuracy", mean)}
 MEASURES = {"ner": ner.measure, "authors": textcat.measure_whole}
 
-assert budget.CLOCK  # Importing it registers what the configs name.
+assert budget.CLOCK  # Importing it registers the functions that the configs refer to.
 
 
 def random_weights(checkpoint: Path, folder: Path, seed: int) -> Path:
-    """Write a checkpoint like another one, but with random weights.
+    """Write a copy of a checkpoint with random weights.
 
-    checkpoint (Path): the other one. folder (Path): where to. seed (int): of the weights.
+    checkpoint (Path): the checkpoint.
+    folder (Path): the folder to write to.
+    seed (int): seed of the weights.
     RETURNS (Path): the folder.
     """
     torch.manual_seed(seed)
@@ -55,15 +57,18 @@ def random_weights(checkpoint: Path, folder: Path, seed: int) -> Path:
 
 
 def make_config(task_name: str, system: str, seed: int, folder: Path, given: argparse.Namespace) -> Path:
-    """Write the config of one training.
+    """Write the config of a training run.
 
-    task_name (str): "ner" or "authors". system (str): one of SYSTEMS. seed (int): of the training.
-    folder (Path): of the training. given (Namespace): what the command line says.
+    task_name (str): "ner" or "authors".
+    system (str): one of SYSTEMS.
+    seed (int): seed of the training run.
+    folder (Path): its folder.
+    given (Namespace): the command-line options.
     RETURNS (Path): the config.
     """
     task, corpus = get_task(task_name), Paths(given.work, task_name).corpus
     path = folder / "config.cfg"
-    # Evaluations take no part of the time that counts, but of the real one.
+    # Evaluations do not count towards the budget, but they do take time.
     rare = {"training.eval_frequency": 1_000_000}
     if system == "source":
         changes = {
@@ -93,13 +98,15 @@ def make_config(task_name: str, system: str, seed: int, folder: Path, given: arg
 
 
 def measure(task_name: str, system: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
-    """Train one system and send the test documents through it, unless that was done before.
+    """Train a system and evaluate it on the test documents, unless there already is a result.
 
-    task_name (str): "ner" or "authors". system (str): one of SYSTEMS. seed (int): of the training.
-    given (Namespace): what the command line says.
-    RETURNS (dict[str, Any]): scores, counts per document and facts about the training.
+    task_name (str): "ner" or "authors".
+    system (str): one of SYSTEMS.
+    seed (int): seed of the training run.
+    given (Namespace): the command-line options.
+    RETURNS (dict[str, Any]): scores, counts per document and facts about training.
     """
-    # Other systems than the model's do not depend on it but for the cut of the documents.
+    # The other systems do not depend on the model, except for how documents are split.
     folder = given.work / "training" / f"{task_name}-{system}-seed{seed}"
     path = given.work / "results" / f"{task_name}-{system}-seed{seed}.json"
     if path.exists():
@@ -123,11 +130,12 @@ def measure(task_name: str, system: str, seed: int, given: argparse.Namespace) -
 
 
 def summarize(task_name: str, found: dict[str, dict[int, dict[str, Any]]]) -> dict[str, Any]:
-    """Put the seeds of a task together.
+    """Combine the seeds of a task.
 
-    task_name (str): of the task. found (dict[str, dict[int, dict[str, Any]]]): results by system and seed.
-    RETURNS (dict[str, Any]): of each system the scores by seed, their mean and its interval over documents, and how
-        much better the model is where both have the same seeds.
+    task_name (str): name of the task.
+    found (dict[str, dict[int, dict[str, Any]]]): results by system and seed.
+    RETURNS (dict[str, Any]): for each system the scores by seed, their mean with its interval over documents, and how
+        much better the model is, if both have the same seeds.
     """
     name, score = SCORES[task_name]
     systems = {}
@@ -187,7 +195,7 @@ def main() -> None:
 
 
 def report(given: argparse.Namespace) -> None:
-    """Write the JSON file. given (Namespace): what the command line says."""
+    """Write the JSON file. given (Namespace): the command-line options."""
     tasks = {}
     for task_name in SCORES:
         found: dict[str, dict[int, dict[str, Any]]] = {system: {} for system in SYSTEMS}

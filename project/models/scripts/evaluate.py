@@ -1,9 +1,9 @@
-"""How well a model guesses masked pieces of held-out documents, by position in the document: with up to 4,096 pieces of
-context, and with 512. The documents, the masked pieces and what stands in their places are the same for both.
+"""Evaluate how well a model predicts masked pieces of held-out documents, by position in the document, with a context
+of up to 4,096 pieces and of 512. Documents, masked pieces and their replacements are the same for both.
 
-Near context: windows of 512 pieces, a new one every 256, of which the middle half is scored (at the ends of the
-document also the rest), so that each piece has 128 to 384 pieces on either side. Far context: all 4,096 pieces at once.
-Documents are the first of each test part that have at least so many pieces; of each, the first 4,096 count.
+Near context: windows of 512 pieces at a stride of 256, of which the middle half is scored (and the rest at the ends of
+the document), so that each piece has 128 to 384 pieces on either side. Far context: all 4,096 pieces at once. Documents
+are the first of each test split that have at least 4,096 pieces, of which the first 4,096 are used.
 """
 
 import argparse
@@ -35,12 +35,14 @@ SEED = 13
 def documents(path: Path, tokenizer: BigBirdTokenizer, table: PieceTable, count: int) -> Iterator[MaskedPieces]:
     """Mask long documents.
 
-    path (Path): .jsonl file. tokenizer (BigBirdTokenizer), table (PieceTable): the vocabulary.
-    count (int): how many documents are wanted.
-    YIELDS (MaskedPieces): the first 4,096 pieces of a document, [CLS] and [SEP] included.
+    path (Path): a .jsonl file.
+    tokenizer (BigBirdTokenizer): the tokenizer.
+    table (PieceTable): its vocabulary.
+    count (int): maximum number of documents.
+    YIELDS (MaskedPieces): the first 4,096 pieces of a document, including [CLS] and [SEP].
     """
     inside = LONGEST - 2
-    # A piece has more than one character, or nearly so; no more of a novel is cut into pieces than needed.
+    # No text averages more than 12 characters per piece, so not much more of a novel is tokenized than needed.
     texts = (text[: 12 * LONGEST] for text in read_texts([path]))
     pieces = (np.asarray(tokenizer.text_ids([text])[0]) for text in texts)
     for number, ids in enumerate(islice((ids for ids in pieces if len(ids) >= inside), count)):
@@ -49,11 +51,12 @@ def documents(path: Path, tokenizer: BigBirdTokenizer, table: PieceTable, count:
 
 
 def windows(length: int, window: int = WINDOW) -> list[tuple[int, int, int, int]]:
-    """Cover a sequence by overlapping windows.
+    """Cover a sequence with overlapping windows.
 
-    length (int): of the sequence. window (int): of a window; even.
-    RETURNS (list[tuple[int, int, int, int]]): start and end of each window, and of the part of it that counts. Those
-        parts are the sequence.
+    length (int): length of the sequence.
+    window (int): length of a window, which must be even.
+    RETURNS (list[tuple[int, int, int, int]]): start and end of each window, and of the part of it that is scored. These
+        parts together make up the sequence.
     """
     if length <= window:
         return [(0, length, 0, length)]
@@ -70,9 +73,10 @@ def windows(length: int, window: int = WINDOW) -> list[tuple[int, int, int, int]
 def nats(model: BigBirdForMaskedLM, document: MaskedPieces, window: int | None) -> np.ndarray:
     """Score the masked pieces of a document.
 
-    model (BigBirdForMaskedLM): the model. document (MaskedPieces): the document.
-    window (int | None): length of the windows in which it is seen; None for the whole at once.
-    RETURNS (ndarray): negative log-likelihood of each masked piece. Shape: (masked,).
+    model (BigBirdForMaskedLM): the model.
+    document (MaskedPieces): the document.
+    window (int | None): length of the windows that the model reads; None to read the whole document at once.
+    RETURNS (ndarray): negative log-likelihood of each masked piece. Shape: (masked,). Unit: nats.
     """
     ids, places, labels = (torch.from_numpy(part) for part in (document.ids, document.places, document.labels))
     parts = windows(len(ids), window or len(ids))
@@ -90,12 +94,12 @@ def nats(model: BigBirdForMaskedLM, document: MaskedPieces, window: int | None) 
 def bits_and_characters(
     losses: np.ndarray, places: np.ndarray, labels: np.ndarray, table: PieceTable, edges: Sequence[int] = EDGES
 ) -> np.ndarray:
-    """Sum up a document by ranges of positions.
+    """Sum the losses of a document by ranges of positions.
 
     losses (ndarray): negative log-likelihood of each masked piece. Shape: (masked,). Unit: nats.
-    places, labels (ndarray): where the masked pieces are, and their ids. Shape: (masked,).
-    table (PieceTable): knows how many characters a piece has.
-    edges (Sequence[int]): where ranges begin, and where the last ends.
+    places, labels (ndarray): positions and ids of the masked pieces. Shape: (masked,).
+    table (PieceTable): the vocabulary, with the number of characters in each piece.
+    edges (Sequence[int]): start of each range, and end of the last one.
     RETURNS (ndarray): bits and characters of each range. Shape: (ranges, 2).
     """
     sums = np.zeros((len(edges) - 1, 2))
@@ -107,10 +111,11 @@ def bits_and_characters(
 def evaluate(model: BigBirdForMaskedLM, found: Sequence[MaskedPieces], table: PieceTable) -> dict[str, Any]:
     """Score documents with near and far context.
 
-    model (BigBirdForMaskedLM): the model. found (Sequence[MaskedPieces]): the documents.
+    model (BigBirdForMaskedLM): the model.
+    found (Sequence[MaskedPieces]): the documents.
     table (PieceTable): the vocabulary.
-    RETURNS (dict[str, Any]): bits per character with intervals of 95 % over documents, of everything and by position;
-        `gain` is near minus far.
+    RETURNS (dict[str, Any]): bits per character with 95% intervals over documents, in total and by position; `gain` is
+        near minus far.
     """
     sums = {}
     for name, window in (("far", None), ("near", WINDOW)):
@@ -133,7 +138,7 @@ def evaluate(model: BigBirdForMaskedLM, found: Sequence[MaskedPieces], table: Pi
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """results (dict[str, Any]): of each corpus. path (Path): the PNG."""
+    """Draw a figure. results (dict[str, Any]): results of each corpus. path (Path): the PNG file."""
     from matplotlib.figure import Figure
 
     corpora = results["corpora"]

@@ -1,6 +1,5 @@
-"""Write what a run of `pretrain` or `learn_from_source` has learned as a small checkpoint to share: weights in float16,
-config.json, spiece.model, the log and how many steps were done. It can stand as `name` in a config, and transformers
-reads it.
+"""Export a run of `pretrain` or `learn_from_source` as a small checkpoint to share: weights in float16, config.json,
+spiece.model, the log and facts about the run. It can be used as `name` in a config, and transformers can read it.
 """
 
 import argparse
@@ -13,15 +12,15 @@ from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
 
-# Whoever trains it on a task wants dropout, which was off while it read every text about once. In the attention it
-# would only cost time.
+# Training on a task needs dropout, which was off in pre-training because every text was read about once. In the
+# attention, it would only cost time.
 DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.0}
 
 
 def export(runs: Sequence[Path], output: Path) -> dict[str, object]:
     """Write the checkpoint.
 
-    runs (Sequence[Path]): outputs of `pretrain`, each of which went on from the one before; the last has the weights.
+    runs (Sequence[Path]): outputs of `pretrain`, each of which continued the one before. The last has the weights.
     output (Path): folder of the model.
     RETURNS (dict[str, object]): facts about the run, also written as run.json.
     """
@@ -31,7 +30,7 @@ def export(runs: Sequence[Path], output: Path) -> dict[str, object]:
     model.half().save_pretrained(output)
     BigBirdTokenizer.from_pretrained(runs[-1]).save_vocabulary(output)
     lines = joined([read_log(run / LOG_NAME) for run in runs])
-    # With a fixed time, so that the same log gives the same file.
+    # The time stamp is fixed, so that the same log results in the same file.
     with gzip.GzipFile(output / f"{LOG_NAME}.gz", "wb", mtime=0) as file:
         file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
     facts = {"parameters": parameters, **facts_of(lines)}
@@ -40,7 +39,7 @@ def export(runs: Sequence[Path], output: Path) -> dict[str, object]:
 
 
 def joined(logs: Sequence[list[dict]]) -> list[dict]:
-    """RETURNS (list[dict]): one log of several runs, with steps counted through."""
+    """RETURNS (list[dict]): the joined log of several runs, with consecutive step numbers."""
     lines, first = [], 0
     for log in logs:
         lines += [line | {"step": first + line["step"]} for line in log]
@@ -49,8 +48,10 @@ def joined(logs: Sequence[list[dict]]) -> list[dict]:
 
 
 def facts_of(lines: list[dict]) -> dict[str, object]:
-    """lines (list[dict]): the log.
-    RETURNS (dict[str, object]): steps, pieces and last scores of a run.
+    """Summarize a run.
+
+    lines (list[dict]): the log.
+    RETURNS (dict[str, object]): steps, pieces and last scores of the run.
     """
     training = [line for line in lines if line["kind"] == "train"]
     development = [line for line in lines if line["kind"] == "dev"]

@@ -1,9 +1,9 @@
-"""Get the warm-started model "small" used to its new vocabulary and to whole documents: it guesses masked pieces, and
-gives to each word that is not masked the vector that the source gives it.
+"""Adapt the warm-started model "small" to its new vocabulary and to whole documents. It learns to predict masked pieces
+and to produce, for each unmasked word, the vector that the source produces.
 
-The source reads the text in windows of its own 512 pieces, the model in sequences of up to 4,096: what it learns first
-is to do with a whole document what the source does with a paragraph. The output is a checkpoint with a log like that
-of `pretrain`. A run that was stopped, or is given more steps, goes on from its last saved state.
+The source reads the text in windows of its own 512 pieces, the model in sequences of up to 4,096. It thereby learns to
+do with a whole document what the source does with a paragraph. The output is a checkpoint with a log like that of
+`pretrain`. A run that was stopped, or is given more steps, continues from its last saved state.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
 from spacy_bigbird.training.pretraining_settings import MaskingSettings
 
 BATCH_PIECES = 4096
-# What the source reads at once of a short text; of a longer one, the pieces that are taken from a window and what it
-# reads to both sides of them.
+# The pieces that the source reads of a short text at once; for longer texts, the context that it reads on either side
+# of the pieces taken from a window, and the number of these pieces.
 WHOLE, CONTEXT, TAKEN = 510, 63, 384
 LOG_EVERY, SAVE_EVERY = 20, 100
 STATE = "state.pt"
@@ -37,8 +37,8 @@ STATE = "state.pt"
 class Source:
     """The encoder to learn from.
 
-    folder (Path): its checkpoint, as transformers reads it.
-    device (str): where it computes.
+    folder (Path): its checkpoint, in the format of transformers.
+    device (str): the device to compute on.
     """
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
@@ -47,9 +47,11 @@ class Source:
 
     @torch.no_grad()
     def __call__(self, text: str) -> tuple[Tensor, np.ndarray]:
-        """text (str): a text of any length.
-        RETURNS (tuple[Tensor, ndarray]): state of each of its pieces, shape (pieces, width), and where each ends in
-            the text, shape (pieces,).
+        """Encode a text.
+
+        text (str): a text of any length.
+        RETURNS (tuple[Tensor, ndarray]): the states of its pieces, and where each piece ends in the text, in
+            characters. Shapes: (pieces, width) and (pieces,).
         """
         pieces = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         ids = pieces["input_ids"]
@@ -71,22 +73,23 @@ class Source:
 
 
 def words_of(ends: np.ndarray, text: str) -> np.ndarray:
-    """The number of the word that each piece ends in; words are what white space separates.
+    """Get the index of the word that each piece ends in. Words are separated by white space.
 
-    ends (ndarray): where pieces end in the text. Shape: (pieces,).
+    ends (ndarray): where the pieces end in the text. Shape: (pieces,).
     text (str): the text.
-    RETURNS (ndarray): Shape: (pieces,).
+    RETURNS (ndarray): the indices. Shape: (pieces,).
     """
     number = np.cumsum([character.isspace() for character in text])
     return number[ends - 1]
 
 
 def means_of(states: Tensor, words: np.ndarray, count: int) -> tuple[Tensor, Tensor]:
-    """states (Tensor): of pieces. Shape: (pieces, width).
-    words (ndarray): the word of each piece, -1 for pieces to leave out. Shape: (pieces,).
-    count (int): how many words there are.
-    RETURNS (tuple[Tensor, Tensor]): mean state of each word, shape (words, width), and how many pieces it is of,
-        shape (words,).
+    """Average the states of the pieces of each word.
+
+    states (Tensor): states of the pieces. Shape: (pieces, width).
+    words (ndarray): index of each piece's word, or -1 to leave out a piece. Shape: (pieces,).
+    count (int): number of words.
+    RETURNS (tuple[Tensor, Tensor]): mean state and number of pieces of each word. Shapes: (words, width) and (words,).
     """
     kept = torch.from_numpy(np.flatnonzero(words >= 0)).to(states.device)
     index = torch.from_numpy(words).to(states.device)[kept]
@@ -96,19 +99,21 @@ def means_of(states: Tensor, words: np.ndarray, count: int) -> tuple[Tensor, Ten
 
 
 def share_unexplained(states: Tensor, wanted: Tensor) -> Tensor:
-    """The squared distance of states, as a share of the variance of the wanted ones. Shape of both: (words, width).
-    RETURNS (Tensor): 0 where they are equal. Shape: ().
+    """Compute the squared distance between states, as a share of the variance of the wanted states.
+
+    states, wanted (Tensor): the states. Shape: (words, width).
+    RETURNS (Tensor): the share, which is 0 if the states are equal. Shape: ().
     """
     return (states - wanted).square().sum() / (wanted - wanted.mean(0)).square().sum()
 
 
 class Lesson:
-    """Sequences of one step.
+    """The sequences of a step.
 
-    samples (Sequence[tuple[str, TextPieces]]): stretches of text with their pieces, whose offsets count from the start
-        of the stretch.
+    samples (Sequence[tuple[str, TextPieces]]): stretches of text with their pieces, whose offsets are relative to the
+        stretch.
     table (PieceTable): the vocabulary.
-    key (int): of the step, which decides what is masked.
+    key (int): key of the step, which determines what is masked.
     """
 
     def __init__(self, samples: Sequence[tuple[str, Any]], table: PieceTable, key: int) -> None:
@@ -125,7 +130,7 @@ class Lesson:
             labels.append(masked.labels)
             words = np.full(len(masked.ids), -1)
             words[1:-1] = words_of(pieces.offsets[:, 1], text)
-            # A word of which a piece is hidden cannot be known.
+            # A word with a masked piece is not fully visible, so its vector is not compared.
             words[np.isin(words, words[masked.places])] = -1
             self.words.append(words)
             first += len(masked.ids)
@@ -133,7 +138,7 @@ class Lesson:
 
     def losses(self, model: BigBirdForMaskedLM, source: Source) -> tuple[Tensor, Tensor, Tensor]:
         """RETURNS (tuple[Tensor, Tensor, Tensor]): the loss of the masked pieces (nats), the share of the source's
-        variance that the model misses, and the share of masked pieces that were guessed."""
+        variance that the model does not explain, and the share of masked pieces predicted correctly."""
         ids, places, labels = (part.to(source.model.device) for part in (self.ids, self.places, self.labels))
         states = model.bigbird.forward_packed(ids, self.lengths)
         logits = model.lm_head(states[places]).float()
@@ -151,10 +156,13 @@ class Lesson:
 
 
 def read_samples(path: Path, tokenizer: BigBirdTokenizer, length: int, skip: int) -> Iterator[tuple[int, str, Any]]:
-    """path (Path): .jsonl with `text`. tokenizer (BigBirdTokenizer): the new vocabulary.
-    length (int): of the longest sequence. skip (int): how many texts were read before.
-    YIELDS (tuple[int, str, TextPieces]): how many texts are begun, and stretches as of `Lesson`. After the last text
-        the first one comes again.
+    """Read stretches of text indefinitely: after the last text, the first one follows again.
+
+    path (Path): a .jsonl file with `text`.
+    tokenizer (BigBirdTokenizer): the new vocabulary.
+    length (int): maximum length of a sequence. Unit: pieces.
+    skip (int): number of texts that were read before.
+    YIELDS (tuple[int, str, TextPieces]): number of texts begun so far, and a stretch as in `Lesson`.
     """
     texts = [record["text"] for record in srsly.read_jsonl(path) if record["text"].strip()]
     if not texts:
@@ -171,7 +179,7 @@ def read_samples(path: Path, tokenizer: BigBirdTokenizer, length: int, skip: int
 
 
 def rate_at(step: int, steps: int, warmup: int) -> float:
-    """RETURNS (float): the share of the highest learning rate that a step has: up for `warmup` steps, then down."""
+    """RETURNS (float): learning rate of a step as a share of the peak: rising for `warmup` steps, then falling."""
     return min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
 
 
@@ -207,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         step, read = state["step"], state["read"]
     given.output.mkdir(parents=True, exist_ok=True)
     log = given.output / LOG_NAME
-    # What was logged after the last saved state is done again.
+    # Steps that were logged after the last saved state are repeated.
     srsly.write_jsonl(log, [line for line in read_log(log) if line["step"] <= step])
     learn(model, tokenizer, Source(given.source, device), optimizer, given, step, read)
     model.eval().save_pretrained(given.output)
@@ -223,7 +231,7 @@ def learn(
     step: int,
     read: int,
 ) -> None:
-    """The loop: from `step` to the last one, where `read` texts were begun before."""
+    """Train from `step` to the last step, after `read` texts were begun before."""
     table = PieceTable.of(tokenizer)
     progress = tqdm(total=given.steps, initial=step, desc="Learning from the source", unit="step", mininterval=5)
     window: list[tuple[float, ...]] = []

@@ -1,7 +1,8 @@
-"""Write the texts of each corpus and part as OUTPUT/PART/CORPUS.jsonl, in a fixed random order, and a table of counts.
+"""Write the texts of each corpus and split to OUTPUT/SPLIT/CORPUS.jsonl in a fixed random order, and a table of counts.
 
-With all corpora, also OUTPUT/train/mix.jsonl and OUTPUT/dev/mix.jsonl: documents of all of them in one random order,
-with shares by characters. Long documents are cut between paragraphs there, so that no novel fills a whole batch.
+If there are all corpora, also write OUTPUT/train/mix.jsonl and OUTPUT/dev/mix.jsonl: documents of all corpora in random
+order, with given shares of characters. Long documents are split between paragraphs there, so that no novel fills a
+whole batch.
 """
 
 import argparse
@@ -12,19 +13,19 @@ from pathlib import Path
 
 from .corpora import FILES, PARTS, SEED, data_directory, read_corpus
 
-# Share of the mix's characters. Prose has more than its size asks for: names and people are what is looked for in it.
+# Shares of the characters in the mix. Prose has more than its size suggests, because it is rich in names and people.
 SHARES = {"novels": 0.35, "encyclopedia": 0.30, "textbooks": 0.13, "contracts": 0.12, "trials": 0.10}
 MIX_CHARACTERS = {"train": 120_000_000, "dev": 4_000_000}
-# Twice what 4,096 pieces hold.
+# About twice as long as 4,096 pieces.
 LONGEST = 40_000
 
 
 def stretches(text: str, longest: int = LONGEST) -> Iterator[str]:
-    """Cut a text into stretches of about the same length, between paragraphs where it has any.
+    """Split a text into stretches of about the same length, between paragraphs if possible.
 
     text (str): the text.
-    longest (int): no stretch is longer. Unit: characters.
-    YIELDS (str): stretches, which together are the text.
+    longest (int): maximum length of a stretch. Unit: characters.
+    YIELDS (str): the stretches, which together make up the text.
     """
     count = -(-len(text) // longest)
     start = 0
@@ -63,9 +64,11 @@ def main() -> None:
 
 
 def share_of_mix(documents: list[dict[str, str]], characters: int) -> list[dict[str, str]]:
-    """documents (list[dict[str, str]]): documents with `id` and `text`.
-    characters (int): how many are wanted at most.
-    RETURNS (list[dict[str, str]]): random stretches of them.
+    """Sample the share of a corpus in the mix.
+
+    documents (list[dict[str, str]]): documents with `id` and `text`.
+    characters (int): maximum number of characters.
+    RETURNS (list[dict[str, str]]): random stretches of the documents.
     """
     parts = [{"id": document["id"], "text": part} for document in documents for part in stretches(document["text"])]
     random.Random(SEED).shuffle(parts)
@@ -79,7 +82,7 @@ def share_of_mix(documents: list[dict[str, str]], characters: int) -> list[dict[
 
 
 def write(path: Path, documents: list[dict[str, str]]) -> None:
-    """path (Path): the .jsonl file. documents (list[dict[str, str]]): its lines."""
+    """Write documents. path (Path): the .jsonl file. documents (list[dict[str, str]]): its lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for document in documents:
@@ -87,7 +90,7 @@ def write(path: Path, documents: list[dict[str, str]]) -> None:
 
 
 def counted(name: str, part: str, documents: list[dict[str, str]]) -> dict[str, int]:
-    """RETURNS (dict[str, int]): number of documents and characters, which are also printed."""
+    """Count and print. RETURNS (dict[str, int]): number of documents and characters."""
     size = sum(len(document["text"]) for document in documents)
     print(f"{name:14}{part:7}{len(documents):7,} documents {size:13,} characters")
     return {"documents": len(documents), "characters": size}

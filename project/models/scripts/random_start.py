@@ -1,9 +1,9 @@
-"""Random weights for the model "tiny", written as a checkpoint to OUTPUT.
+"""Write random weights for the model "tiny" as a checkpoint to OUTPUT.
 
-An hour on a CPU is too short to find out from nothing that neighbours matter most, so the model starts with it:
-position embeddings begin as sines and cosines (Vaswani et al. 2017, section 3.5) as strong as the words' random rows,
-and two heads of each of the first two layers look at the pieces one and two places before and behind, as the
-"positional heads" of trained models do (Voita et al. 2019). All of it is learned further like any other weight.
+An hour on a CPU is too short to learn from scratch that neighbours matter most, so this is built in: position
+embeddings are initialized to sines and cosines (Vaswani et al. 2017, section 3.5), as strong as the random word
+embeddings, and two heads in each of the first two layers attend to the pieces one and two positions before and after,
+like the "positional heads" of trained models (Voita et al. 2019). All of these are trained like other weights.
 """
 
 import argparse
@@ -22,15 +22,18 @@ SIZES = {
     "num_attention_heads": 3,
     "intermediate_size": 768,
     "max_position_embeddings": 4096,
-    # So few passes over the texts cannot be learned by heart, and dropout takes time.
+    # With so few passes, the texts cannot be learned by heart, and dropout would cost time.
     "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0,
 }
 
 
 def make_model(tokenizer: BigBirdTokenizer, seed: int) -> BigBirdForMaskedLM:
-    """tokenizer (BigBirdTokenizer): the vocabulary. seed (int): of the random numbers.
-    RETURNS (BigBirdForMaskedLM): the model at its start.
+    """Create the model with its initial weights.
+
+    tokenizer (BigBirdTokenizer): the vocabulary.
+    seed (int): seed of the weights.
+    RETURNS (BigBirdForMaskedLM): the model.
     """
     torch.manual_seed(seed)
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "sep")}

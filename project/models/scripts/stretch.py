@@ -1,7 +1,7 @@
-"""Give the positions that a run on short sequences never saw rows that fit what it has made of the others.
+"""Extrapolate position embeddings to positions that a run on short sequences has never seen.
 
-Training turns and shifts the rows of positions that it sees, together with the weights that read them. That change is
-a function of the row as it was at the start: a linear one is fitted to the positions that were seen (ridge regression)
+Training rotates and shifts the rows of the positions that it sees, together with the weights that read them. This
+change is a function of the initial row: a linear function is fitted to the positions that were seen (ridge regression)
 and applied to all others. The model then reads 4,096 pieces about as well as the short sequences it was trained on.
 """
 
@@ -16,17 +16,18 @@ from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 
 def stretched(start: Tensor, trained: Tensor, seen: int, ridge: float) -> Tensor:
-    """Apply to all rows what training did to the first ones.
+    """Extrapolate to all rows what training did to the first ones.
 
     start (Tensor): rows before training. Shape: (positions, width).
-    trained (Tensor): rows after it. Shape: (positions, width).
-    seen (int): how many of the first rows were trained. ridge (float): how much a strong change costs.
-    RETURNS (Tensor): the trained rows, and behind them the others as they would have become.
+    trained (Tensor): rows after training. Shape: (positions, width).
+    seen (int): number of first rows that were trained.
+    ridge (float): penalty on large changes.
+    RETURNS (Tensor): the trained rows, followed by the extrapolated ones. Shape: (positions, width).
     """
     scale = start.std()
     inputs = torch.cat([start / scale, torch.ones(len(start), 1)], dim=1).double()
     known = inputs[:seen]
-    # The shift of all rows together is free.
+    # A shift that all rows share is not penalized.
     cost = torch.full((inputs.shape[1],), ridge * seen).double()
     cost[-1] = 0
     change = torch.linalg.solve(known.T @ known + torch.diag(cost), known.T @ (trained - start)[:seen].double())

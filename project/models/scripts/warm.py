@@ -1,4 +1,4 @@
-"""Start the model "small" from the weights of a BERT: writes a checkpoint for masked language modelling to OUTPUT."""
+"""Initialize the model "small" from the weights of a BERT, and write a masked language model checkpoint to OUTPUT."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ def main() -> None:
     options.add_argument("vocab", type=Path, help="the new spiece.model")
     options.add_argument("output", type=Path)
     given = options.parse_args()
-    # The head for guessing pieces is new: the source has none.
+    # The language modelling head is new, because the source has none.
     torch.manual_seed(0)
     model, report = warm_start(
         given.source,
