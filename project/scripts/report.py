@@ -14,6 +14,7 @@ import typer
 from wasabi import msg
 
 from .command import run
+from .machines import describe_machines
 from .options import DEFAULT, Checkpoint, Gpu, MaxLength, Seconds, Size, make_settings
 from .statistics import CONFIDENCE, Score, difference, f_score, interval, mean
 from .systems import NAMES, SYSTEMS, Settings
@@ -262,18 +263,17 @@ def write_report(root: Path, task_name: str, settings: Settings = DEFAULT) -> li
         )
     markdown, html, figure = (root / "results" / f"{task_name}.{end}" for end in ("md", "html", "png"))
     draw(figure, task, results)
-    first = next(iter(results.values()))[0]
     budget = (TIME + (KEPT if task.train is None else "") + ABOUT).format(
         budget=settings.seconds, clock=settings.clock.upper(), confidence=CONFIDENCE
     )
-    machine = ", ".join(f"{key} {value}" for key, value in first["machine"].items() if value is not None)
+    machine = describe_machines([result for of_system in results.values() for result in of_system])
     made = tables(task, results)
-    sections = [f"# {task.title}", task.about, budget.replace("\n", " "), f"Machine: {machine}."]
+    sections = [f"# {task.title}", task.about, budget.replace("\n", " "), machine]
     sections += [f"## {title}\n\n{markdown_table(header, rows)}" for title, header, rows in made]
     commands = "\n".join(f"    {result['command']}" for of_system in results.values() for result in of_system)
     sections += [f"![Scores]({figure.name})", f"## Commands\n\nIn the project's folder:\n\n{commands}"]
     markdown.write_text("\n\n".join(sections) + "\n", encoding="utf8")
-    html.write_text(_page(task, (task.about, budget, f"Machine: {machine}."), made, figure), encoding="utf8")
+    html.write_text(_page(task, (task.about, budget, machine), made, figure), encoding="utf8")
     return [markdown, html, figure]
 
 

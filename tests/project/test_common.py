@@ -18,6 +18,7 @@ from spacy.util import load_config, registry
 from spacy.vocab import Vocab
 
 from project.scripts import assets, budget, evaluate, parts, report, run_all, statistics, systems, tasks
+from project.scripts.machines import describe_machines
 from project.scripts.options import make_settings
 from project.scripts.preprocess import split_ids
 from spacy_bigbird.model import BigBirdConfig, BigBirdModel
@@ -505,3 +506,11 @@ def test_what_is_there_is_not_made_again(tmp_path):
     (tmp_path / "results").mkdir()
     tasks.Paths(tmp_path, "ner").result("bigbird", 0).touch()
     assert run_all.missing(tmp_path) == everything[1:]
+
+
+def test_machines_of_results():
+    old, new = {"processor": "A", "gpu": None}, {"processor": "B", "gpu": None}
+    results = [{"machine": old, "seed": 0}, {"machine": old, "seed": 0}]
+    assert describe_machines(results) == "Machine: processor A."
+    results += [{"machine": new, "seed": seed} for seed in (2, 1)]
+    assert describe_machines(results) == "Machines: processor A (seeds 0); processor B (seeds 1, 2)."
