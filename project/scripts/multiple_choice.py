@@ -186,8 +186,8 @@ TASKS = {
         question=QUESTION,
         systems=("bigbird", "strided", "truncated"),
         about="680 sections with 2,229 questions. What such questions ask cannot be learned from random weights: the "
-        "table shows that training runs (and the losses in `results/`, whether they fall) and claims nothing else. "
-        "By position: where the section shares most words with question and right option. spaCy's tok2vec has no "
-        "component for multiple choice.",
+        "table only shows that training runs (whether the losses fall is in `results/`). By position: where the "
+        "section shares the most words with the question and the right option. spaCy's tok2vec has no component for "
+        "multiple choice.",
     )
 }

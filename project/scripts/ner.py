@@ -154,7 +154,7 @@ TASKS = {
         preprocess=preprocess,
         measure=measure,
         knows_neighbours=True,
-        about="100 excerpts of novels, 80 to learn from, 10 to choose by, 10 to be tested on. The innermost mentions "
-        "of six types, common nouns as well as names.",
+        about="100 excerpts of novels: 80 for training, 10 for development, 10 for testing. The entities are the "
+        "innermost mentions of six types, common nouns as well as names.",
     )
 }

@@ -248,12 +248,12 @@ TASKS = {
         train=train,
         load=Path,
         systems=("bigbird", "strided", "truncated"),
-        about="3,678 articles to learn from, 200 to be tested on. All systems guess the same masked pieces of the same "
-        "articles (15 %), which are read in sequences of up to 4,096, 128 (`strided`, without overlap here) or 512 "
-        "pieces (`truncated`: all of the article, in such parts); half of the time all of them learn from 128. The "
-        "share that is guessed right is the score; bits per character of the masked pieces stand beside it. Documents "
-        "are sequences here and tokens are pieces. The time is that of the whole run with its evaluations: how many "
-        "steps fill it is measured before.",
+        about="3,678 articles for training, 200 for testing. All systems predict the same masked pieces of the same "
+        "articles (15 %), which they read in sequences of up to 4,096, 128 (`strided`, here without overlap) or 512 "
+        "pieces (`truncated`: the whole article, in such parts); for half of the time, all of them train on 128. "
+        "The score is the share that is predicted correctly, followed by the bits per character of the masked "
+        "pieces. Here, documents are sequences and tokens are pieces. The time is that of the whole run with its "
+        "evaluations; how many steps fill it is measured beforehand.",
     )
 }
 

@@ -218,9 +218,9 @@ TASKS = {
         title="Clauses of contracts (CUAD, seven questions)",
         configs={"": "qa.cfg"},
         preprocess=preprocess_cuad,
-        about="510 contracts, 357 to learn from, 51 to choose by, 102 to be tested on, with seven questions each; many "
-        "have no answer. By position: questions with an answer, by where the first one begins. spaCy's tok2vec has no "
-        "component for questions.",
+        about="510 contracts: 357 for training, 51 for development, 102 for testing, with seven questions each; "
+        "many have no answer. By position: questions with an answer, by where the first one begins. spaCy's "
+        "tok2vec has no component for questions.",
         **SHARED,
     ),
     "covid_qa": Task(
@@ -228,9 +228,8 @@ TASKS = {
         title="Questions about scientific articles (COVID-QA)",
         configs={"": "qa.cfg"},
         preprocess=preprocess_covid_qa,
-        about="92 articles, 74 to learn from, 9 to choose by, 9 to be tested on. Free questions cannot be learned from "
-        "random weights: the table shows that training runs, and claims nothing else. spaCy's tok2vec has no component "
-        "for questions.",
+        about="92 articles: 74 for training, 9 for development, 9 for testing. Free questions cannot be learned from "
+        "random weights: the table only shows that training runs. spaCy's tok2vec has no component for questions.",
         **SHARED,
     ),
 }

@@ -28,13 +28,13 @@ table { border-collapse: collapse; margin: .6rem 0 1.4rem } th { background: #f1
 td, th { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
 td:first-child, th:first-child { text-align: left }
 """
-TIME = "Every system learned for the same time ({budget:g} seconds of {clock} time, one thread)"
+TIME = "Every system was trained for the same time ({budget:g} seconds of {clock} time, one thread)"
 # Only for what spaCy's training loop trains.
-KEPT = """, with the better of its best and its last pipeline on the development documents kept; setting up, evaluating
-and saving count for none"""
-ABOUT = """. A score is that of all seeds' counts together; in brackets its interval of {confidence:.0%} (bootstrap over
-documents), behind it the scores of the single seeds. The speed is in tokens per second of CPU time in `nlp.pipe`, the
-memory that of the process."""
+KEPT = """, not counting setup, evaluation and saving. Of its best and its last pipeline, the one that is better on the
+development documents is used"""
+ABOUT = """. Scores are computed from the counts of all seeds together; in brackets is the {confidence:.0%} interval
+(bootstrap over documents), followed by the scores of the individual seeds. The speed is in tokens per second of CPU
+time in `nlp.pipe`; the memory is that of the process."""
 
 
 def read_results(root: Path, task: str, settings: Settings = DEFAULT) -> dict[str, list[Result]]:

@@ -284,10 +284,10 @@ TASKS = {
         measure=measure_authors,
         knows_neighbours=True,
         changes=spare_style,
-        about="33 authors. Pieces of the latest novel of each are the test (chance is 0.03); intervals are over these "
-        f"novels. All systems learn from the {STYLE_WORDS:,} most frequent words: others are replaced by chance in "
-        "training, since names and subjects give a novel away, but not its author. By length: what is known from the "
-        "beginnings of the same pieces. By position: what is known from a quarter of them alone.",
+        about="33 authors; the test documents are excerpts of the latest novel of each (chance is 0.03), and intervals "
+        f"are over these novels. All systems learn from the {STYLE_WORDS:,} most frequent words: all others are "
+        "replaced at random in training, since names and subjects give away a novel, but not its author. By length: "
+        "the score on the beginnings of the same excerpts. By position: the score on a quarter of each alone.",
     ),
     "topics": Task(
         name="topics",
@@ -298,7 +298,7 @@ TASKS = {
         preprocess=preprocess_topics,
         measure=measure,
         knows_neighbours=True,
-        about="14 subjects, one per article; the most frequent one would give 0.25. By position: what is known from a "
-        "quarter of the article alone.",
+        about="14 subjects, one per article; always choosing the most frequent one would score 0.25. By position: the "
+        "score on a quarter of each article alone.",
     ),
 }

@@ -166,7 +166,7 @@ def main() -> None:
     options.add_argument(
         "texts", type=Path, nargs="+", help=".jsonl files of held-out documents, named as their corpora"
     )
-    options.add_argument("--output", type=Path, required=True, help="the JSON file; the picture stands beside it")
+    options.add_argument("--output", type=Path, required=True, help="JSON file to write, with a figure next to it")
     options.add_argument("--documents", type=int, default=32, help="of each corpus (default: 32)")
     given = options.parse_args()
     start = time.monotonic()
