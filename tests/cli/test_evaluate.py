@@ -1,4 +1,4 @@
-"""`spacy bigbird evaluate`: what `nlp.evaluate` gives, from files, with questions."""
+"""`spacy bigbird evaluate`: the scores of `nlp.evaluate`, from files, with questions."""
 
 import pytest
 import spacy
@@ -7,7 +7,6 @@ from spacy.cli import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-import spacy_bigbird.cli.main  # noqa: F401  the command registers itself
 from spacy_bigbird.cli.evaluate import evaluate
 from spacy_bigbird.training.readers import QuestionCorpus
 from tests.toy_questions import TEXT, asked, make_nlp

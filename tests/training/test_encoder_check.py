@@ -75,6 +75,9 @@ def test_an_encoder_that_will_be_copied_is_that_of_the_other_component(vocab_fil
     shared, copied = find_encoders(nlp)
     assert copied.component == copied.factory == "bigbird_span_qa" and copied.settings.overlap == 3
     assert copied.config == shared.config and copied.tokenizer.vocab_size == 800
+    nlp.config["variables"] = {"source": "bigbird"}
+    nlp.config["initialize"]["components"]["bigbird_span_qa"] = {"encoder_from": "${variables.source}"}
+    assert find_encoders(nlp)[1].config == shared.config
 
 
 def test_a_choice_without_options_is_said(vocab_file):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .lattice import Floats, Mask, Transitions, in_batches
+from .lattice import Floats, Lattice, Mask, Transitions, in_batches
 from .sums import PathSums
 
 
@@ -46,7 +46,7 @@ def path_loss(
             return
         # All valid paths at even indices, those that agree at odd ones: they share one loop over tokens.
         masks = [mask for d in batch for mask in (allowed[d], gold[d] & allowed[d])]
-        sums = PathSums([emissions[d] for d in batch for _ in range(2)], masks, transitions)
+        sums = PathSums(Lattice([emissions[d] for d in batch for _ in range(2)], masks, transitions))
         every, agreeing = sums.log_partition.reshape(-1, 2).T
         # NaN scores result in a NaN loss. Only minus infinity means that the annotation is impossible.
         possible = ~np.isneginf(agreeing)

@@ -14,16 +14,14 @@ LOWEST = -1e300
 class PathSums:
     """Probabilities over all paths of one batch of documents. See `path_sums`.
 
-    emissions (Sequence[Floats]): scores of the tags per document, longest first. Shape of each: (tokens, 1 + 4 labels).
-    allowed (Sequence[Mask]): the tags that each token may have. Shape: as emissions.
-    transitions (Transitions): scores of transitions between tags.
+    lattice (Lattice): the batch.
     """
 
-    def __init__(self, emissions: Sequence[Floats], allowed: Sequence[Mask], transitions: Transitions) -> None:
-        self.lattice = Lattice(emissions, allowed, transitions)
-        forward, self.closed_rest, self.open_rest, self.start_rest = both_passes(self.lattice)
+    def __init__(self, lattice: Lattice) -> None:
+        self.lattice = lattice
+        forward, self.closed_rest, self.open_rest, self.start_rest = both_passes(lattice)
         self.closed, self.open, self.start = forward
-        self.log_partition = np.logaddexp.reduce(self.lattice.at_ends(self.closed), axis=1)
+        self.log_partition = np.logaddexp.reduce(lattice.at_ends(self.closed), axis=1)
         # Probabilities in documents without any path are all zero; otherwise they would be NaN.
         self.log_scale = np.where(np.isfinite(self.log_partition), self.log_partition, np.inf)
 
@@ -138,7 +136,7 @@ def path_sums(
     sums: list[tuple[PathSums, int] | None] = [None] * len(emissions)
 
     def run(batch: list[int]) -> None:
-        result = PathSums([emissions[d] for d in batch], [allowed[d] for d in batch], transitions)
+        result = PathSums(Lattice([emissions[d] for d in batch], [allowed[d] for d in batch], transitions))
         for i, d in enumerate(batch):
             sums[d] = (result, i)
 

@@ -10,14 +10,12 @@ from .lattice import BEGIN, IN, LAST, UNIT, Floats, Lattice, Mask, Transitions, 
 class BestPaths:
     """The best path of each document of one batch. See `best_paths`.
 
-    emissions (Sequence[Floats]): scores of the tags per document, longest first. Shape of each: (tokens, 1 + 4 labels).
-    allowed (Sequence[Mask]): the tags that each token may have. Shape: as emissions.
-    transitions (Transitions): scores of transitions between tags.
+    lattice (Lattice): the batch.
     """
 
-    def __init__(self, emissions: Sequence[Floats], allowed: Sequence[Mask], transitions: Transitions) -> None:
-        self.lattice = Lattice(emissions, allowed, transitions)
-        self.closed, self.open, self.start = go_forward(self.lattice, np.maximum)
+    def __init__(self, lattice: Lattice) -> None:
+        self.lattice = lattice
+        self.closed, self.open, self.start = go_forward(lattice, np.maximum)
 
     def best_path(self, d: int) -> list[int]:
         """Trace the best path of a document back from its end, by finding which state each maximum came from.
@@ -58,7 +56,7 @@ def best_paths(emissions: Sequence[Floats], allowed: Sequence[Mask], transitions
     paths: list[list[int]] = [[] for _ in emissions]
 
     def decode(batch: list[int]) -> None:
-        best = BestPaths([emissions[d] for d in batch], [allowed[d] for d in batch], transitions)
+        best = BestPaths(Lattice([emissions[d] for d in batch], [allowed[d] for d in batch], transitions))
         for i, d in enumerate(batch):
             paths[d] = best.best_path(i)
 

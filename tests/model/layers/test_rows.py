@@ -28,6 +28,13 @@ def test_a_function_of_parts_is_the_function_of_all_rows(count, largest):
     assert torch.equal(sums, (numbers + more).double())
 
 
+def test_the_type_of_the_result_does_not_depend_on_the_number_of_parts():
+    for count in (1, USUAL_PART, 3 * USUAL_PART):
+        rows = torch.ones(count, 1)
+        half = map_rows(lambda part: 2 * part, rows, width=1, dtype=torch.bfloat16, largest=USUAL_PART)
+        assert half.dtype == torch.bfloat16 and torch.equal(half.float(), 2 * rows)
+
+
 def test_sizes_come_from_a_short_list():
     sizes = {len(part) for count in range(1, 2 * LARGEST_PART, 7) for part in split_rows(torch.empty(count, 1))}
     assert sizes <= {LARGEST_PART, *range(STEP, USUAL_PART + 1, STEP)}
