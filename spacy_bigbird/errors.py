@@ -233,8 +233,8 @@ class Errors(metaclass=WithCodes):
         "xx for no particular language, or install the package that it needs."
     )
     BB323 = (
-        "{path!s} has no single kind of evaluation data (found: {found}). Expected a .spacy or .jsonl file, questions "
-        "in SQuAD's .json, or a folder with files of one of these kinds."
+        "{path!s} cannot be used for evaluation: {reason}. Expected a .spacy or .jsonl file, questions in SQuAD's "
+        ".json, or a folder with files of one of these kinds."
     )
     BB324 = "{path!s} contains no documents to evaluate on."
 

@@ -86,7 +86,9 @@ def _make_reader(path: Path) -> Any:
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     found = [kind for kind in kinds if any(file.suffix == kind for file in files)]
     if len(found) != 1:
-        raise ValueError(Errors.BB323.format(path=path, found=", ".join(found) or "none"))
+        reason = f"it has files of several kinds ({', '.join(found)})" if found else "it has no such files"
+        reason = reason if path.exists() else "there is no such file or folder"
+        raise ValueError(Errors.BB323.format(path=path, reason=reason))
     return kinds[found[0]](path)
 
 
