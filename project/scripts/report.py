@@ -218,7 +218,7 @@ def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (lengths, positions, curves) = pyplot.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
+    figure, (lengths, positions, curves) = pyplot.subplots(1, 3, figsize=(15, 4.5), sharey=True, layout="constrained")
     for axes, key, name in ((lengths, "by_length", _length), (positions, "by_position", _position)):
         for system, of_system in results.items():
             groups, scores = of_system[0][key], _group_scores(of_system, key)
@@ -228,9 +228,9 @@ def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
             names = [name(group).replace(" to ", "–").replace(" tokens", "") for group in groups]
             axes.plot(names, scores, marker="o", color=COLORS[system], label=NAMES[system])
             axes.fill_between(names, *ends, color=COLORS[system], alpha=0.12, linewidth=0)
-        axes.set_ylim(0, 1)
         axes.grid(alpha=0.3)
         axes.tick_params(axis="x", labelsize=8)
+        axes.yaxis.set_tick_params(labelleft=True)
     lengths.set_title(f"{task.metric_name} by length")
     positions.set_title(f"{task.metric_name} by position in the document")
     lengths.legend(fontsize=8)
@@ -240,8 +240,8 @@ def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
             curves.plot(*zip(*points, strict=True), color=COLORS[system], alpha=0.7)
     curves.set_title("development documents, as time goes on")
     curves.set_xlabel("seconds of training")
-    curves.set_ylim(0, 1)
     curves.grid(alpha=0.3)
+    curves.set_ylim(0, min(1.0, curves.get_ylim()[1]))
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 

@@ -177,3 +177,10 @@ def test_the_model_comes_nearer_and_goes_on_where_it_was_stopped(
     assert [line["step"] for line in srsly.read_jsonl(tmp_path / "log.jsonl")] == list(range(1, 43))
     model = BigBirdForMaskedLM.from_pretrained(tmp_path)
     assert model.config.vocab_size == BigBirdTokenizer.from_pretrained(tmp_path).vocab_size
+
+
+def test_texts_of_an_earlier_run_are_skipped(source_folder, start_folder, texts_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(learn_from_source, "BATCH_PIECES", 64)
+    paths = [str(path) for path in (source_folder, start_folder, texts_file, tmp_path)]
+    learn_from_source.main([*paths, "--steps", "1", "--lengths", "64", "64", "--skip", "9"])
+    assert torch.load(tmp_path / learn_from_source.STATE, weights_only=True)["read"] == 10

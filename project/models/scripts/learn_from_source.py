@@ -180,7 +180,7 @@ def read_samples(path: Path, tokenizer: BigBirdTokenizer, length: int, skip: int
 
 def rate_at(step: int, steps: int, warmup: int) -> float:
     """RETURNS (float): learning rate of a step as a share of the peak: rising for `warmup` steps, then falling."""
-    return min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
+    return min((step + 1) / max(1, warmup), (steps - step) / max(1, steps - warmup))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -191,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("output", type=Path)
     options.add_argument("--steps", type=int, default=2000, help="of 4,096 pieces each (default: 2000)")
     options.add_argument("--lengths", type=int, nargs=2, default=[512, 4096], help="first half, second half")
+    options.add_argument("--skip", type=int, default=0, help="texts that an earlier run has read (default: 0)")
     options.add_argument("--rate", type=float, default=2e-4, help="highest learning rate of the layers")
     options.add_argument("--new-rate", type=float, default=1e-3, help="of the vectors of pieces and of the new head")
     options.add_argument("--weight", type=float, default=5.0, help="of the source's vectors in the loss")
@@ -207,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for is_new, rate in ((False, given.rate), (True, given.new_rate))
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    step, read = 0, 0
+    step, read = 0, given.skip
     if (given.output / STATE).exists():
         state = torch.load(given.output / STATE, weights_only=True, map_location=device)
         model.load_state_dict(state["model"])
