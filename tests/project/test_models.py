@@ -12,7 +12,9 @@ import spacy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.cli.init_config import fill_config
 from spacy.util import load_config
+from thinc.api import Config
 
 from project.models.scripts import card, corpora, effects, export, prepare, stretch
 from project.models.scripts import evaluate as evaluation
@@ -37,7 +39,7 @@ def folder(request):
 
 
 def test_sizes(folder):
-    assert sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) < LIMITS[folder.name]
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < LIMITS[folder.name]
 
 
 def test_encoder_and_vocabulary_fit(folder):
@@ -276,6 +278,40 @@ def test_every_script_of_the_recipe_is_there():
     assert {f"project/models/{path.name}" for path in MODELS.glob("*.cfg")} == set(
         re.findall(r"project/models/\w+\.cfg", recipe)
     )
+
+
+def test_a_frozen_encoder_keeps_its_weights(tmp_path):
+    model = MODELS / "tiny"
+    config = Config().from_str(
+        f"""
+        [paths]
+        checkpoint = "{model.as_posix()}"
+        [nlp]
+        lang = "en"
+        pipeline = ["bigbird", "bigbird_textcat"]
+        [components]
+        [components.bigbird]
+        factory = "bigbird"
+        [components.bigbird.model]
+        @architectures = "spacy-bigbird.BigBirdModel.v1"
+        name = ${{paths.checkpoint}}
+        [components.bigbird_textcat]
+        factory = "bigbird_textcat"
+        """
+    )
+    config.to_disk(tmp_path / "config.cfg")
+    fill_config(tmp_path / "config.cfg", tmp_path / "config.cfg", silent=True)
+    effects.freeze_encoder(tmp_path / "config.cfg", tmp_path / "encoder")
+    frozen = load_config(tmp_path / "config.cfg")
+    assert frozen["training"]["frozen_components"] == frozen["training"]["annotating_components"] == ["bigbird"]
+    assert frozen["components"]["bigbird"] == {"source": str(tmp_path / "encoder")}
+    nlp = spacy.load(tmp_path / "encoder")
+    assert nlp.pipe_names == ["bigbird"]
+    with torch.no_grad():
+        ids = torch.arange(200, 260)
+        expected = BigBirdModel.from_pretrained(model).eval().forward_packed(ids, [60])
+        found = BigBirdModel.from_pretrained(tmp_path / "encoder" / "bigbird").eval().forward_packed(ids, [60])
+    assert torch.equal(found, expected)
 
 
 def test_seeds_are_put_together():

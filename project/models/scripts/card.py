@@ -13,14 +13,16 @@ def numbers(folder: Path) -> str:
     """Format the numbers of a model.
 
     folder (Path): the model's folder.
-    RETURNS (str): the contents of run.json, warm_start.json, evaluation.json and effects.json as Markdown, as far as
-        these files exist.
+    RETURNS (str): the contents of run.json, warm_start.json, evaluation.json, effects.json and entities/scores.json as
+        Markdown, as far as these files exist.
     """
     parts = [run_table(folder, read(folder / "run.json"), read(folder / "warm_start.json"))]
     if evaluation := read(folder / "evaluation.json"):
         parts.append(context_table(evaluation))
     if effects := read(folder / "effects.json"):
         parts += [effect_table(name, task) for name, task in effects["tasks"].items()]
+    if head := read(folder / "entities" / "scores.json"):
+        parts.append(head_table(head))
     return "\n\n".join(parts)
 
 
@@ -77,6 +79,17 @@ def effect_table(name: str, task: dict[str, Any]) -> str:
             [system["name"], f"{system['mean']:.3f}", seeds, "/".join(f"{s:.0f} s" for s in sorted(seconds)), gain]
         )
     return table([TITLES[name], "mean", "by seed", "CPU time of training", "this model minus it (95 %)"], rows)
+
+
+def head_table(found: dict[str, Any]) -> str:
+    """RETURNS (str): a table of the scores of the head for entities, from entities/scores.json."""
+    by_type = sorted(found["by_type"].items(), key=lambda item: -item[1]["mentions"])
+    of_all = found["scores"]["ents_f"] | {"mentions": sum(row["mentions"] for _, row in by_type)}
+    rows = [
+        [name, f"{row['mentions']:,}", f"{row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f})"]
+        for name, row in [("all", of_all), *by_type]
+    ]
+    return table(["head for entities, LitBank test", "mentions", "F1 (95 %)"], rows)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

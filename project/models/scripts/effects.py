@@ -2,6 +2,9 @@
 spaCy's tok2vec, and the source of "small" in strided windows. All are trained for the same time, with the scripts of
 the workflows. Existing results are kept, so a run that was stopped can be continued.
 
+For entities, everything is trained. For authors, the encoders are frozen and only a classifier on the mean of their
+vectors is trained, since fine-tuning an encoder on so few novels for so short a time only memorises them.
+
 The source requires the package spacy-transformers and the source's folder. It is left out without --source.
 """
 
@@ -17,7 +20,7 @@ import srsly
 import torch
 from spacy.cli.init_config import fill_config
 from spacy.cli.train import train as spacy_train
-from spacy.util import load_config
+from spacy.util import load_config, load_model_from_config
 
 from spacy_bigbird.model import BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
@@ -37,6 +40,8 @@ SYSTEMS = {
     "source": "source encoder, windows of 128/96",
 }
 SCORES = {"ner": ("ents_f", f_score), "authors": ("cats_accuracy", mean)}
+# Authors: parts of documents to learn from (unit: tokens), so that a batch has several, and the classifier's peak rate.
+PART, HEAD_RATE = 256, 0.02
 MEASURES = {"ner": ner.measure, "authors": textcat.measure_whole}
 
 assert budget.CLOCK  # Importing it registers the functions that the configs refer to.
@@ -69,32 +74,54 @@ def make_config(task_name: str, system: str, seed: int, folder: Path, given: arg
     task, corpus = get_task(task_name), Paths(given.work, task_name).corpus
     path = folder / "config.cfg"
     # Evaluations do not count towards the budget, but they do take time.
-    rare = {"training.eval_frequency": 1_000_000}
+    changes: dict[str, Any] = {"training.eval_frequency": 1_000_000}
+    is_frozen = task_name == "authors" and system != "tok2vec"
+    if task_name == "authors":
+        changes |= {"corpora.train.stretch": PART, "training.batcher.phases": [{"longest": PART}]}
     if system == "source":
-        changes = {
+        changes |= {
             "paths.train": str(corpus / "train.spacy"),
             "paths.dev": str(corpus / "dev.spacy"),
             "paths.source": str(given.source),
             "paths.record": str(folder / "record"),
             "system.seed": seed,
             "training.batcher.seconds": given.seconds,
-            "training.optimizer.learn_rate.rate": given.source_rate,
-            **task.changes(system, Settings(seed=seed, seconds=given.seconds)),
+            "training.optimizer.learn_rate.rate": HEAD_RATE if is_frozen else given.source_rate,
         }
         folder.mkdir(parents=True, exist_ok=True)
-        config = load_config(CONFIGS / f"source_{task_name}.cfg", {**changes, **rare}, interpolate=False)
-        config.to_disk(path)
+        load_config(CONFIGS / f"source_{task_name}.cfg", changes, interpolate=False).to_disk(path)
         fill_config(path, path, silent=True)
-        return path
-    kind = "tok2vec" if system == "tok2vec" else "bigbird"
-    checkpoint = given.model.resolve()
-    if system == "random":
-        checkpoint = random_weights(given.model, folder / "random", seed)
-    settings = Settings(checkpoint=str(checkpoint), seed=seed, seconds=given.seconds)
-    changes = {**task.changes(kind, settings), **rare}
-    if kind == "bigbird":
-        changes["training.optimizer.learn_rate.rate"] = given.random_rate if system == "random" else given.rate
-    return write_config(path, task.config(PROJECT, kind), kind, settings, corpus, task.encoder, changes)
+    else:
+        kind = "tok2vec" if system == "tok2vec" else "bigbird"
+        checkpoint = given.model.resolve()
+        if system == "random":
+            checkpoint = random_weights(given.model, folder / "random", seed)
+        settings = Settings(checkpoint=str(checkpoint), seed=seed, seconds=given.seconds)
+        if kind == "bigbird":
+            rate = given.random_rate if system == "random" else given.rate
+            changes["training.optimizer.learn_rate.rate"] = HEAD_RATE if is_frozen else rate
+        write_config(path, task.config(PROJECT, kind), kind, settings, corpus, task.encoder, changes)
+    if is_frozen:
+        freeze_encoder(path, folder / "encoder")
+    return path
+
+
+def freeze_encoder(path: Path, folder: Path) -> None:
+    """Change a config so that the first component of the pipeline, its encoder, keeps its initial weights.
+
+    path (Path): the config.
+    folder (Path): folder to save the encoder to, since spaCy takes frozen components from a saved pipeline.
+    """
+    config, whole = load_config(path, interpolate=False), load_config(path, interpolate=True)
+    encoder = whole["nlp"]["pipeline"][0]
+    whole["nlp"]["pipeline"] = [encoder]
+    whole["components"] = {encoder: whole["components"][encoder]}
+    nlp = load_model_from_config(whole)
+    nlp.initialize()
+    nlp.to_disk(folder)
+    config["components"][encoder] = {"source": str(folder)}
+    config["training"] |= {"frozen_components": [encoder], "annotating_components": [encoder]}
+    config.to_disk(path)
 
 
 def measure(task_name: str, system: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
@@ -124,8 +151,8 @@ def measure(task_name: str, system: str, seed: int, given: argparse.Namespace) -
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     srsly.write_json(path, result)
-    shutil.rmtree(folder / "model-last")
-    shutil.rmtree(folder / "model-best", ignore_errors=True)
+    for name in ("model-last", "model-best", "encoder", "random"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     return result
 
 
@@ -167,7 +194,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("model", type=Path, help="checkpoint, such as project/models/tiny")
     options.add_argument("--work", type=Path, required=True, help="folder for corpora, trainings and single results")
-    options.add_argument("--output", type=Path, required=True, help="the JSON file, made of all results that are there")
+    options.add_argument("--output", type=Path, help="the JSON file, made of all results that are there")
     options.add_argument("--tasks", nargs="+", choices=SCORES, default=list(SCORES))
     options.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -176,14 +203,19 @@ def main() -> None:
     options.add_argument("--random-rate", type=float, default=1e-3, help="of random weights (default: 0.001)")
     options.add_argument("--source-rate", type=float, default=2e-4, help="of the source (default: 0.0002)")
     options.add_argument("--source", type=Path, help="folder of the source encoder")
+    options.add_argument("--only-corpora", action="store_true", help="write the corpora that are missing, and stop")
     options.add_argument("--only-report", action="store_true", help="train nothing")
     given = options.parse_args()
+    if given.output is None and not given.only_corpora:
+        options.error("--output is missing")
     given.work = given.work.resolve()
     systems = [system for system in given.systems if system != "source" or given.source is not None]
     torch.set_num_threads(1)
     for task_name in given.tasks:
         if not given.only_report and not Paths(given.work, task_name).corpus.exists():
             get_task(task_name).preprocess(given.work, Settings(checkpoint=str(given.model.resolve())))
+    if given.only_corpora:
+        return
     if not given.only_report:
         for seed in given.seeds:
             for task_name in given.tasks:
