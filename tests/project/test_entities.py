@@ -63,6 +63,7 @@ def test_what_was_exported_finds_the_same(trained, model, tmp_path):
     assert not [path for path in folder.rglob("*") if "safetensors" in path.name or path.name == "spiece.model"]
     assert str(model) not in (folder / entities.CONFIG).read_text(encoding="utf8")
     nlp = entities.load(model)
+    assert nlp.meta["name"] == entities.META["name"]
     nlp.to_disk(tmp_path / "whole")
     wanted = trained(TEXT.strip())
     assert len(wanted.ents) == 12

@@ -24,6 +24,11 @@ FOLDER, CONFIG, SCORES = "entities", "config.cfg", "scores.json"
 ENCODER, HEAD = "bigbird", "bigbird_ner"
 # `bigbird` is in the model's folder, and the words of the training documents are of no use to others.
 LEFT_OUT = [ENCODER, "vocab"]
+META = {
+    "name": "entities_of_novels",
+    "description": "People, places, buildings, vehicles and organizations in English novels, by name or common noun",
+    "license": "CC BY-SA 3.0",
+}
 
 
 def load(model: Path) -> Language:
@@ -56,6 +61,7 @@ def export(nlp: Language, model: Path, corpus: Path) -> dict[str, Any]:
     scores = {key: measured[key] for key in ("documents", "scores", "by_type")} | {"calibration": calibration}
     folder = model / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
+    nlp.meta.update(META)
     nlp.to_disk(folder, exclude=LEFT_OUT)
     config = load_config(folder / CONFIG, interpolate=False)
     kept = {name: config[name] for name in ("nlp", "components")}
