@@ -1,5 +1,6 @@
 """The models that are shared, the recipes' rules on documents, and the numbers on the cards."""
 
+import argparse
 import json
 import math
 import re
@@ -331,6 +332,22 @@ def test_seeds_are_put_together():
     assert random["model_minus_this"]["seeds"] == [0]
     assert random["model_minus_this"]["score"] == pytest.approx(28 / 34 - 12 / 32, abs=1e-4)
     assert "model_minus_this" not in model
+
+
+def test_a_report_keeps_the_tasks_that_were_measured_elsewhere(tmp_path):
+    output, elsewhere = tmp_path / "effects.json", {"machine": {"processor": "another"}, "systems": {}}
+    output.write_text(json.dumps({"tasks": {"ner": elsewhere, "authors": elsewhere}}))
+    scores = {"cats_accuracy": {"score": 0.5}}
+    result = {"scores": scores, "counts": [[1, 1], [0, 1]], "training": {"budget_seconds": 9}, "rate": 0.1}
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "authors-model-seed4.json").write_text(json.dumps(result))
+    effects.report(argparse.Namespace(work=tmp_path, output=output))
+    tasks = json.loads(output.read_text())["tasks"]
+    assert tasks["ner"] == elsewhere
+    assert tasks["authors"]["machine"]["cores"] >= 1
+    assert tasks["authors"]["systems"]["model"]["by_seed"] == {"4": 0.5}
+    row = card.effect_table("authors", tasks["authors"]).splitlines()[-1]
+    assert row == "| this model | 0.500 | 0.500 | 9 s |  |"
 
 
 def test_positions_never_seen_become_what_a_linear_change_makes_of_them():

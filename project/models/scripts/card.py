@@ -78,7 +78,8 @@ def effect_table(name: str, task: dict[str, Any]) -> str:
         rows.append(
             [system["name"], f"{system['mean']:.3f}", seeds, "/".join(f"{s:.0f} s" for s in sorted(seconds)), gain]
         )
-    return table([TITLES[name], "mean", "by seed", "CPU time of training", "this model minus it (95 %)"], rows)
+    title = f"{TITLES[name]}, on one core of {task['machine']['processor']}"
+    return table([title, "mean", "by seed", "CPU time of training", "this model minus it (95 %)"], rows)
 
 
 def head_table(found: dict[str, Any]) -> str:

@@ -40,8 +40,8 @@ SYSTEMS = {
     "source": "source encoder, windows of 128/96",
 }
 SCORES = {"ner": ("ents_f", f_score), "authors": ("cats_accuracy", mean)}
-# Authors: parts of documents to learn from (unit: tokens), so that a batch has several, and the classifier's peak rate.
-PART, HEAD_RATE = 256, 0.02
+# Authors: parts of documents to learn from, so that a batch has several. Unit: tokens.
+PART = 256
 MEASURES = {"ner": ner.measure, "authors": textcat.measure_whole}
 
 assert budget.CLOCK  # Importing it registers the functions that the configs refer to.
@@ -86,7 +86,7 @@ def make_config(task_name: str, system: str, seed: int, folder: Path, given: arg
             "paths.record": str(folder / "record"),
             "system.seed": seed,
             "training.batcher.seconds": given.seconds,
-            "training.optimizer.learn_rate.rate": HEAD_RATE if is_frozen else given.source_rate,
+            "training.optimizer.learn_rate.rate": given.head_rate if is_frozen else given.source_rate,
         }
         folder.mkdir(parents=True, exist_ok=True)
         load_config(CONFIGS / f"source_{task_name}.cfg", changes, interpolate=False).to_disk(path)
@@ -99,7 +99,7 @@ def make_config(task_name: str, system: str, seed: int, folder: Path, given: arg
         settings = Settings(checkpoint=str(checkpoint), seed=seed, seconds=given.seconds)
         if kind == "bigbird":
             rate = given.random_rate if system == "random" else given.rate
-            changes["training.optimizer.learn_rate.rate"] = HEAD_RATE if is_frozen else rate
+            changes["training.optimizer.learn_rate.rate"] = given.head_rate if is_frozen else rate
         write_config(path, task.config(PROJECT, kind), kind, settings, corpus, task.encoder, changes)
     if is_frozen:
         freeze_encoder(path, folder / "encoder")
@@ -202,6 +202,7 @@ def main() -> None:
     options.add_argument("--rate", type=float, default=1e-3, help="of the model (default: 0.001)")
     options.add_argument("--random-rate", type=float, default=1e-3, help="of random weights (default: 0.001)")
     options.add_argument("--source-rate", type=float, default=2e-4, help="of the source (default: 0.0002)")
+    options.add_argument("--head-rate", type=float, default=0.02, help="of heads on frozen encoders (default: 0.02)")
     options.add_argument("--source", type=Path, help="folder of the source encoder")
     options.add_argument("--only-corpora", action="store_true", help="write the corpora that are missing, and stop")
     options.add_argument("--only-report", action="store_true", help="train nothing")
@@ -227,17 +228,16 @@ def main() -> None:
 
 
 def report(given: argparse.Namespace) -> None:
-    """Write the JSON file. given (Namespace): the command-line options."""
-    tasks = {}
+    """Write the JSON file. A task without results keeps what the file says of it. given (Namespace): the options."""
+    tasks = json.loads(given.output.read_text())["tasks"] if given.output.exists() else {}
     for task_name in SCORES:
         found: dict[str, dict[int, dict[str, Any]]] = {system: {} for system in SYSTEMS}
         for path in sorted((given.work / "results").glob(f"{task_name}-*-seed*.json")):
             _, system, seed = path.stem.split("-")
             found[system][int(seed.removeprefix("seed"))] = srsly.read_json(path)
         if any(found.values()):
-            tasks[task_name] = summarize(task_name, found)
-    content = {"machine": describe_machine(), "threads": 1, "tasks": tasks}
-    given.output.write_text(json.dumps(content, indent=2) + "\n")
+            tasks[task_name] = {"machine": describe_machine(), "threads": 1, **summarize(task_name, found)}
+    given.output.write_text(json.dumps({"tasks": tasks}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
