@@ -18,8 +18,14 @@ MODEL = Path(__file__).parents[1] / "models" / "small"
 # In the public domain. The book is neither in the texts of the encoder's recipe nor in LitBank.
 CHAPTER = Path(__file__).with_name("a_study_in_scarlet.txt")
 TITLE = "the first chapter of A Study in Scarlet (Arthur Conan Doyle, 1887)"
-KINDS = {"PER": "People", "GPE": "Countries and towns", "FAC": "Buildings", "LOC": "Places", "ORG": "Organizations"}
-KINDS |= {"VEH": "Vehicles"}
+KINDS = {
+    "PER": "People",
+    "GPE": "Countries and towns",
+    "FAC": "Buildings",
+    "LOC": "Places",
+    "ORG": "Organizations",
+    "VEH": "Vehicles",
+}
 COLORS = {"PER": "#f7c8a0", "GPE": "#a7d8de", "FAC": "#cfe3b4", "LOC": "#f4e08f", "ORG": "#e4c9ee", "VEH": "#d5d5d5"}
 ABOUT = """
 <p>Nothing here is made up: the encoder <code>project/models/small</code>, with a head trained on entities in the

@@ -13,9 +13,7 @@ import spacy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.cli.init_config import fill_config
 from spacy.util import load_config
-from thinc.api import Config
 
 from project.models.scripts import card, corpora, effects, export, prepare, stretch
 from project.models.scripts import evaluate as evaluation
@@ -283,25 +281,10 @@ def test_every_script_of_the_recipe_is_there():
 
 def test_a_frozen_encoder_keeps_its_weights(tmp_path):
     model = MODELS / "tiny"
-    config = Config().from_str(
-        f"""
-        [paths]
-        checkpoint = "{model.as_posix()}"
-        [nlp]
-        lang = "en"
-        pipeline = ["bigbird", "bigbird_textcat"]
-        [components]
-        [components.bigbird]
-        factory = "bigbird"
-        [components.bigbird.model]
-        @architectures = "spacy-bigbird.BigBirdModel.v1"
-        name = ${{paths.checkpoint}}
-        [components.bigbird_textcat]
-        factory = "bigbird_textcat"
-        """
-    )
-    config.to_disk(tmp_path / "config.cfg")
-    fill_config(tmp_path / "config.cfg", tmp_path / "config.cfg", silent=True)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("bigbird", config={"model": {"@architectures": "spacy-bigbird.BigBirdModel.v1", "name": str(model)}})
+    nlp.add_pipe("bigbird_textcat")
+    nlp.config.to_disk(tmp_path / "config.cfg")
     effects.freeze_encoder(tmp_path / "config.cfg", tmp_path / "encoder")
     frozen = load_config(tmp_path / "config.cfg")
     assert frozen["training"]["frozen_components"] == frozen["training"]["annotating_components"] == ["bigbird"]

@@ -3,7 +3,8 @@ spaCy's tok2vec, and the source of "small" in strided windows. All are trained f
 the workflows. Existing results are kept, so a run that was stopped can be continued.
 
 For entities, everything is trained. For authors, the encoders are frozen and only a classifier on the mean of their
-vectors is trained, since fine-tuning an encoder on so few novels for so short a time only memorises them.
+vectors is trained, on parts of the excerpts: it takes many steps of several documents, for which training an encoder is
+too slow. tok2vec is trained as a whole.
 
 The source requires the package spacy-transformers and the source's folder. It is left out without --source.
 """

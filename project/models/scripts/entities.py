@@ -15,6 +15,7 @@ import srsly
 from spacy.language import Language
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
+from thinc.api import Config
 
 from ...scripts import ner
 from ...scripts.parts import plain
@@ -66,7 +67,7 @@ def export(nlp: Language, model: Path, corpus: Path) -> dict[str, Any]:
     config = load_config(folder / CONFIG, interpolate=False)
     kept = {name: config[name] for name in ("nlp", "components")}
     kept["components"][ENCODER]["model"] |= {"name": None, "vocab_file": None, "transformer_config": {}}
-    type(config)(kept).to_disk(folder / CONFIG)
+    Config(kept).to_disk(folder / CONFIG)
     srsly.write_json(folder / SCORES, scores)
     return scores
 
