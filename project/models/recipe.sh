@@ -93,7 +93,7 @@ effects)
     python -m $models.card "project/models/$MODEL"
     ;;
 *)
-    sed -n 2,9p "$0"
+    sed -n 2,8p "$0"
     exit 2
     ;;
 esac

@@ -78,6 +78,18 @@ def test_a_model_without_a_head_is_an_error(tmp_path):
         entities.load(tmp_path)
 
 
+@pytest.mark.parametrize("wrong", range(3))
+def test_paths_that_do_not_exist_are_named(wrong, model, tmp_path, capsys):
+    paths = [tmp_path / "pipeline", model, tmp_path / "corpus"]
+    for folder, name in ((paths[0], entities.CONFIG), (paths[2], "dev.spacy")):
+        folder.mkdir()
+        (folder / name).touch()
+    paths[wrong] = tmp_path / "nowhere"
+    with pytest.raises(SystemExit):
+        entities.main([str(path) for path in paths])
+    assert str(tmp_path / "nowhere") in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def chapter(tmp_path_factory):
     return names.find_names(tmp_path_factory.mktemp("pipeline"))

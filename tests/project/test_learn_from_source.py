@@ -140,6 +140,9 @@ def test_what_is_missing_or_empty_is_named(source_folder, start_folder, texts_fi
         with pytest.raises(SystemExit):
             learn_from_source.main([*paths[:place], str(tmp_path / "nowhere"), *paths[place + 1 :]])
         assert "nowhere does not exist" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        learn_from_source.main([*paths, "--skip", "-5"])
+    assert "--skip is -5, expected 0 or more" in capsys.readouterr().err
     (tmp_path / "empty.jsonl").write_text("", encoding="utf8")
     with pytest.raises(ValueError, match=r"empty\.jsonl holds no text"):
         learn_from_source.main([*paths[:2], str(tmp_path / "empty.jsonl"), paths[3]])

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -315,6 +316,26 @@ def test_seeds_are_put_together():
     assert random["model_minus_this"]["seeds"] == [0]
     assert random["model_minus_this"]["score"] == pytest.approx(28 / 34 - 12 / 32, abs=1e-4)
     assert "model_minus_this" not in model
+
+
+def test_wrong_paths_of_the_effects_are_named_and_nothing_is_written(tmp_path, capsys):
+    options = ["--work", str(tmp_path), "--output", str(tmp_path / "effects.json"), "--only-report"]
+    for arguments in (["nowhere", *options], [str(MODELS / "tiny"), *options, "--source", "nowhere"]):
+        with pytest.raises(SystemExit):
+            effects.main(arguments)
+        assert "nowhere is not a folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        effects.main([str(MODELS / "tiny"), "--work", str(tmp_path)])
+    assert "--output is missing" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_recipe_explains_its_steps():
+    found = subprocess.run(["sh", str(MODELS / "recipe.sh"), "unknown"], capture_output=True, text=True)
+    assert found.returncode == 2
+    steps = re.findall(r"^([a-z-]+)\)$", (MODELS / "recipe.sh").read_text(encoding="utf8"), flags=re.MULTILINE)
+    assert all(step in found.stdout for step in steps) and len(steps) == 7
+    assert all(line.startswith("#") for line in found.stdout.splitlines())
 
 
 def test_a_report_keeps_the_tasks_that_were_measured_elsewhere(tmp_path):

@@ -12,6 +12,7 @@ The source requires the package spacy-transformers and the source's folder. It i
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ def summarize(task_name: str, found: dict[str, dict[int, dict[str, Any]]]) -> di
     return {"score": name, "systems": systems}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("model", type=Path, help="checkpoint, such as project/models/tiny")
     options.add_argument("--work", type=Path, required=True, help="folder for corpora, trainings and single results")
@@ -207,9 +208,12 @@ def main() -> None:
     options.add_argument("--source", type=Path, help="folder of the source encoder")
     options.add_argument("--only-corpora", action="store_true", help="write the corpora that are missing, and stop")
     options.add_argument("--only-report", action="store_true", help="train nothing")
-    given = options.parse_args()
+    given = options.parse_args(arguments)
     if given.output is None and not given.only_corpora:
         options.error("--output is missing")
+    for path in (given.model, given.source):
+        if path is not None and not path.is_dir():
+            options.error(f"{path} is not a folder")
     given.work = given.work.resolve()
     systems = [system for system in given.systems if system != "source" or given.source is not None]
     torch.set_num_threads(1)

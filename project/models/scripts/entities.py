@@ -7,6 +7,7 @@ development documents, and `scores.json` gets its scores on the test documents.
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,15 @@ def export(nlp: Language, model: Path, corpus: Path) -> dict[str, Any]:
     return scores
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("pipeline", type=Path, help="the trained pipeline")
     options.add_argument("model", type=Path, help="folder of the model that is its encoder")
     options.add_argument("corpus", type=Path, help="folder of dev.spacy, test.spacy and spiece.model")
-    given = options.parse_args()
+    given = options.parse_args(arguments)
+    for path in (given.pipeline / CONFIG, given.model / "model.safetensors", given.corpus / "dev.spacy"):
+        if not path.exists():
+            options.error(f"{path} does not exist")
     print(export(spacy.load(given.pipeline), given.model, given.corpus)["scores"])
 
 

@@ -199,6 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for path in (given.source, given.start, given.texts):
         if not path.exists():
             options.error(f"{path} does not exist")
+    if given.skip < 0:
+        options.error(f"--skip is {given.skip}, expected 0 or more")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = BigBirdForMaskedLM.from_pretrained(given.start).train().to(device)
     tokenizer = BigBirdTokenizer.from_pretrained(given.start, map_whitespace=True)
