@@ -14,7 +14,7 @@ import torch
 from common import data_dir, interleaved, parser, report
 from tqdm import tqdm
 
-from spacy_bigbird.training.pretraining import Run, Window
+from spacy_bigbird.training.pretraining import LogInterval, Run
 from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 from spacy_bigbird.training.processes import Processes
 from spacy_bigbird.training.throughput import matrix_product_limit
@@ -70,15 +70,15 @@ def measure(length, given, limits):
         timings = interleaved(steps, given.repeats, device=given.device)
     baseline = timings[given.cases[0]]
     for name, step in steps.items():
-        timing, window = timings[name], step.window
-        pieces = window.pieces / window.steps
+        timing, interval = timings[name], step.interval
+        pieces = interval.pieces / interval.steps
         yield {
             "pieces": length,
             "case": name,
             "pieces/s": pieces / timing.median,
             "±": f"{timing.spread:.0%}",
             "x fp32": timing.times_faster_than(baseline),
-            "share of limit": window.operations / window.steps / timing.median / limits[CASES[name][0]],
+            "share of limit": interval.operations / interval.steps / timing.median / limits[CASES[name][0]],
             "waiting": f"{step.waited / step.seconds:.1%}",
             "seconds": timing.seconds,
         }
@@ -114,13 +114,13 @@ class Step:
         self.run = Run(settings, output, Processes(given.device), resume=False)
         self.loader = stack.enter_context(self.run.loader())
         self.batches = iter(self.loader)
-        self.window = Window()
+        self.interval = LogInterval()
         self.waited = self.seconds = 0.0
 
     def __call__(self):
         start, waited = time.perf_counter(), self.loader.waited
-        self.run.step(next(self.batches), self.window)
-        if self.window.steps > 1:
+        self.run.step(next(self.batches), self.interval)
+        if self.interval.steps > 1:
             # The first batch could not be prepared during an earlier step.
             self.seconds += time.perf_counter() - start
             self.waited += self.loader.waited - waited

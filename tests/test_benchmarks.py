@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,16 @@ def common(monkeypatch):
     import common
 
     return common
+
+
+BENCHMARKS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
+def test_benchmarks_find_what_they_import(path, monkeypatch):
+    monkeypatch.syspath_prepend(str(path.parent))
+    names = runpy.run_path(str(path), run_name="benchmark")
+    assert names["__doc__"] and ("main" in names or path.stem in ("common", "contestants", "machine"))
 
 
 def test_cases_run_in_turns_and_the_warm_up_is_not_counted(common):
