@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .dropout import draw_kept
 from .first_order import first_order_only
 from .precision import fast_float32_products
 from .softmax import softmax, softmax_backward
@@ -51,25 +52,23 @@ class _AttentionByProducts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query_key_value: Tensor, num_heads: int, dropout: float) -> Tensor:
         length, width = query_key_value.shape
-        kept = None
-        if dropout:
-            kept = torch.empty(num_heads, length, length, dtype=torch.bool).bernoulli_(1 - dropout)
+        kept, scale = draw_kept((num_heads, length, length), dropout) if dropout else (None, 1.0)
         ctx.save_for_backward(query_key_value, kept)
-        ctx.arguments = num_heads, dropout
+        ctx.arguments = num_heads, scale
         output = query_key_value.new_empty(length, num_heads, width // (3 * num_heads))
         with fast_float32_products(output):
             for heads in _some_heads(query_key_value, num_heads, kept):
                 probabilities = heads.drop(heads.probabilities())
                 output[:, heads.which] = torch.bmm(probabilities, heads.value)[:, :length].transpose(0, 1)
-        if dropout:
-            output *= 1 / (1 - dropout)
+        if kept is not None:
+            output *= scale
         return output.flatten(1)
 
     @staticmethod
     @first_order_only
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None]:
         query_key_value, kept = ctx.saved_tensors
-        num_heads, dropout = ctx.arguments
+        num_heads, scale = ctx.arguments
         length = len(query_key_value)
         gradient = torch.empty_like(query_key_value)
         grad_query, grad_key, grad_value = _by_head(gradient, num_heads)
@@ -77,7 +76,7 @@ class _AttentionByProducts(torch.autograd.Function):
         with fast_float32_products(gradient):
             for heads in _some_heads(query_key_value, num_heads, kept):
                 grad = workspace.get("dense gradient", heads.value.shape, heads.value)
-                torch.mul(grad_by_head[heads.which], 1 / (1 - dropout), out=grad[:, :length])
+                torch.mul(grad_by_head[heads.which], scale, out=grad[:, :length])
                 grad[:, length:] = 0
                 probabilities = heads.probabilities()
                 grad_scores = workspace.get("dense gradient of scores", probabilities.shape, probabilities)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from ..attention.cache import LayerCache
 from ..attention.masked import masked_attention, split_heads
 from ..config import BigBirdConfig
+from .dropout import Dropout
 from .linear import Linear
 
 
@@ -20,7 +21,7 @@ class CausalSelfAttention(nn.Module):
         self.heads = config.num_attention_heads
         self.query_key_value = Linear(config.hidden_size, 3 * config.hidden_size, bias=config.use_bias)
         self.output = Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.attention_dropout = config.attention_probs_dropout_prob
 
     def forward(

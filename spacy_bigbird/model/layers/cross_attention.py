@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from ..attention.masked import masked_attention, split_heads
 from ..config import BigBirdConfig
+from .dropout import Dropout
 from .linear import Linear
 
 
@@ -19,7 +20,7 @@ class CrossAttention(nn.Module):
         self.query = Linear(config.hidden_size, config.hidden_size, bias=config.use_bias)
         self.key_value = Linear(config.hidden_size, 2 * config.hidden_size, bias=config.use_bias)
         self.output = Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.attention_dropout = config.attention_probs_dropout_prob
 
     def project(self, encoder_states: Tensor) -> tuple[Tensor, ...]:

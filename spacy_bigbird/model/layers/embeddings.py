@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from ..config import BigBirdConfig
+from .dropout import Dropout
 
 
 class BigBirdEmbeddings(nn.Module):
@@ -18,7 +19,7 @@ class BigBirdEmbeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
         self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.scale = width**0.5 if config.rescale_embeddings else None
 
     def forward(

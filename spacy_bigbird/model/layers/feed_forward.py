@@ -14,6 +14,7 @@ from torch.autograd.graph import get_gradient_edge
 from ..activations import ACTIVATIONS
 from ..attention.first_order import first_order_only
 from ..config import BigBirdConfig
+from .dropout import Dropout
 from .linear import Linear, add_product, compute_dtype, full_speed, multiply
 from .rows import USUAL_PART, filled_up, map_rows, split_rows
 
@@ -28,7 +29,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.intermediate = Linear(config.hidden_size, config.intermediate_size)
         self.output = Linear(config.intermediate_size, config.hidden_size)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.activation = config.hidden_act
 
     def forward(self, hidden: Tensor) -> Tensor:

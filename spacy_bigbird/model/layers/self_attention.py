@@ -9,6 +9,7 @@ from ..attention.packing import Packing
 from ..attention.pattern import key_blocks
 from ..attention.reference import key_counts, reference_attention
 from ..config import BigBirdConfig
+from .dropout import Dropout
 from .linear import Linear
 
 
@@ -25,7 +26,7 @@ class SelfAttention(nn.Module):
         self.layer = layer
         self.query_key_value = Linear(config.hidden_size, 3 * config.hidden_size, bias=config.use_bias)
         self.output = Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
         self, hidden: Tensor, packing: Packing, head_mask: Tensor | None = None, output_attentions: bool = False
