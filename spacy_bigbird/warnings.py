@@ -1,6 +1,6 @@
 """Every warning of the package, with a code to search for: what was found, what it means, what to do."""
 
-from .errors import WithCodes
+from .errors.codes import WithCodes
 
 
 class Warnings(metaclass=WithCodes):

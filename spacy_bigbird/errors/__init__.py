@@ -1,0 +1,10 @@
+"""Every error of the package, with a code to search for: what was given, what was expected, what to do."""
+
+from .codes import WithCodes
+from .model import ModelErrors
+from .pipeline import PipelineErrors
+from .training import TrainingErrors
+
+
+class Errors(ModelErrors, PipelineErrors, TrainingErrors, metaclass=WithCodes):
+    """Messages of exceptions, one file for each part of the package. Fill in with `.format(...)`."""
