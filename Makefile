@@ -27,6 +27,14 @@ test: install  ## run the tests (under 6 minutes on 2 cores)
 test-all: install  ## run the tests, including the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --slow
 
+test-python:  ## run the tests on another Python: make test-python PYTHON=python3.13
+	$(MAKE) test PYTHON=$(PYTHON) VENV=.venv-$(notdir $(PYTHON))
+
+test-wheel: install  ## build the wheel and run the tests against what it installs
+	rm -rf build/wheel build/wheel-tests
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(BIN)/python scripts/test_wheel.py build/wheel build/wheel-tests --jobs $(JOBS)
+
 lint: install  ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,10 +45,11 @@ bench: install  ## measure speed and memory on this machine, into benchmarks/res
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json --plot benchmarks/results/$$name.png || exit 1; \
 	done
 
-docs: install  ## redraw the pictures and rewrite project/README.md; check links, tables, names and examples in the docs
+docs: install  ## build the site of the documentation into build/site, with pictures and tables redrawn and examples checked
 	$(BIN)/python docs/draw_attention_pattern.py
 	if [ -f project/project.yml ]; then $(BIN)/python -m weasel document project --output project/README.md; fi
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/test_readme.py tests/test_coming_from_transformers.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 demo: install  ## find names in a novel, train tiny pipelines on made-up contracts, write a report (under 8 minutes)
 	$(BIN)/python -m project.demo.run $(DEMO)
@@ -48,4 +57,4 @@ demo: install  ## find names in a novel, train tiny pipelines on made-up contrac
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-.PHONY: help install test test-all lint bench docs demo clean
+.PHONY: help install test test-all test-python test-wheel lint bench docs demo clean

@@ -9,6 +9,8 @@ from spacy.language import Language
 from .errors import Errors
 from .pipeline.span_qa import SpanQA
 
+__all__ = ["QuestionAnswerer"]
+
 
 class ExtractedAnswer(TypedDict):
     """One answer to a question.

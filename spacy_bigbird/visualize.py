@@ -15,6 +15,8 @@ EVIDENCE_COLOR = "255, 160, 90"
 EVIDENCE_PREFIX = "evidence:"
 GAP = " … "
 
+__all__ = ["render"]
+
 
 def render(
     docs: Doc | Iterable[Doc],
