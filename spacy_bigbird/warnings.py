@@ -66,3 +66,14 @@ class Warnings(metaclass=WithCodes):
         "Component {name!r} cannot be scored: none of the {number:,} documents in the dev corpus has {gold}. Its score "
         "says nothing about which pipeline is best. {advice}"
     )
+
+    # What users give to commands, readers and functions: BW660-BW689
+    BW660 = (
+        "The training ends after {steps:,} steps, while the learning rate is still rising: it gets to {share:.0%} of "
+        "its highest value. Lower --training.optimizer.learn_rate.warmup_steps, or train for longer."
+    )
+    BW661 = (
+        "The training ends after {steps:,} steps, while the learning rate is still at {share:.0%} of its highest "
+        "value, since its schedule is for {zero:,} steps. Set the number of steps: --training.max_steps {steps} if "
+        "the schedule has total_steps = ${{training.max_steps}}, or else total_steps as well."
+    )

@@ -26,8 +26,8 @@ PAGES = sorted(DOCS.glob("*.md"))
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OURS = {
     point.name: point
-    for group in ("factories", "architectures", "batchers", "loggers", "readers", "scorers")
-    for point in entry_points(group=f"spacy_{group}")
+    for group in ("factories", "architectures", "batchers", "loggers", "readers", "scorers", "schedules")
+    for point in entry_points(group="thinc_schedules" if group == "schedules" else f"spacy_{group}")
     if point.value.startswith("spacy_bigbird.")
 }
 FACTORIES = sorted(name for name, point in OURS.items() if point.group == "spacy_factories")

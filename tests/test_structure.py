@@ -21,6 +21,7 @@ LEVELS = {
     "errors": -1,
     "warnings": 0,
     "checkpoint": 1,
+    "schedules": 1,
     "tokenizer": 2,
     "model.config": 3,
     "model.activations": 3,
@@ -37,6 +38,7 @@ LEVELS = {
     "pipeline": 11,
     "visualize": 11,
     "question_answering": 12,
+    "check": 12,
     "cli": 13,
 }
 # The public face of the PyTorch level gathers the names of the heads.

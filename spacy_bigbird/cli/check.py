@@ -111,6 +111,7 @@ def check(
     silent (bool): whether to print nothing.
     RETURNS (Checked): the findings.
     """
+    from ..schedules import find_schedule_problems
     from ..training.corpus_check import check_corpus, find_gold_problems, find_reader_loss, make_batches
     from ..training.encoder_check import find_encoders
     from ..training.listener_check import find_frozen_problems, find_listener_problems
@@ -155,6 +156,8 @@ def check(
             batches, discarded = make_batches(corpora["train"], training["batcher"])
             if encoder is encoders[0]:
                 report.batches(batches, discarded, found["train"])
+                steps = _number_of_steps(training, None if limit else len(batches))
+                report.problems(find_schedule_problems(training["optimizer"], steps))
             if measure and found["train"].sample:
                 report.cost(encoder, found, batches, is_frozen=encoder.component in frozen)
     except FAILURES as error:
@@ -179,6 +182,13 @@ def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict
         # This callback is where nlp.max_length is usually set.
         registry.resolve({"callback": before_init})["callback"](nlp)
     return nlp, registry.resolve(filled["training"], schema=ConfigSchemaTraining)
+
+
+def _number_of_steps(training: dict[str, Any], batches: int | None) -> int | None:
+    """Determine when training ends at the latest. RETURNS (int | None): None if its steps are not limited."""
+    epochs = training["max_epochs"]
+    limits = [training["max_steps"], epochs * batches if batches and epochs >= 1 else 0]
+    return min(filter(None, limits), default=None)
 
 
 def _read(

@@ -2,13 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from wasabi import Printer
-from wasabi.util import can_render
 
+from ..check.terminal import duration, headline, histogram
 from ..errors import Errors
 from ..training.corpus_check import CorpusReport, ReaderLoss, name_of_character
 from ..training.encoder_check import PlannedEncoder, StepCost, measure_step
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.training import Example
 
-BAR_WIDTH = 40
-MOST_BARS = 12
 MOST_EXAMPLES = 5
 # Share of unknown pieces above which another vocabulary, or one's own, should be considered.
 MANY_UNKNOWN = 0.01
@@ -165,11 +163,18 @@ class CheckReport:
         if counts:
             self.msg.divider(f"Gold in {name}")
             self.msg.table({name: f"{count:,}" for name, count in counts.items()})
-        for problem in problems:
-            if problem.startswith("[BW"):
-                self.msg.warn(problem)
+        self.problems(problems)
+
+    def problems(self, messages: Iterable[str]) -> None:
+        """Print messages: warnings, or errors, which mean a loss.
+
+        messages (Iterable[str]): the messages, with their codes.
+        """
+        for message in messages:
+            if message.startswith("[BW"):
+                self.msg.warn(message)
             else:
-                self.loss(problem)
+                self.loss(message)
 
     def batches(self, batches: Sequence[Sequence[int]], discarded: Sequence[int], report: CorpusReport) -> None:
         """Print how the batcher groups the training corpus.
@@ -243,10 +248,12 @@ class CheckReport:
             )
 
     def summary(self) -> None:
-        """Print the last line."""
+        """Print all findings again, in short, where a terminal shows them last."""
         self.msg.divider("Summary")
         if self.losses:
-            self.msg.fail(f"Findings above that would lose data or make training fail: {len(self.losses)}")
+            self.msg.fail(f"Findings that would lose data or make training fail: {len(self.losses)}")
+            for number, text in enumerate(self.losses, start=1):
+                self.msg.text(f"{number}. {headline(text)}")
         else:
             self.msg.good("Nothing would be lost")
 
@@ -259,46 +266,6 @@ def pieces_of(batch: Sequence[int], report: CorpusReport) -> int:
     RETURNS (int): number of pieces that the encoder receives.
     """
     return sum(report.encoded[number] for number in batch)
-
-
-def histogram(lengths: Sequence[int]) -> list[str]:
-    """Draw a histogram of document lengths for a terminal.
-
-    lengths (Sequence[int]): length of each document; at least one.
-    RETURNS (list[str]): one line per range of lengths.
-    """
-    width = 64
-    while max(lengths) >= width * MOST_BARS:
-        width *= 2
-    counts = np.bincount(np.asarray(lengths) // width)
-    lines = []
-    label = len(f"{width * len(counts):,}")
-    for number, count in enumerate(counts.tolist()):
-        start, end = f"{number * width:,}", f"{(number + 1) * width - 1:,}"
-        lines.append(f"{start:>{label}} - {end:>{label}} {bar(count / max(counts))} {count:,}".rstrip())
-    return lines
-
-
-def bar(share: float) -> str:
-    """Draw a bar in eighths of a character, or in whole characters if the terminal cannot render these.
-
-    share (float): length of the bar, as a share of the longest one.
-    RETURNS (str): the bar.
-    """
-    eighths = round(share * BAR_WIDTH * 8)
-    if share > 0:
-        eighths = max(1, eighths)
-    if not can_render("█▏"):
-        return "#" * -(-eighths // 8)
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
-
-
-def duration(seconds: float) -> str:
-    """Format a duration. RETURNS (str): seconds, minutes or hours, with one decimal."""
-    for unit, size in (("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} seconds"
 
 
 def available_memory() -> float | None:

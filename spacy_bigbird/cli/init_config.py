@@ -200,7 +200,12 @@ def _reader(pipeline: list[str]) -> dict[str, Any]:
 
 def _training(size: Size, is_from_scratch: bool) -> dict[str, Any]:
     rate = LEARNING_RATES[Size.small if is_from_scratch else size]
-    schedule = {"@schedules": "warmup_linear.v1", "warmup_steps": WARMUP_STEPS, "total_steps": MAX_STEPS}
+    # The rate follows the length of the training, also if it is changed on the command line or when resuming.
+    schedule = {
+        "@schedules": "spacy-bigbird.warmup_linear.v1",
+        "warmup_steps": WARMUP_STEPS,
+        "total_steps": "${training.max_steps}",
+    }
     batcher = {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": 8192}
     if is_from_scratch:
         batcher["vocab_file"] = "${paths.vocab_file}"

@@ -4,7 +4,8 @@ from .codes import WithCodes
 from .model import ModelErrors
 from .pipeline import PipelineErrors
 from .training import TrainingErrors
+from .usage import UsageErrors
 
 
-class Errors(ModelErrors, PipelineErrors, TrainingErrors, metaclass=WithCodes):
+class Errors(ModelErrors, PipelineErrors, TrainingErrors, UsageErrors, metaclass=WithCodes):
     """Messages of exceptions, one file for each part of the package. Fill in with `.format(...)`."""

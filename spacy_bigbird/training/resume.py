@@ -27,6 +27,7 @@ from thinc.api import Optimizer, constant, set_gpu_allocator
 from wasabi import Printer
 
 from ..errors import Errors
+from ..schedules import find_schedule_problems
 from ..warnings import Warnings
 from .resume_state import (
     BEST,
@@ -82,6 +83,8 @@ def resume(
         set_gpu_allocator(config["training"]["gpu_allocator"])
     training = _Training(nlp, output, state, config)
     msg = Printer(no_print=True)
+    for problem in _schedule_problems(config["training"], state.step):
+        stdout.write(msg.warn(problem) + "\n")
     stdout.write(msg.info(f"Pipeline: {nlp.pipe_names}") + "\n")
     stdout.write(msg.info(f"Training of {state.started}, resuming after step {state.step}") + "\n")
     training.run(stdout, stderr)
@@ -199,6 +202,15 @@ def _is_over(limits: Mapping[str, Any], step: int, results: list[tuple[float, in
     best_step = -max((score, -at) for score, at in results)[1]
     patience, max_steps = limits["patience"], limits["max_steps"]
     return bool((patience and step - best_step >= patience) or (max_steps and step >= max_steps))
+
+
+def _schedule_problems(settings: dict[str, Any], step: int) -> list[str]:
+    """Find out if the learning rate suits the limits, which may have been raised."""
+    # The number of steps in an epoch is not known before the corpus is read: only the next step is.
+    steps = settings["max_steps"] or (step + 2 if settings["max_epochs"] >= 1 else None)
+    (optimizer,) = registry.resolve({"optimizer": settings["optimizer"]}).values()
+    problems = find_schedule_problems(optimizer, steps)
+    return problems if settings["max_steps"] else [problem for problem in problems if problem.startswith("[BB")]
 
 
 def _load(path: Path, overrides: dict[str, Any]) -> Language:

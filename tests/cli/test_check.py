@@ -11,8 +11,9 @@ from spacy.util import registry
 from typer.testing import CliRunner
 from wasabi import Printer
 
+from spacy_bigbird.check.terminal import bar, duration, histogram
 from spacy_bigbird.cli.check import check
-from spacy_bigbird.cli.check_report import CheckReport, bar, duration, histogram
+from spacy_bigbird.cli.check_report import CheckReport
 from spacy_bigbird.errors import Errors
 from spacy_bigbird.training.questions import install_question_extensions
 
@@ -61,6 +62,16 @@ path = ${{paths.train}}
 path = ${{paths.dev}}
 
 [training]
+max_steps = 0
+
+[training.optimizer]
+@optimizers = "Adam.v1"
+
+[training.optimizer.learn_rate]
+@schedules = "spacy-bigbird.warmup_linear.v1"
+initial_rate = 0.001
+warmup_steps = 10
+total_steps = ${{training.max_steps}}
 
 [training.batcher]
 @batchers = "spacy-bigbird.batch_by_pieces.v1"
@@ -167,6 +178,25 @@ def test_a_batcher_that_discards_fails(folder):
         "--training.batcher.discard_oversize=true",
     )
     assert result.exit_code == 1 and "leaves out 4 of 4 documents with 100% of all pieces" in flat(result)
+
+
+def test_a_schedule_of_another_length_is_said(folder):
+    """There are four batches of one document each in an epoch."""
+    arguments = ["--no-measure", "--training.batcher.size=1", "--training.optimizer.learn_rate.total_steps=400"]
+    result = run(folder, *arguments, "--training.max_epochs=1000")
+    assert result.exit_code == 1 and "[BB660] The learning rate is 0 from step 400 on" in flat(result)
+    assert "goes on until step 4,000" in flat(result)
+    result = run(folder, *arguments, "--training.max_epochs=20")
+    assert result.exit_code == 0 and "[BW661] The training ends after 80 steps" in flat(result)
+    result = run(folder, *arguments, "--training.max_epochs=0")
+    assert result.exit_code == 1 and "is not limited to a number of steps" in flat(result)
+
+
+def test_the_summary_repeats_the_findings(folder):
+    result = run(folder, "--no-measure", "--corpora.train.max_length=10", '--training.frozen_components=["bigbird"]')
+    _, summary = flat(result).split(" Summary ")
+    assert "1. [BB385] Component 'bigbird' is in frozen_components" in summary and "fail: 3" in summary
+    assert "3. train: the corpus setting max_length = 10 leaves out" in summary
 
 
 @pytest.mark.parametrize(

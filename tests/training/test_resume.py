@@ -480,3 +480,16 @@ def walk(nlp, component):
         yield node.id, node.param_names
         for shim in node.shims:
             yield shim.id, [name for name, _ in shim.module.named_parameters()]
+
+
+@pytest.mark.parametrize("rate", [{**RATE, "total_steps": 4}, {**RATE, "@schedules": "spacy-bigbird.warmup_linear.v1"}])
+def test_a_schedule_that_ends_before_the_raised_limit_is_said(vocab_file, tmp_path, rate):
+    """With total_steps = ${training.max_steps}, it follows the limit."""
+    is_number = rate["@schedules"] == "warmup_linear.v1"
+    rate = rate if is_number else {**rate, "total_steps": "${training.max_steps}"}
+    config = make_config(vocab_file, tmp_path, max_steps=4, optimizer={"learn_rate": rate})
+    (tmp_path / "out").mkdir()
+    train(init_nlp(config), tmp_path / "out")
+    stdout = StringIO()
+    resume(tmp_path / "out", overrides={"training.max_steps": 40}, stdout=stdout)
+    assert ("[BB660] The learning rate is 0 from step 4 on" in stdout.getvalue()) is is_number
