@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -22,6 +23,10 @@ from ..tokenizer.sentencepiece import VOCAB_FILE, BigBirdTokenizer
 from .checkpoints import Checkpoint
 from .settings import EncoderSettings
 from .types import Array, PackedPieces
+
+# While one thread changes the mode of a module, no other may compute with the layers that have not been changed yet.
+# One lock for all modules, because a lock in the shim could not be copied or pickled.
+_MODE_LOCK = threading.Lock()
 
 
 class EncoderShim(PyTorchShim):
@@ -94,7 +99,7 @@ class EncoderShim(PyTorchShim):
 
         checkpoint (Checkpoint): encoder and tokenizer.
         """
-        self._model = checkpoint.module.to(get_torch_default_device())
+        self._model = checkpoint.module.to(get_torch_default_device()).eval()
         self.tokenizer = checkpoint.tokenizer
 
     def predict(self, inputs: Any) -> Tensor:
@@ -153,8 +158,9 @@ class EncoderShim(PyTorchShim):
 
     def _set_training(self, mode: bool) -> None:
         """Set the mode only if it changes, because setting it discards the module's prepared weights."""
-        if self.module.training != mode:
-            self.module.train(mode)
+        with _MODE_LOCK:
+            if self.module.training != mode:
+                self.module.train(mode)
 
     def _autocast(self, enabled: bool) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
@@ -263,8 +269,13 @@ class EncoderShim(PyTorchShim):
             self.use(self.checkpoint_class.from_folder(Path(path), self.settings))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Give a copy an id of its own; otherwise it would share the optimizer's moments with the original."""
+        """Give a copy an id of its own; otherwise it would share the optimizer's moments with the original.
+
+        A copy is ready to predict, even if the original is being trained.
+        """
         self.__dict__.update(state)
+        if self.is_loaded:
+            self.module.eval()
         with Shim.global_id_lock:
             Shim.global_id += 1
             self.id = Shim.global_id
