@@ -229,8 +229,8 @@ class BigBirdModel(PretrainedModel):
         check_rows("token_type_ids", token_type_ids, self.config.type_vocab_size)
         check_rows("position_ids", position_ids, self.config.max_position_embeddings)
         if position_ids is None:
-            position_ids = torch.cat([torch.arange(length) for length in lengths] or [input_ids.cpu()])
-            position_ids = position_ids.to(input_ids.device)
+            positions = [torch.arange(length, device="cpu") for length in lengths]
+            position_ids = torch.cat(positions or [input_ids.cpu()]).to(input_ids.device)
         packing = plan_packing(lengths, self.config)
         embeddings = self.embeddings(input_ids, position_ids, token_type_ids)
         checkpointing = self.gradient_checkpointing and self.training

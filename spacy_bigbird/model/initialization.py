@@ -1,5 +1,6 @@
 """Initialize the weights of a new model."""
 
+import torch
 from torch import nn
 
 from .config import BigBirdConfig
@@ -16,14 +17,24 @@ def initialize_weights(module: nn.Module, config: BigBirdConfig) -> None:
     config (BigBirdConfig): configuration with the `initializer_range`.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=config.initializer_range)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.Embedding):
-            nn.init.normal_(layer.weight, std=config.initializer_range)
-            if layer.padding_idx is not None:
-                nn.init.zeros_(layer.weight[layer.padding_idx])
-        elif isinstance(layer, nn.LayerNorm):
-            nn.init.ones_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        for name, _ in layer.named_parameters(recurse=False):
+            initialize_weight(layer, name, config)
+
+
+def initialize_weight(layer: nn.Module, name: str, config: BigBirdConfig) -> None:
+    """Initialize a single weight or bias, as `initialize_weights` does.
+
+    layer (nn.Module): the layer that the weight belongs to, changed in place.
+    name (str): name of the weight in the layer.
+    config (BigBirdConfig): configuration with the `initializer_range`.
+    """
+    weight = layer.get_parameter(name)
+    if name == "weight" and isinstance(layer, nn.LayerNorm):
+        nn.init.ones_(weight)
+    elif name == "weight" and isinstance(layer, nn.Linear | nn.Embedding):
+        nn.init.normal_(weight, std=config.initializer_range)
+        if isinstance(layer, nn.Embedding) and layer.padding_idx is not None:
+            with torch.no_grad():
+                weight[layer.padding_idx].zero_()
+    else:
+        nn.init.zeros_(weight)

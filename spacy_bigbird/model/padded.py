@@ -111,11 +111,14 @@ class PaddedBatch:
         RETURNS (Tensor): probabilities of the batch. Shape: (batch, heads, seq, seq).
         """
         batch, columns = self.shape
-        like = attentions[0] if attentions else torch.empty(0)
+        like = attentions[0] if attentions else torch.empty(0, device="cpu")
         padded = like.new_zeros(batch, num_heads, columns, columns)
         rows = [row for row, length in enumerate(self.lengths) if length]
         for row, probabilities in zip(rows, attentions, strict=True):
-            places = torch.arange(columns) if self.mask is None else self.mask[row].nonzero().squeeze(1)
+            if self.mask is None:
+                places = torch.arange(columns, device=padded.device)
+            else:
+                places = self.mask[row].nonzero().squeeze(1)
             padded[row, :, places[:, None], places] = probabilities
         return padded
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from ..checkpoint.config_json import read_config, write_config
 from ..checkpoint.files import find_weights, read_weights, write_weights
@@ -29,62 +27,10 @@ from ..checkpoint.key_map import (
 from ..errors import Errors
 from ..warnings import Warnings
 from .config import BigBirdConfig
-from .initialization import initialize_weights
+from .initialization import initialize_weight
+from .load_report import LoadReport
 
 Model = TypeVar("Model", bound="PretrainedModel")
-_NAMES_SHOWN = 12
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """How well a checkpoint fits a model. Names are Hugging Face's, without the prefix "bert.".
-
-    source (str): the file.
-    missing (tuple[str, ...]): weights that the file lacks, which keep their initial values.
-    mismatched (tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]): name, shape in the file and shape in the
-        model, where these differ. In a head, such weights keep their initial values; elsewhere, they are an error.
-    unexpected (tuple[str, ...]): weights in the file that the model does not have.
-    untied (bool): whether the file has separate weights for the LM decoder, which the tied word embeddings replaced.
-    """
-
-    source: str
-    missing: tuple[str, ...] = ()
-    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
-    unexpected: tuple[str, ...] = ()
-    untied: bool = False
-
-    def __str__(self) -> str:
-        shapes = [f"{name} (file: {file}, model: {model})" for name, file, model in self.mismatched]
-        groups = {"missing": self.missing, "of another shape": shapes, "unexpected": self.unexpected}
-        lines = [f"{self.source}:"]
-        for group, names in groups.items():
-            if names:
-                more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-                lines.append(f"  {group}: {', '.join(names[:_NAMES_SHOWN])}{more}")
-        if self.untied:
-            lines.append(
-                "  not tied in the file: cls.predictions.decoder.weight; the word embeddings took its place "
-                "(tie_word_embeddings = False keeps both)"
-            )
-        return "\n".join(lines if len(lines) > 1 else [f"{self.source}: every weight found its place"])
-
-    @property
-    def fits(self) -> bool:
-        """Whether no weight of the base model is missing or has another shape.
-
-        Weights of the pooler and of cross-attention may be missing.
-        """
-        new_parts = ("pooler.", "crossattention.")
-        return not any(is_base_name(name) for name, _, _ in self.mismatched) and not any(
-            is_base_name(name) and not any(part in name for part in new_parts) for name in self.missing
-        )
-
-    @property
-    def is_worth_a_warning(self) -> bool:
-        """Whether weights are new or were replaced, or unexpected ones belong to no other head of BigBird."""
-        usual = ("pooler.", "cls.predictions.", "cls.seq_relationship.", "classifier.", "qa_classifier.")
-        dropped = [name for name in self.unexpected if not name.removeprefix(HUGGINGFACE_PREFIX).startswith(usual)]
-        return bool(self.missing or self.mismatched or dropped or self.untied)
 
 
 class PretrainedModel(nn.Module):
@@ -141,17 +87,94 @@ class PretrainedModel(nn.Module):
         directory = resolve_directory(path_or_hub_name)
         config = BigBirdConfig.from_dict(read_config(directory))
         changes, arguments = split_overrides(cls, overrides)
-        with _WithoutRandomWeights():
-            model = cls(config.replace(**changes), **arguments).to(dtype)
         path = find_weights(directory)
-        values, report = model._match(read_weights(path), str(path))
-        for name in model._weights().keys() - values.keys():
-            initialize_weights(model.get_submodule(model._full_name(name).rpartition(".")[0]), model.config)
-        model._copy(values)
-        model.load_report = report
+        tensors = read_weights(path)
+        model, report = cls.from_huggingface_tensors(
+            config.replace(**changes), tensors, str(path), dtype=dtype, **arguments
+        )
         if report.is_worth_a_warning:
             warnings.warn(Warnings.BW050.format(model=cls.__name__, report=report), stacklevel=2)
-        return model.eval()
+        return model
+
+    @classmethod
+    def from_huggingface_tensors(
+        cls: type[Model],
+        config: BigBirdConfig,
+        tensors: Mapping[str, Tensor],
+        source: str,
+        *,
+        dtype: torch.dtype = torch.float32,
+        **arguments: Any,
+    ) -> tuple[Model, LoadReport]:
+        """Build a model from tensors with Hugging Face's names. Weights that do not match any are newly initialized.
+
+        config (BigBirdConfig): the hyper-parameters.
+        tensors (Mapping[str, Tensor]): tensors by name, which are copied.
+        source (str): where they come from, for messages.
+        dtype (torch.dtype): type to which the weights are converted.
+        **arguments (Any): further arguments of the class's constructor.
+        RETURNS (tuple[PretrainedModel, LoadReport]): the model, in eval mode, on the CPU, and its `load_report`.
+        RAISES ValueError: a weight of the base model is missing or has another shape, or a tensor is not
+            floating-point.
+        """
+        model = cls._without_memory(config, arguments)
+        values, report = model._match(tensors, source)
+        model._fill(values, dtype)
+        model.load_report = report
+        return model.eval(), report
+
+    @classmethod
+    def build(
+        cls: type[Model],
+        config: BigBirdConfig,
+        weights: Mapping[str, Tensor] | None = None,
+        *,
+        dtype: torch.dtype = torch.float32,
+        complete: bool = False,
+        **arguments: Any,
+    ) -> Model:
+        """Build a model with given weights, and random ones where none are given.
+
+        Unlike the constructor, this does not depend on PyTorch's default dtype and device, and draws random numbers
+        only for weights that are not given, in the order of their names.
+
+        config (BigBirdConfig): the hyper-parameters.
+        weights (Mapping[str, Tensor] | None): weights by canonical name, which are copied; see `canonical_weights`.
+        dtype (torch.dtype): type to which the weights are converted.
+        complete (bool): whether all weights must be given.
+        **arguments (Any): further arguments of the class's constructor.
+        RETURNS (PretrainedModel): the model, in training mode, on the CPU.
+        RAISES ValueError: a given weight has another shape or no place, or one is missing although `complete` is set.
+        """
+        model = cls._without_memory(config, arguments)
+        given, wanted = weights or {}, model.canonical_weights()
+        shapes = [
+            (name, tuple(given[name].shape), tuple(weight.shape))
+            for name, weight in wanted.items()
+            if name in given and given[name].shape != weight.shape
+        ]
+        missing = tuple(sorted(wanted.keys() - given.keys())) if complete else ()
+        unexpected = tuple(sorted(given.keys() - wanted.keys())) if complete else ()
+        if missing or shapes or unexpected:
+            report = LoadReport("The given weights", missing, tuple(shapes), unexpected)
+            raise ValueError(Errors.BB057.format(model=cls.__name__, report=report))
+        model._fill({name: given[name] for name in wanted if name in given}, dtype)
+        return model
+
+    @classmethod
+    def _without_memory(cls: type[Model], config: BigBirdConfig, arguments: Mapping[str, Any]) -> Model:
+        """Build the modules, whose weights have a shape but no values until `_fill` is called."""
+        with torch.device("meta"):
+            return cls(config, **arguments)
+
+    def _fill(self, values: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+        """Give the weights memory on the CPU and the given values by canonical name, and initialize the others."""
+        self.to(dtype).to_empty(device="cpu")
+        # Sorted, so that the same seed gives the same weights in every process.
+        for name in sorted(self.canonical_weights().keys() - values.keys()):
+            owner, _, leaf = self._full_name(name).rpartition(".")
+            initialize_weight(self.get_submodule(owner), leaf, self.config)
+        self._copy(values)
 
     def load_huggingface_tensors(self, tensors: Mapping[str, Tensor], source: str) -> LoadReport:
         """Copy tensors with Hugging Face's names into this model's weights.
@@ -174,7 +197,7 @@ class PretrainedModel(nn.Module):
         RETURNS (tuple[dict[str, Tensor], LoadReport]): new values by canonical name, and what did not match.
         """
         translation = from_huggingface(tensors)
-        given, wanted = translation.tensors, self._weights()
+        given, wanted = translation.tensors, self.canonical_weights()
         untied = False
         if LM_DECODER in wanted and WORD_EMBEDDINGS in given:
             given.setdefault(LM_DECODER, given[WORD_EMBEDDINGS])
@@ -209,7 +232,7 @@ class PretrainedModel(nn.Module):
         return {name: given[name] for name in fitting}, report
 
     def _copy(self, values: Mapping[str, Tensor]) -> None:
-        weights = self._weights()
+        weights = self.canonical_weights()
         with torch.no_grad():
             for name, value in values.items():
                 weights[name].copy_(value)
@@ -221,14 +244,17 @@ class PretrainedModel(nn.Module):
         """
         directory = Path(path)
         directory.mkdir(parents=True, exist_ok=True)
-        weights = self._weights()
+        weights = self.canonical_weights()
         prefix = HUGGINGFACE_PREFIX if self.base_model_prefix else ""
         dtype = str(weights[WORD_EMBEDDINGS].dtype).removeprefix("torch.")
         write_weights(directory, to_huggingface(weights, prefix))
         write_config(directory, self.config.to_dict(), type(self).__name__, dtype)
 
-    def _weights(self) -> dict[str, Tensor]:
-        """Weights by canonical name. Tied ones are only included as word embeddings."""
+    def canonical_weights(self) -> dict[str, Tensor]:
+        """Get the weights by name, without the prefix of the base model.
+
+        RETURNS (dict[str, Tensor]): the weights themselves. Tied ones are only included as word embeddings.
+        """
         state = self.state_dict(keep_vars=True)
         prefix = f"{self.base_model_prefix}." if self.base_model_prefix else ""
         weights = {name.removeprefix(prefix): weight for name, weight in state.items()}
@@ -238,17 +264,6 @@ class PretrainedModel(nn.Module):
 
     def _full_name(self, name: str) -> str:
         return f"{self.base_model_prefix}.{name}" if self.base_model_prefix and is_base_name(name) else name
-
-
-class _WithoutRandomWeights(TorchFunctionMode):
-    """Leave new weights uninitialized: they are about to be loaded, and random numbers would take seconds."""
-
-    def __torch_function__(
-        self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if getattr(function, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
-            return args[0] if args else (kwargs or {})["tensor"]
-        return function(*args, **(kwargs or {}))
 
 
 def _floating_dtype(given: Any) -> torch.dtype:

@@ -19,7 +19,8 @@ from ..errors import Errors
 from ..tokenizer import BigBirdTokenizer
 from .config import BigBirdConfig
 from .encoder import BigBirdModel
-from .pretrained import LoadReport, PretrainedModel, split_overrides
+from .load_report import LoadReport
+from .pretrained import PretrainedModel, split_overrides
 
 Model = TypeVar("Model", bound=PretrainedModel)
 
@@ -123,9 +124,8 @@ def warm_start(
     for name, first, size in ((positions, first_position, max_position_embeddings), (types, 0, config.type_vocab_size)):
         if name in tensors:
             tensors[name] = _tile(tensors[name][first:], size)
-    model = model_class(config, **arguments)
-    weights = model.load_huggingface_tensors(tensors, str(path))
-    return model.eval(), WarmStartReport(len(found), found.count("copied"), found.count("averaged"), weights)
+    model, weights = model_class.from_huggingface_tensors(config, tensors, str(path), **arguments)
+    return model, WarmStartReport(len(found), found.count("copied"), found.count("averaged"), weights)
 
 
 def _config(values: Mapping[str, Any]) -> BigBirdConfig:
@@ -145,9 +145,9 @@ def _match_pieces(tokenizer: BigBirdTokenizer, directory: Path, model_type: str)
 
 def _replace_rows_of_pieces(tensors: dict[str, Tensor], rows: Sequence[Sequence[int]], path: Path) -> None:
     """Replace the rows of every table with one row per piece. A new row is the mean of the given rows of the table."""
-    ids = torch.tensor([number for numbers in rows for number in numbers], dtype=torch.long)
+    ids = torch.tensor([number for numbers in rows for number in numbers], dtype=torch.long, device="cpu")
     largest = max(ids.tolist(), default=-1)
-    starts = torch.tensor([0, *(len(numbers) for numbers in rows)]).cumsum(0)[:-1]
+    starts = torch.tensor([0, *(len(numbers) for numbers in rows)], device="cpu").cumsum(0)[:-1]
     for name in _PER_PIECE:
         if name in tensors:
             table = tensors[name]
@@ -159,4 +159,4 @@ def _replace_rows_of_pieces(tensors: dict[str, Tensor], rows: Sequence[Sequence[
 
 def _tile(table: Tensor, size: int) -> Tensor:
     """Repeat the rows of a table, or cut them, to get `size` rows."""
-    return table[torch.arange(size) % len(table)]
+    return table[torch.arange(size, device="cpu") % len(table)]

@@ -49,7 +49,7 @@ class Checkpoint:
             module = cls.model_class.from_pretrained(settings.name, **cls.model_arguments)
         elif settings.vocab_file is not None:
             tokenizer = BigBirdTokenizer(settings.vocab_file, map_whitespace=settings.map_whitespace)
-            module = cls.model_class(settings.scratch_config(tokenizer), **cls.model_arguments)
+            module = cls.model_class.build(settings.scratch_config(tokenizer), **cls.model_arguments)
         else:
             raise ValueError(Errors.BB137)
         return cls(module, tokenizer).adapted(settings)
@@ -64,8 +64,7 @@ class Checkpoint:
         RAISES ValueError: a file is missing or damaged, or the settings do not fit the weights.
         """
         tokenizer = BigBirdTokenizer.from_pretrained(path, map_whitespace=settings.map_whitespace)
-        with torch.random.fork_rng(devices=[]):
-            module = cls.model_class.from_pretrained(path, **cls.model_arguments)
+        module = cls.model_class.from_pretrained(path, **cls.model_arguments)
         return cls(module, tokenizer).adapted(settings)
 
     def to_folder(self, path: Path, dtype: str) -> None:
@@ -76,10 +75,8 @@ class Checkpoint:
         """
         module = self.module
         if dtype != "float32":
-            with torch.random.fork_rng(devices=[]):
-                module = self.model_class(module.config, **self.model_arguments)
-            module.load_state_dict(self.module.state_dict())
-        module.to(getattr(torch, dtype)).save_pretrained(path)
+            module = self._rebuilt(module.config, getattr(torch, dtype))
+        module.save_pretrained(path)
         self.tokenizer.save_vocabulary(str(path))
 
     @classmethod
@@ -92,10 +89,10 @@ class Checkpoint:
         RAISES ValueError: the settings do not fit the weights.
         """
         tokenizer = BigBirdTokenizer(message["vocabulary"], map_whitespace=settings.map_whitespace)
-        with torch.random.fork_rng(devices=[]):
-            module = cls.model_class(BigBirdConfig.from_dict(json.loads(message["config"])), **cls.model_arguments)
-        # Tied weights are in the message under one of their names only.
-        module.load_state_dict({**module.state_dict(), **load_tensors(message["weights"])})
+        prefix = f"{cls.model_class.base_model_prefix}." if cls.model_class.base_model_prefix else ""
+        weights = {name.removeprefix(prefix): weight for name, weight in load_tensors(message["weights"]).items()}
+        config = BigBirdConfig.from_dict(json.loads(message["config"]))
+        module = cls.model_class.build(config, weights, complete=True, **cls.model_arguments)
         return cls(module, tokenizer).adapted(settings)
 
     def to_message(self, dtype: str) -> dict[str, Any]:
@@ -125,12 +122,15 @@ class Checkpoint:
             raise ValueError(Errors.BB138.format(pieces=self.tokenizer.vocab_size, rows=config.vocab_size))
         module = self.module
         if config != module.config:
-            with torch.random.fork_rng(devices=[]):
-                module = self.model_class(config, **self.model_arguments)
-            module.load_state_dict(self.module.state_dict())
+            module = self._rebuilt(config)
         changed = type(self)(module, self.tokenizer)
         changed.encoder.gradient_checkpointing = settings.gradient_checkpointing
         frozen = ["embeddings.", *(f"encoder.layers.{number}." for number in range(settings.freeze_layers))]
         for name, parameter in changed.encoder.named_parameters():
             parameter.requires_grad_(not (settings.freeze_layers and name.startswith(tuple(frozen))))
         return changed
+
+    def _rebuilt(self, config: BigBirdConfig, dtype: torch.dtype = torch.float32) -> Any:
+        """Build a module with copies of the same weights."""
+        weights = self.module.canonical_weights()
+        return self.model_class.build(config, weights, dtype=dtype, complete=True, **self.model_arguments)

@@ -24,9 +24,9 @@ class HeadShim(EncoderShim):
         RAISES ValueError: the source is not loaded, or the settings do not fit its weights.
         """
         checkpoint = source.checkpoint
-        module = self.checkpoint_class.model_class(checkpoint.module.config)
         # The encoders can only differ in the pooler, which either of them may lack.
-        module.bigbird.load_state_dict(checkpoint.encoder.state_dict(), strict=False)
+        weights = checkpoint.encoder.canonical_weights()
+        module = self.checkpoint_class.model_class.build(checkpoint.module.config, weights)
         self.use(self.checkpoint_class(module, checkpoint.tokenizer).adapted(self.settings))
 
 

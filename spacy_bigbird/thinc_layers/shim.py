@@ -39,7 +39,9 @@ class EncoderShim(PyTorchShim):
 
     def __init__(self, settings: EncoderSettings) -> None:
         # No gradient scaler: bf16 has the range of fp32, and scaled gradients could not be accumulated over calls.
-        super().__init__(None, grad_scaler=PyTorchGradScaler(False))
+        # Thinc creates the scaler's tensors on PyTorch's default device, and moves them from there.
+        with torch.device("cpu"):
+            super().__init__(None, grad_scaler=PyTorchGradScaler(False))
         self.settings = settings
         self.tokenizer: BigBirdTokenizer | None = None
         # A folder that was read but contained nothing, for the error message if the weights are needed later.

@@ -128,12 +128,13 @@ def pad_encodings(
         raise ValueError(Errors.BB020.format(name="max_length", value=max_length, expected=expected))
     length = -(-(longest if max_length is None else max_length) // multiple) * multiple
     shape = (len(rows), length)
-    input_ids = torch.full(shape, pad_id)
-    attention_mask = torch.zeros(shape, dtype=torch.long)
-    token_type_ids = torch.zeros(shape, dtype=torch.long)
+    input_ids = torch.full(shape, pad_id, device="cpu")
+    attention_mask, token_type_ids = torch.zeros((2, *shape), dtype=torch.long, device="cpu")
     for number, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
-        input_ids[number, : len(row)] = torch.tensor(row, dtype=torch.long)
+        input_ids[number, : len(row)] = torch.as_tensor(row, dtype=torch.long, device="cpu")
         attention_mask[number, : len(row)] = 1
         if isinstance(encoding, Encoding):
-            token_type_ids[number, : len(row)] = torch.tensor(encoding.token_type_ids, dtype=torch.long)
+            token_type_ids[number, : len(row)] = torch.as_tensor(
+                encoding.token_type_ids, dtype=torch.long, device="cpu"
+            )
     return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}

@@ -172,7 +172,7 @@ def measure_step(encoder: PlannedEncoder, sequences: Sequence[np.ndarray]) -> St
     RETURNS (StepCost): the costs.
     """
     with torch.random.fork_rng(devices=[]):
-        module = BigBirdModel(encoder.config, add_pooling_layer=False)
+        module = BigBirdModel.build(encoder.config, add_pooling_layer=False)
     shim = EncoderShim(encoder.settings)
     shim.use(Checkpoint(module, encoder.tokenizer).adapted(encoder.settings))
     lengths = [len(ids) for ids in sequences]

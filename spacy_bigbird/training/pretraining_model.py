@@ -54,7 +54,7 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         # A given vocab_size may be wrong, which is checked below. The ids of special pieces are the vocabulary's.
         config = BigBirdConfig(**{**tokenizer.config_fields, **fields}).replace(**ids)
         _check(config, settings, tokenizer)
-        model: LanguageModel = kind(config)
+        model: LanguageModel = kind.build(config)
     else:
         model = kind.from_pretrained(settings.model.name, **fields)
         model.config = model.bigbird.config = model.config.replace(**ids)

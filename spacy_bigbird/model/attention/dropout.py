@@ -22,6 +22,6 @@ def draw_kept(shape: tuple[int, ...], dropout: float) -> tuple[torch.Tensor, flo
     """
     dropped = min(round(dropout * NUMBERS), NUMBERS - 1)
     count = torch.Size(shape).numel()
-    draws = torch.empty(-(-count // NUMBERS_PER_DRAW), dtype=torch.int64).random_(SMALLEST_DRAW, None)
+    draws = torch.empty(-(-count // NUMBERS_PER_DRAW), dtype=torch.int64, device="cpu").random_(SMALLEST_DRAW, None)
     numbers = draws.view(torch.int16)[:count].view(shape)
     return numbers >= SMALLEST_NUMBER + dropped, NUMBERS / (NUMBERS - dropped)

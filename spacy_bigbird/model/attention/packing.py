@@ -45,10 +45,10 @@ class Packing:
     @cached_property
     def piece_rows(self) -> Tensor:
         """Row of each piece, in ascending order. Shape: (pieces,)."""
-        first_row = torch.tensor([0, *self.row_counts[:-1]]).cumsum(0)
-        first_piece = torch.tensor([0, *self.lengths[:-1]]).cumsum(0)
-        shift = torch.repeat_interleave(first_row - first_piece, torch.tensor(self.lengths))
-        return torch.arange(sum(self.lengths)) + shift
+        first_row = torch.tensor([0, *self.row_counts[:-1]], device="cpu").cumsum(0)
+        first_piece = torch.tensor([0, *self.lengths[:-1]], device="cpu").cumsum(0)
+        shift = torch.repeat_interleave(first_row - first_piece, torch.tensor(self.lengths, device="cpu"))
+        return torch.arange(sum(self.lengths), device="cpu") + shift
 
     def pack(self, pieces: Tensor) -> Tensor:
         """Put the entries of pieces into their rows, with zeros for padding.

@@ -59,7 +59,7 @@ def _is_exact() -> bool:
     """Try once whether products keep fp32's precision under the setting, with this CPU and version of PyTorch."""
     if not torch.backends.mkldnn.is_available() or not hasattr(_products, "fp32_precision"):
         return False
-    a = torch.linspace(-1, 1, 128 * 128).sin().reshape(128, 128)
+    a = torch.linspace(-1, 1, 128 * 128, dtype=torch.float32, device="cpu").sin().reshape(128, 128)
     exact = a.double() @ a.double()
     _enter()
     try:

@@ -22,7 +22,7 @@ def key_counts(config: BigBirdConfig, layer: int, length: int, num_blocks: int) 
     """
     size, heads = config.block_size, config.num_attention_heads
     if num_blocks == 0:
-        return torch.ones(heads, length, length)
+        return torch.ones(heads, length, length, device="cpu")
     counts = np.zeros((heads, num_blocks, num_blocks), dtype=np.float32)
     counts[:, [0, -1], :] = 1
     drawn = random_blocks(config, layer, num_blocks)

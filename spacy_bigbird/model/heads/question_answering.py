@@ -135,4 +135,4 @@ def _penalty(in_question: Tensor | None, pieces: Tensor | None, logits: Tensor) 
         out[:, 1:] |= in_question[:, 1:]
     if pieces is not None:
         out |= ~pieces
-    return out.unsqueeze(-1) * OUT_OF_THE_RUNNING
+    return out.unsqueeze(-1).to(logits.dtype) * OUT_OF_THE_RUNNING
