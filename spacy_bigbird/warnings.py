@@ -67,6 +67,9 @@ class Warnings(metaclass=WithCodes):
         "says nothing about which pipeline is best. {advice}"
     )
 
+    # Files: BW490-BW504
+    BW490 = "{name}: {empty} of {pages} pages have no text, and may be scanned pictures. The others were read."
+
     # What users give to commands, readers and functions: BW660-BW689
     BW660 = (
         "The training ends after {steps:,} steps, while the learning rate is still rising: it gets to {share:.0%} of "

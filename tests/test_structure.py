@@ -21,6 +21,7 @@ LEVELS = {
     "errors": -1,
     "warnings": 0,
     "checkpoint": 1,
+    "files": 1,
     "schedules": 1,
     "tokenizer": 2,
     "model.config": 3,

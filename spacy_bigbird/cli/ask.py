@@ -1,4 +1,4 @@
-"""`python -m spacy bigbird ask`: answers questions about text files on the terminal, as HTML or as JSON lines."""
+"""`python -m spacy bigbird ask`: answers questions about files on the terminal, as HTML or as JSON lines."""
 
 import html
 import json
@@ -12,6 +12,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from ..files import find, read
 from .app import app
 from .preparation import check_place, set_up_gpu
 
@@ -34,7 +35,9 @@ h2 {{ border-bottom: 1px solid #ccc }} mark {{ background: #ffe08a; padding: 0 .
 @app.command("ask")
 def ask_cli(
     model: Annotated[str, typer.Argument(help="Pipeline with a bigbird_span_qa component: a folder or a package")],
-    files: Annotated[list[Path], typer.Argument(help="Text files (UTF-8), or folders with .txt files")],
+    files: Annotated[
+        list[Path], typer.Argument(help=".txt, .md, .html, .pdf, .docx or .epub files, or folders of them")
+    ],
     question: Annotated[list[str] | None, typer.Option("-q", "--question", help="Question to ask; repeatable")] = None,
     questions: Annotated[Path | None, typer.Option(help="File with one question per line")] = None,
     surroundings: Annotated[
@@ -121,15 +124,15 @@ def ask(
     """Ask every question about every file.
 
     model (str | Path | Language): a pipeline with a `bigbird_span_qa` component, or the location of one.
-    files (Iterable[Path]): text files in UTF-8, or folders with .txt files.
+    files (Iterable[Path]): files that `spacy_bigbird.files` reads, or folders of them.
     questions (Sequence[str]): the questions.
     show_progress (bool): whether to count the files with a progress bar on standard error if there are several.
     on_unreadable (Callable[[str], object] | None): called with a message for each file that cannot be read, which is
         then skipped. If None, such a file is an error.
     **settings (Any): settings of the component to change for these questions, such as `null_threshold`.
     RETURNS (Iterator[dict[str, Any]]): for each question about each file, its file, context (the whole text, without a
-        byte order mark) and the fields of the answer.
-    RAISES ValueError: there is no file, a file is not UTF-8, the pipeline cannot answer questions, or a setting is
+        byte order mark), page (None if there is no answer or the file has no pages) and the fields of the answer.
+    RAISES ValueError: there is no file, a file cannot be read, the pipeline cannot answer questions, or a setting is
         invalid.
     """
     import spacy
@@ -137,7 +140,7 @@ def ask(
 
     from ..question_answering import find_span_qa
 
-    paths = [path for given in files for path in _text_files(Path(given))]
+    paths = [path for given in files for path in find(given)]
     nlp = model if isinstance(model, Language) else spacy.load(model)
     # Fail early: the answers are generated lazily.
     component = find_span_qa(nlp)
@@ -160,15 +163,16 @@ def _answers(
     bar = tqdm(paths, unit="file", disable=not show_progress or len(paths) < 2, file=sys.stderr)
     for path in bar:
         try:
-            text = _read(path)
-        except ValueError as error:
+            document = read(path)
+        except (ImportError, ValueError) as error:
             if on_unreadable is None:
                 raise
             on_unreadable(str(error))
             continue
         # Unlike `make_doc`, this has no length limit, which only protects the memory of spaCy's parser and NER.
-        for answer in component.ask(nlp.tokenizer(text), questions, **settings):
-            yield {"file": str(path), "context": text, **answer}
+        for answer in component.ask(nlp.tokenizer(document.text), questions, **settings):
+            page = document.page_of(answer.start_char) if answer.text else None
+            yield {"file": str(path), "page": page, "context": document.text, **answer}
 
 
 def print_answer(result: dict[str, Any], surroundings: int) -> None:
@@ -182,7 +186,8 @@ def print_answer(result: dict[str, Any], surroundings: int) -> None:
     before, after = _surroundings(result, surroundings)
     answer = color(" ".join(result["text"].split()), fg="green", bold=True)
     print(f"  {before}{answer}{after}")
-    print(f"  {result['score']:.3f}  characters {result['start_char']}-{result['end_char']}\n")
+    page = f"  page {result['page']}" if result["page"] else ""
+    print(f"  {result['score']:.3f}{page}  characters {result['start_char']}-{result['end_char']}\n")
 
 
 def render_page(results: Iterable[dict[str, Any]], surroundings: int) -> str:
@@ -202,7 +207,8 @@ def render_page(results: Iterable[dict[str, Any]], surroundings: int) -> str:
         if result["text"]:
             before, after = (html.escape(part) for part in _surroundings(result, surroundings))
             shown = f"{before}<mark>{html.escape(result['text'])}</mark>{after}"
-        body.append(f'<blockquote>{shown} <span class="score">{result["score"]:.3f}</span></blockquote>')
+        page = f" page {result['page']}" if result["page"] else ""
+        body.append(f'<blockquote>{shown} <span class="score">{result["score"]:.3f}{page}</span></blockquote>')
     return PAGE.format(body="\n".join(body))
 
 
@@ -225,20 +231,3 @@ def _lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise ValueError(Errors.BB320.format(path=path, reason=f"not UTF-8: {error}")) from error
     return [line.strip() for line in content.splitlines() if line.strip()]
-
-
-def _read(path: Path) -> str:
-    try:
-        # Bytes keep \r\n as it is, so that offsets are right. A byte order mark is not part of the text.
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(Errors.BB317.format(path=path, reason=f"not UTF-8: {error}")) from error
-    except OSError as error:
-        raise ValueError(Errors.BB317.format(path=path, reason=error.strerror or error)) from error
-
-
-def _text_files(path: Path) -> list[Path]:
-    found = sorted(path.rglob("*.txt")) if path.is_dir() else [path] if path.is_file() else []
-    if not found:
-        raise ValueError(Errors.BB317.format(path=path, reason="no such file, or a folder without .txt files"))
-    return found

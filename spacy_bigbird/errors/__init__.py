@@ -1,11 +1,12 @@
 """Every error of the package, with a code to search for: what was given, what was expected, what to do."""
 
 from .codes import WithCodes
+from .documents import DocumentErrors
 from .model import ModelErrors
 from .pipeline import PipelineErrors
 from .training import TrainingErrors
 from .usage import UsageErrors
 
 
-class Errors(ModelErrors, PipelineErrors, TrainingErrors, UsageErrors, metaclass=WithCodes):
+class Errors(DocumentErrors, ModelErrors, PipelineErrors, TrainingErrors, UsageErrors, metaclass=WithCodes):
     """Messages of exceptions, one file for each part of the package. Fill in with `.format(...)`."""

@@ -26,7 +26,6 @@ class TrainingErrors:
         "`python -m spacy bigbird import CHECKPOINT OUTPUT --task qa`."
     )
     BB316 = 'No question was given. Ask with -q "...", which can be repeated, or with --questions FILE.'
-    BB317 = "{path!s} cannot be read as text: {reason}. Expected UTF-8 text files, or folders with .txt files."
     BB318 = (
         "{path!s}: some of it cannot be used, and strict = true. Correct it, or set strict = false to leave out what "
         "cannot be used.\n{report}"

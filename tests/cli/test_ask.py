@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import spacy_bigbird.cli.main  # noqa: F401  the command registers itself
 from spacy_bigbird.cli.ask import ask, render_page
+from tests.files.sample_files import write_pdf
 from tests.toy_questions import TEXT, make_nlp
 
 
@@ -80,6 +81,19 @@ def test_documents_beyond_the_limit_of_spacy_are_read(vocab_file, tmp_path):
     assert "long.txt" in render_page([row], 10)
 
 
+def test_answers_say_their_page(model, tmp_path):
+    write_pdf(tmp_path / "a.pdf", [["An index."], ["The court held that both parties agree."]])
+    (tmp_path / "damaged.docx").write_bytes(b"no")
+    page = tmp_path / "page.html"
+    asked = (model, tmp_path, "-q", "Who agrees?")
+    result = run(*asked, "--jsonl", "-", "--html", page)
+    (row,) = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+    assert row["page"] == (1 if row["start_char"] < len("An index.") else 2) and row["text"]
+    assert f"page {row['page']}</span>" in page.read_text(encoding="utf8")
+    assert result.exit_code == 1 and "BB492" in result.stderr and "damaged.docx" in result.stderr
+    assert f"page {row['page']}  characters" in re.sub(r"\x1b\[[0-9;]*m", "", run(*asked).output)
+
+
 def test_settings_of_the_answers(model, files):
     asked = (model, files[1] / "b.txt", "-q", "Who agrees?", "--jsonl", "-")
     (short,) = [json.loads(run(*asked, "--max-answer-length", 1).stdout)]
@@ -96,9 +110,9 @@ def test_errors_say_what_to_do(model, files, tmp_path):
     (tmp_path / "empty").mkdir()
     for arguments, code in [
         ((model, files[0]), "BB316"),
-        ((model, tmp_path / "nowhere.txt", "-q", "Who?"), "BB317"),
-        ((model, tmp_path / "empty", "-q", "Who?"), "BB317"),
-        ((model, tmp_path / "latin.txt", "-q", "Who?"), "BB317"),
+        ((model, tmp_path / "nowhere.txt", "-q", "Who?"), "BB494"),
+        ((model, tmp_path / "empty", "-q", "Who?"), "BB494"),
+        ((model, tmp_path / "latin.txt", "-q", "Who?"), "BB495"),
         ((tmp_path / "no_model", files[0], "-q", "Who?"), "E050"),
         ((model, files[0], "--questions", tmp_path / "nope.txt"), "BB320"),
         ((model, files[0], "--questions", tmp_path / "latin.txt"), "BB320"),
@@ -107,7 +121,7 @@ def test_errors_say_what_to_do(model, files, tmp_path):
         result = run(*arguments)
         assert result.exit_code == 1
         assert code in result.output and isinstance(result.exception, SystemExit)
-    with pytest.raises(ValueError, match=r"BB317.*latin\.txt.*not UTF-8"):
+    with pytest.raises(ValueError, match=r"BB495.*latin\.txt.*not UTF-8"):
         list(ask(spacy.load(model), [tmp_path / "latin.txt"], ["Who?"]))
 
 
@@ -116,7 +130,7 @@ def test_a_file_that_cannot_be_read_leaves_the_answers_about_the_others(model, f
     page, lines = tmp_path / "new" / "folder" / "page.html", tmp_path / "other" / "answers.jsonl"
     given = (model, files[0], tmp_path / "latin.txt", files[1] / "b.txt", "-q", "Who?")
     result = run(*given, "--html", page, "--jsonl", lines)
-    assert result.exit_code == 1 and result.stderr.count("BB317") == 1 and "latin.txt" in result.stderr
+    assert result.exit_code == 1 and result.stderr.count("BB495") == 1 and "latin.txt" in result.stderr
     rows = [json.loads(line) for line in lines.read_text(encoding="utf8").splitlines()]
     assert [row["file"] for row in rows] == [str(files[0]), str(files[1] / "b.txt")]
     assert page.read_text(encoding="utf8").count("<h2>") == 2 and "Wrote 2 answers to" in result.output
