@@ -6,11 +6,14 @@ from spacy.tokens import Doc
 from spacy.util import SimpleFrozenDict
 from spacy_transformers.layers import split_trf_batch, trfs2arrays
 from thinc.api import Model, chain
+from thinc.layers.chain import init as init_chain
 from thinc.types import Floats2d, Ragged
 
 from ..thinc_layers.document_encoder import document_encoder
 from ..thinc_layers.encoder_wrapper import build_encoder, get_shim, set_width
-from ..thinc_layers.listener import piece_listener, piece_rows
+from ..thinc_layers.layer_choice import checked_choice
+from ..thinc_layers.layer_mix import choice_of, tell_layers
+from ..thinc_layers.listener import listening_node, mixing, piece_listener, piece_rows, set_mixed_width
 from ..thinc_layers.pooling import allow_empty_tokens
 from ..thinc_layers.settings import EncoderSettings
 from ..thinc_layers.token_vectors import pool_in_stretches
@@ -19,6 +22,7 @@ from ..thinc_layers.windows import with_windows
 
 NO_OVERRIDES: dict[str, Any] = SimpleFrozenDict()
 UNSHARED = "spacy-bigbird.BigBirdTok2Vec.v1"
+UNSHARED_LAYERS = "spacy-bigbird.BigBirdTok2Vec.v2"
 
 
 def build_bigbird_model_v1(
@@ -80,20 +84,53 @@ def build_bigbird_tok2vec_v1(
     grad_factor (float): factor on the head's gradient before it reaches the encoder.
     RETURNS (Model[list[Doc], list[Floats2d] | list[PieceRows]]): a layer from documents to token vectors or PieceRows.
     """
+    return build_bigbird_tok2vec_v2(encoder, pooling, grad_factor)
+
+
+def build_bigbird_tok2vec_v2(
+    encoder: Model[list[Doc], BigBirdBatch],
+    pooling: Model[Ragged, Floats2d] | None,
+    grad_factor: float = 1.0,
+    layers: str | list[int] = "last",
+) -> Model:
+    """Build `spacy-bigbird.BigBirdTok2Vec.v2`: v1 for any layers of the encoder.
+
+    encoder (Model[list[Doc], BigBirdBatch]): a block with `spacy-bigbird.BigBirdModel.v1`.
+    pooling (Model[Ragged, Floats2d] | None): combines the vectors of a token's pieces, or None for whole documents.
+    grad_factor (float): factor on the head's gradient before it reaches the encoder.
+    layers (str | list[int]): as in `spacy-bigbird.PieceListener.v2`.
+    RETURNS (Model[list[Doc], list[Floats2d] | list[PieceRows]]): a layer from documents to token vectors or PieceRows.
+    RAISES ValueError: `layers` is not allowed.
+    """
+    choice = checked_choice(layers)
+    get_shim(encoder).wanted_layers = {choice}
     if pooling is None:
-        model: Model = chain(replace_listener(encoder), piece_rows(grad_factor))
+        model: Model = chain(_by_document(encoder), *mixing(choice), piece_rows(grad_factor))
         model.replace_callbacks(model._func, init=_init_whole_documents)
         return model
-    token_vectors: Model = chain(replace_listener(encoder), trfs2arrays(pooling, grad_factor))
+    token_vectors: Model = chain(_by_document(encoder), *mixing(choice), trfs2arrays(pooling, grad_factor))
+    if choice != "last":
+        token_vectors.replace_callbacks(token_vectors._func, init=_init_token_vectors)
     allow_empty_tokens(token_vectors)
     pool_in_stretches(token_vectors)
     return token_vectors
 
 
 def _init_whole_documents(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Set the width to the encoder's, which is known without a forward pass."""
-    get_shim(model).load()
-    set_width(model)
+    """Set the width to that of the encoder's layers, which is known without a forward pass."""
+    shim = get_shim(model)
+    shim.load()
+    set_width(model.layers[0])
+    tell_layers(model, shim)
+    set_mixed_width(model, shim.config.hidden_size)
+
+
+def _init_token_vectors(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Load the encoder first, because a layer mix needs to know how many layers there are."""
+    shim = get_shim(model)
+    shim.load()
+    tell_layers(model, shim)
+    init_chain(model, X, Y)
 
 
 def build_piece_listener_v1(upstream: str = "*", grad_factor: float = 1.0) -> Model[list[Doc], list[PieceRows]]:
@@ -108,12 +145,58 @@ def build_piece_listener_v1(upstream: str = "*", grad_factor: float = 1.0) -> Mo
     return piece_listener(upstream, grad_factor)
 
 
-def replace_listener(model: Model[list[Doc], BigBirdBatch]) -> Model:
+def build_piece_listener_v2(
+    upstream: str = "*", grad_factor: float = 1.0, layers: str | list[int] = "last"
+) -> Model[list[Doc], list[PieceRows]]:
+    """Build `spacy-bigbird.PieceListener.v2`: v1 for any layers of the encoder.
+
+    upstream (str): name of the encoder's component, or "*" for any.
+    grad_factor (float): factor on the head's gradient before it reaches the encoder.
+    layers (str | list[int]): "last"; numbers of layers, whose states are put side by side (0 for the embeddings); or
+        "mix", a mean of all layers with learned weights.
+    RETURNS (Model[list[Doc], list[PieceRows]]): the listener.
+    RAISES ValueError: `layers` is not allowed.
+    """
+    return piece_listener(upstream, grad_factor, checked_choice(layers))
+
+
+def build_layer_mix_v1(
+    pooling: Model[Ragged, Floats2d],
+    upstream: str = "*",
+    grad_factor: float = 1.0,
+    layers: str | list[int] = "mix",
+) -> Model[list[Doc], list[Floats2d]]:
+    """Build `spacy-bigbird.LayerMix.v1`: a listener for spaCy's own heads that reads any layers of the encoder.
+
+    It takes the place of `spacy-transformers.TransformerListener.v1` in `[components.NAME.model.tok2vec]`.
+
+    pooling (Model[Ragged, Floats2d]): combines the vectors of a token's pieces, e.g. reduce_mean.v1.
+    upstream (str): name of the encoder's component, or "*" for any.
+    grad_factor (float): factor on the head's gradient before it reaches the encoder.
+    layers (str | list[int]): as in `spacy-bigbird.PieceListener.v2`.
+    RETURNS (Model[list[Doc], list[Floats2d]]): a layer from documents to token vectors.
+    RAISES ValueError: `layers` is not allowed.
+    """
+    choice = checked_choice(layers)
+    listener = listening_node(upstream, choice)
+    model: Model = chain(listener, *mixing(choice), trfs2arrays(pooling, grad_factor))
+    model.set_ref("listener", listener)
+    return model
+
+
+def replace_listener(model: Model[list[Doc], BigBirdBatch], listener: Model, component: Any) -> Model:
     """Make what spaCy puts in a listener's place: the encoder, followed by a layer that returns what the listener did.
 
     model (Model[list[Doc], BigBirdBatch]): the encoder; spaCy passes a copy of the shared one.
+    listener (Model): the listener.
+    component (BigBird): the shared encoder's component.
     RETURNS (Model[list[Doc], list[TransformerData]]): the replacement.
     """
+    get_shim(model).wanted_layers = {choice_of(listener)}
+    return _by_document(model)
+
+
+def _by_document(model: Model[list[Doc], BigBirdBatch]) -> Model:
     split: Model = split_trf_batch()
     return chain(model, split)
 
@@ -123,7 +206,11 @@ def replace_listener_cfg(encoder_config: dict[str, Any], listener_config: dict[s
 
     encoder_config (dict): the shared encoder's model section.
     listener_config (dict): the listener's section.
-    RETURNS (dict): a section for `spacy-bigbird.BigBirdTok2Vec.v1`.
+    RETURNS (dict): a section for `spacy-bigbird.BigBirdTok2Vec.v2`, or v1 if only the last layer is read.
     """
     pooling, grad_factor = listener_config.get("pooling"), listener_config.get("grad_factor", 1.0)
-    return {"@architectures": UNSHARED, "encoder": dict(encoder_config), "pooling": pooling, "grad_factor": grad_factor}
+    section = {"encoder": dict(encoder_config), "pooling": pooling, "grad_factor": grad_factor}
+    layers = listener_config.get("layers", "last")
+    if layers == "last":
+        return {"@architectures": UNSHARED, **section}
+    return {"@architectures": UNSHARED_LAYERS, **section, "layers": layers}

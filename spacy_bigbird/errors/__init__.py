@@ -1,5 +1,6 @@
 """Every error of the package, with a code to search for: what was given, what was expected, what to do."""
 
+from .cache import LayerErrors
 from .codes import WithCodes
 from .documents import DocumentErrors
 from .model import ModelErrors
@@ -8,5 +9,7 @@ from .training import TrainingErrors
 from .usage import UsageErrors
 
 
-class Errors(DocumentErrors, ModelErrors, PipelineErrors, TrainingErrors, UsageErrors, metaclass=WithCodes):
+class Errors(
+    DocumentErrors, LayerErrors, ModelErrors, PipelineErrors, TrainingErrors, UsageErrors, metaclass=WithCodes
+):
     """Messages of exceptions, one file for each part of the package. Fill in with `.format(...)`."""

@@ -61,16 +61,20 @@ class BigBirdEncoder(nn.Module):
         output_attentions: bool = False,
         output_hidden_states: bool = False,
         gradient_checkpointing: bool = False,
+        first: int = 0,
+        last: int | None = None,
     ) -> EncoderStates:
         """Apply the layers.
 
-        hidden (Tensor): packed embeddings. Shape: (rows, hidden_size).
+        hidden (Tensor): packed embeddings, or the output of layer `first`. Shape: (rows, hidden_size).
         packing (Packing): where each sequence is.
         head_mask (Tensor | None): factors for the heads' outputs. Shape: (heads,) or (layers, heads).
         output_attentions (bool): whether to return attention probabilities.
         output_hidden_states (bool): whether to return every layer's states.
         gradient_checkpointing (bool): whether to keep only each layer's input for the backward pass, and recompute the
             rest.
+        first (int): number of layers that have been applied already.
+        last (int | None): number of layers to stop after; None for all.
         RETURNS (EncoderStates): the states.
         RAISES ValueError: `head_mask` has another shape.
         """
@@ -78,7 +82,8 @@ class BigBirdEncoder(nn.Module):
             # Under autocast, states between layers have its dtype too: half the memory traffic, and no larger an error.
             hidden = hidden.to(compute_dtype(hidden))
         states = EncoderStates(hidden, [hidden] if output_hidden_states else None, [] if output_attentions else None)
-        for layer, factors in zip(self.layers, head_factors(head_mask, self.config, hidden), strict=True):
+        all_factors = head_factors(head_mask, self.config, hidden)
+        for layer, factors in zip(self.layers[first:last], all_factors[first:last], strict=True):
             arguments = (states.last, packing, factors, output_attentions)
             if gradient_checkpointing and torch.is_grad_enabled():
                 states.last, attentions = checkpoint(layer, *arguments, use_reentrant=False)
@@ -207,6 +212,7 @@ class BigBirdModel(PretrainedModel):
         lengths: Sequence[int],
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
+        layers: Sequence[int] | None = None,
     ) -> Tensor:
         """Encode concatenated sequences. The states of a sequence do not depend on the others.
 
@@ -214,9 +220,10 @@ class BigBirdModel(PretrainedModel):
         lengths (Sequence[int]): number of pieces of each sequence.
         token_type_ids (Tensor | None): token types; None for 0. Shape: (pieces,).
         position_ids (Tensor | None): positions; None for 0, 1, 2 ... in each sequence. Shape: (pieces,).
-        RETURNS (Tensor): states of the last layer. Shape: (pieces, hidden_size).
-        RAISES ValueError: the lengths do not fit the ids or the model, an id, type or position does not exist, or the
-            model is a decoder.
+        layers (Sequence[int] | None): the layers whose states to return, 0 for the embeddings; None for the last one.
+        RETURNS (Tensor): states of these layers, side by side. Shape: (pieces, layers * hidden_size).
+        RAISES ValueError: the lengths do not fit the ids or the model, an id, type, position or layer does not exist,
+            or the model is a decoder.
         """
         if self.config.is_decoder:
             raise ValueError(Errors.BB104.format(given="forward_packed", needed="is_decoder=False"))
@@ -231,11 +238,38 @@ class BigBirdModel(PretrainedModel):
         if position_ids is None:
             positions = [torch.arange(length, device="cpu") for length in lengths]
             position_ids = torch.cat(positions or [input_ids.cpu()]).to(input_ids.device)
+        return self.continue_packed(self.embeddings(input_ids, position_ids, token_type_ids), lengths, 0, layers)
+
+    def continue_packed(
+        self, states: Tensor, lengths: Sequence[int], first: int, layers: Sequence[int] | None = None
+    ) -> Tensor:
+        """Apply the layers above one whose states are known, as `forward_packed` would.
+
+        states (Tensor): output of layer `first` for concatenated sequences. Shape: (pieces, hidden_size).
+        lengths (Sequence[int]): number of pieces of each sequence.
+        first (int): the layer that `states` come from, 0 for the embeddings.
+        layers (Sequence[int] | None): the layers whose states to return, none below `first`; None for the last one.
+        RETURNS (Tensor): states of these layers, side by side. Shape: (pieces, layers * hidden_size).
+        RAISES ValueError: a layer does not exist or is below `first`.
+        """
+        count = self.config.num_hidden_layers
+        wanted = [count] if layers is None else list(layers)
+        if not all(first <= layer <= count for layer in wanted):
+            raise ValueError(
+                Errors.BB103.format(name="layers", given=wanted, expected=f"numbers from {first} to {count}")
+            )
         packing = plan_packing(lengths, self.config)
-        embeddings = self.embeddings(input_ids, position_ids, token_type_ids)
-        checkpointing = self.gradient_checkpointing and self.training
-        states = self.encoder(packing.pack(embeddings), packing, gradient_checkpointing=checkpointing)
-        return packing.unpack(states.last)
+        hidden = self.encoder(
+            packing.pack(states),
+            packing,
+            output_hidden_states=wanted != [count],
+            gradient_checkpointing=self.gradient_checkpointing and self.training,
+            first=first,
+            last=max(wanted, default=first),
+        )
+        if hidden.hidden_states is None:
+            return packing.unpack(hidden.last)
+        return torch.cat([packing.unpack(hidden.hidden_states[layer - first]) for layer in wanted], dim=1)
 
     def pool(self, cls_states: Tensor) -> Tensor | None:
         """Apply the pooling layer.

@@ -21,9 +21,8 @@ from ..errors import Errors
 from ..thinc_layers.encoder_wrapper import get_shim, set_width
 from ..thinc_layers.grouping import group_by_size
 from ..thinc_layers.linking import batch_identity, link, listener_keys, release
-from ..thinc_layers.pooling import allow_empty_tokens
+from ..thinc_layers.readers import adapt_reader, choose_layers
 from ..thinc_layers.shim import EncoderShim
-from ..thinc_layers.token_vectors import pool_in_stretches
 from ..thinc_layers.types import BigBirdBatch
 from ..warnings import Warnings
 from .extensions import install_extensions
@@ -118,8 +117,7 @@ class BigBird(Transformer):
         """Add a component's listeners, and adapt its pooling to tokens without pieces and to long documents."""
         super().find_listeners(component)
         if getattr(component, "name", None) in self.listener_map:
-            allow_empty_tokens(component.model)
-            pool_in_stretches(component.model)
+            adapt_reader(component.model, self.shim)
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
         """Load the weights if there are none yet, and find the components that listen.
@@ -149,6 +147,7 @@ class BigBird(Transformer):
         RETURNS (BigBirdBatch): the data of all documents, including those without tokens.
         """
         self._backprop_pending()
+        choose_layers(self.shim, self.listeners)
         return self.model.predict(list(docs))
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Any) -> None:
@@ -230,6 +229,7 @@ class BigBird(Transformer):
         docs = [example.predicted for example in examples]
         if not docs or not self.listeners:
             return losses
+        choose_layers(self.shim, self.listeners)
         batch, backprop = cast(Any, self.model).begin_update(docs)
         for data in batch.doc_data:
             data.encoder = self.name

@@ -7,7 +7,7 @@ from typing import Any
 from spacy_transformers.data_classes import TransformerData
 from thinc.api import Optimizer
 
-from ..thinc_layers.types import BigBirdBatch
+from ..thinc_layers.types import BigBirdBatch, widened
 from ..warnings import Warnings
 
 
@@ -75,4 +75,9 @@ class PendingBatch:
 def _add(first: list[Any], second: list[Any]) -> list[Any]:
     """Add the arrays that both lists have. Arrays in only one list (of further windows' [CLS]) are kept unchanged."""
     longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
-    return [first[i] + second[i] for i in range(len(shorter))] + longer[len(shorter) :]
+    return [_sum(*both) for both in zip(first, second, strict=False)] + longer[len(shorter) :]
+
+
+def _sum(first: Any, second: Any) -> Any:
+    columns = max(first.shape[-1], second.shape[-1])
+    return widened(first, columns) + widened(second, columns)

@@ -13,7 +13,7 @@ from ..errors import Errors
 from ..warnings import Warnings
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
 from .piece_encoder import DocumentPieces, encode_documents
-from .types import BigBirdBatch, BigBirdData
+from .types import BigBirdBatch, BigBirdData, widened
 from .windows import DocumentRows
 
 
@@ -36,6 +36,8 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatch, Callable[[BigBirdBatch], list]]:
     tokenizer = get_tokenizer(model)
+    shim = get_shim(model)
+    layers = shim.layers if shim.wanted_layers - {"last"} else ()
     documents = _encode_within_limits(model, docs)
     all_rows, backprop_windows = model.layers[0]([document.ids for document in documents], is_train)
     doc_data = []
@@ -55,14 +57,16 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
             strings=tokenizer.convert_ids_to_tokens(ids.tolist()),
             ids=ids,
             stats=stats,
+            layers=layers,
         )
         doc_data.append(data)
 
     def backprop(batch: BigBirdBatch) -> list:
         gradients = []
-        for d_rows, *d_window_cls in batch.gradient:
-            rows = d_rows.reshape(-1, d_rows.shape[-1])
-            gradients.append(DocumentRows(rows, d_window_cls[0] if d_window_cls else None))
+        for (d_rows, *d_window_cls), encoded in zip(batch.gradient, all_rows, strict=True):
+            columns = encoded.rows.shape[1]
+            rows = widened(d_rows.reshape(-1, d_rows.shape[-1]), columns)
+            gradients.append(DocumentRows(rows, widened(d_window_cls[0], columns) if d_window_cls else None))
         backprop_windows(gradients)
         return []
 

@@ -18,7 +18,7 @@ from transformers.utils import ModelOutput
 
 from ..errors import Errors
 from ..warnings import Warnings
-from .types import Array, BigBirdData
+from .types import Array, BigBirdData, with_output
 
 
 @dataclass
@@ -152,10 +152,7 @@ def converted(data: TransformerData, convert: Callable[[Any], Any]) -> Transform
     new = {key: convert(value) for key, value in floats.items()}
     if all(new[key] is floats[key] for key in floats):
         return data
-    copied = object.__new__(type(data))
-    copied.__dict__.update(data.__dict__)
-    copied.model_output = ModelOutput({**data.model_output, **new})
-    return copied
+    return with_output(data, ModelOutput({**data.model_output, **new}))
 
 
 def release(doc: Doc) -> None:

@@ -11,18 +11,23 @@ from thinc.types import Ragged
 from transformers.utils import ModelOutput
 
 from ..errors import Errors
+from .layer_choice import LayerChoice
+from .layer_mix import NAME, layer_mix, width_of
 from .types import Array, BigBirdData, PieceRows
 
 
-def piece_listener(upstream: str, grad_factor: float) -> Model[list[Doc], list[PieceRows]]:
+def piece_listener(
+    upstream: str, grad_factor: float, choice: LayerChoice = "last"
+) -> Model[list[Doc], list[PieceRows]]:
     """Listen to a `bigbird` component and return all rows of every document.
 
     upstream (str): name of the component to listen to, or "*" for any.
     grad_factor (float): factor on the gradient that is sent to the encoder.
+    choice (LayerChoice): the layers to read.
     RETURNS (Model[list[Doc], list[PieceRows]]): the layer. Its reference "listener" is the node that spaCy links.
     """
-    listener = TransformerListener(upstream_name=upstream)
-    model: Model = chain(listener, piece_rows(grad_factor))
+    listener = listening_node(upstream, choice)
+    model: Model = chain(listener, *mixing(choice), piece_rows(grad_factor))
     model.replace_callbacks(model._func, init=_init_piece_listener)
     model.set_ref("listener", listener)
     return model
@@ -34,7 +39,41 @@ def _init_piece_listener(model: Model, X: list[Doc] | None = None, Y: Any = None
     upstream.initialize(X=X)
     if not upstream.has_dim("nO"):
         raise ValueError(Errors.BB145.format(upstream=upstream.upstream_name))
-    model.set_dim("nO", upstream.get_dim("nO"))
+    set_mixed_width(model, upstream.get_dim("nO"))
+
+
+def listening_node(upstream: str, choice: LayerChoice) -> TransformerListener:
+    """Make the node that spaCy links. Its attribute "layers" tells the encoder what is read.
+
+    upstream (str): name of the component to listen to, or "*" for any.
+    choice (LayerChoice): the layers to read.
+    RETURNS (TransformerListener): the node.
+    """
+    listener = TransformerListener(upstream_name=upstream)
+    if choice != "last":
+        listener.attrs["layers"] = choice
+    return listener
+
+
+def mixing(choice: LayerChoice) -> list[Model]:
+    """Make what stands between a listener and the layers behind it.
+
+    choice (LayerChoice): the layers to read.
+    RETURNS (list[Model]): a layer mix, or nothing if only the last layer is read.
+    """
+    return [] if choice == "last" else [layer_mix(choice)]
+
+
+def set_mixed_width(model: Model, width: int) -> None:
+    """Initialize the layers behind a listener, and set a model's width to what they return.
+
+    model (Model): a chain of a listener, or what stands in its place, and further layers.
+    width (int): width of the encoder.
+    """
+    for node in model.layers[1:]:
+        node.initialize()
+        width = width_of(node, width) if node.name == NAME else width
+    model.set_dim("nO", width)
 
 
 def piece_rows(grad_factor: float) -> Model[list[TransformerData], list[PieceRows]]:

@@ -1,11 +1,9 @@
 """The PyTorch encoder and its tokenizer inside a Thinc model: running, training, saving and copying."""
 
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -21,6 +19,8 @@ from ..model.config import BigBirdConfig
 from ..model.encoder import BigBirdModel
 from ..tokenizer.sentencepiece import VOCAB_FILE, BigBirdTokenizer
 from .checkpoints import Checkpoint
+from .layer_choice import LayerChoice, all_layers
+from .process_state import RandomState, use_one_thread_after_fork
 from .settings import EncoderSettings
 from .types import Array, PackedPieces
 
@@ -44,9 +44,11 @@ class EncoderShim(PyTorchShim):
             super().__init__(None, grad_scaler=PyTorchGradScaler(False))
         self.settings = settings
         self.tokenizer: BigBirdTokenizer | None = None
+        # What listeners read, as in `thinc_layers.layer_mix`. Whoever runs the model sets it.
+        self.wanted_layers: set[LayerChoice] = set()
         # A folder that was read but contained nothing, for the error message if the weights are needed later.
         self._empty_folder: Path | None = None
-        _use_one_thread_after_fork()
+        use_one_thread_after_fork()
 
     @property
     def is_loaded(self) -> bool:
@@ -73,6 +75,15 @@ class EncoderShim(PyTorchShim):
         RAISES ValueError: nothing is loaded yet.
         """
         return self.module.config
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers whose states are returned, in order: the last one, and those that a listener reads.
+
+        RETURNS (tuple[int, ...]): numbers of the layers, 0 for the embeddings.
+        RAISES ValueError: nothing is loaded yet, or a listener wants a layer that the encoder lacks.
+        """
+        return all_layers(self.wanted_layers, self.config.num_hidden_layers)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -108,7 +119,7 @@ class EncoderShim(PyTorchShim):
         """Encode without computing gradients.
 
         inputs (PackedPieces): the sequences.
-        RETURNS (Tensor): one row per piece. Shape: (total_pieces, width).
+        RETURNS (Tensor): one row per piece. Shape: (total_pieces, layers * width).
         """
         self._set_training(False)
         with torch.no_grad(), self._autocast(self.settings.precision == "bf16"):
@@ -120,9 +131,9 @@ class EncoderShim(PyTorchShim):
         inputs (PackedPieces): the sequences. With `recompute`, only they are kept for the backward pass, which repeats
             the forward pass with the same dropout.
         RETURNS (tuple[Tensor, Callable[[Tensor], None]]): one row per piece, and a function that takes the gradient of
-            the rows and adds to the gradients of the weights. Shape: (total_pieces, width).
+            the rows and adds to the gradients of the weights. Shape: (total_pieces, layers * width).
         """
-        state = _RandomState(self.device) if inputs.recompute else None
+        state = RandomState(self.device) if inputs.recompute else None
         with torch.set_grad_enabled(state is None):
             rows = self._encode_for_training(inputs)
 
@@ -151,7 +162,9 @@ class EncoderShim(PyTorchShim):
         token_types: Tensor | None = None
         if inputs.token_type_ids is not None:
             token_types = torch.as_tensor(inputs.token_type_ids, dtype=torch.long, device=device)
-        rows = self.checkpoint.encoder.forward_packed(ids, list(inputs.lengths), token_type_ids=token_types)
+        rows = self.checkpoint.encoder.forward_packed(
+            ids, list(inputs.lengths), token_type_ids=token_types, layers=self.layers
+        )
         return self._outputs(rows, ids, inputs.lengths)
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
@@ -281,33 +294,4 @@ class EncoderShim(PyTorchShim):
         with Shim.global_id_lock:
             Shim.global_id += 1
             self.id = Shim.global_id
-        _use_one_thread_after_fork()
-
-
-class _RandomState:
-    """The random state of the CPU and of one device, for drawing the same dropout twice."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.devices = [device] if device.type == "cuda" else []
-        self.cpu = torch.get_rng_state()
-        self.cuda = [torch.cuda.get_rng_state(device) for device in self.devices]
-
-    @contextmanager
-    def restored(self) -> Iterator[None]:
-        """Return to the saved state within a context. The state before it is restored at the end."""
-        with torch.random.fork_rng(self.devices):
-            torch.set_rng_state(self.cpu)
-            for device, state in zip(self.devices, self.cuda, strict=True):
-                torch.cuda.set_rng_state(state, device)
-            yield
-
-
-@cache
-def _use_one_thread_after_fork() -> None:
-    """Limit forked processes to one thread: PyTorch's threads do not survive a fork, and the first product hangs."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_set_one_thread)
-
-
-def _set_one_thread() -> None:
-    torch.set_num_threads(1)
+        use_one_thread_after_fork()

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+from thinc.api import get_array_module
 from thinc.types import Floats2d, Ints1d, Ragged
 from transformers.utils import ModelOutput
 
@@ -82,16 +83,18 @@ class BigBirdData(TransformerData):
         strings: Sequence[str],
         ids: Array,
         stats: dict[str, int],
+        layers: Sequence[int] = (),
     ) -> "BigBirdData":
         """Combine one document's vectors, pieces and alignment in the form that listeners read.
 
-        rows (Floats2d): as in PieceRows. Shape: (pieces + 2, width).
+        rows (Floats2d): as in PieceRows, for each of the layers side by side. Shape: (pieces + 2, layers * width).
         align (Ragged): as in PieceRows.
-        window_cls (Floats2d): as in PieceRows. Shape: (windows, width).
+        window_cls (Floats2d): as in PieceRows, for each of the layers. Shape: (windows, layers * width).
         window_lengths (Ints1d): as in PieceRows. Shape: (windows,).
         strings (Sequence[str]): the pieces as text, in the order of the rows.
         ids (Ints1d): ids of the pieces. Shape: (pieces + 2,).
         stats (dict[str, int]): counts for `doc._.bigbird_stats`.
+        layers (Sequence[int]): the layers' numbers, the last of which stock listeners read; empty for this one only.
         RETURNS (BigBirdData): the document's data.
         """
         wordpieces = WordpieceBatch(
@@ -101,10 +104,13 @@ class BigBirdData(TransformerData):
             lengths=[len(ids)],
             token_type_ids=None,
         )
-        output = ModelOutput(
-            last_hidden_state=rows.reshape(1, *rows.shape), window_cls=window_cls, window_lengths=window_lengths
-        )
-        return cls(wordpieces=wordpieces, model_output=output, align=align, stats=stats)
+        width = rows.shape[1] // max(1, len(layers))
+        output: dict[str, Any] = {"last_hidden_state": rows[None, :, -width:], "window_cls": window_cls[:, -width:]}
+        output["window_lengths"] = window_lengths
+        if layers:
+            output |= {"all_layers": rows[None], "all_layers_cls": window_cls}
+            output["layers"] = numpy.array(layers, dtype="i")
+        return cls(wordpieces=wordpieces, model_output=ModelOutput(output), align=align, stats=stats)
 
     @classmethod
     def without_vectors(cls, num_tokens: int, width: int, xp: Any = numpy) -> "BigBirdData":
@@ -129,12 +135,41 @@ class BigBirdData(TransformerData):
         )
 
 
+def with_output(data: TransformerData, output: ModelOutput) -> TransformerData:
+    """Copy a document's data with another output. The original is not modified.
+
+    data (TransformerData): the document's data.
+    output (ModelOutput): the output of the copy.
+    RETURNS (TransformerData): data of the same class.
+    """
+    copied = object.__new__(type(data))
+    copied.__dict__.update(data.__dict__)
+    copied.model_output = output
+    return copied
+
+
+def widened(gradient: Array, columns: int) -> Array:
+    """Extend the gradient of the last layer to that of several layers, of which it is the last.
+
+    gradient (Floats): the gradient. Shape: (..., columns), or (..., width) of the last layer.
+    columns (int): layers * width.
+    RETURNS (Floats): the gradient, with zeros for the other layers. Shape: (..., columns).
+    """
+    missing = columns - gradient.shape[-1]
+    if not missing:
+        return gradient
+    wide = get_array_module(gradient).zeros((*gradient.shape[:-1], columns), dtype="f")
+    wide[..., missing:] = gradient
+    return wide
+
+
 @dataclass
 class BigBirdBatch(FullTransformerBatch):
     """Documents of different lengths, each with its own rows: there is no padding to add or remove.
 
     gradient (list[list[Floats]]): in the backward pass, per document the gradient of its rows, followed by that of its
-        window_cls if the document has several windows and a head used them.
+        window_cls if the document has several windows and a head used them. Each is as wide as the last layer, or as
+        all the layers that listeners read.
     """
 
     gradient: list[list[Any]] = field(default_factory=list)

@@ -34,8 +34,8 @@ class Window(NamedTuple):
 class DocumentRows:
     """The rows of one document, or their gradient. See PieceRows.
 
-    rows (Floats2d): one row per piece, with [CLS] and [SEP]. Shape: (pieces + 2, width).
-    window_cls (Floats2d): [CLS] of every window. In a gradient, None for zeros. Shape: (windows, width).
+    rows (Floats2d): one row per piece, with [CLS] and [SEP]. Shape: (pieces + 2, layers * width).
+    window_cls (Floats2d): [CLS] of every window. In a gradient, None for zeros. Shape: (windows, layers * width).
     window_lengths (Ints1d): pieces of each window. None in a gradient. Shape: (windows,).
     """
 
@@ -123,7 +123,7 @@ def _forward(
 ) -> tuple[list[DocumentRows], Callable[[list[DocumentRows]], list]]:
     encoder, shim, tokenizer = model.layers[0], get_shim(model), get_tokenizer(model)
     capacity, overlap = shim.settings.window_capacity(shim.config)
-    width, xp = shim.config.hidden_size, model.ops.xp
+    width, xp = shim.config.hidden_size * len(shim.layers), model.ops.xp
     outputs: list[DocumentRows] = []
     jobs: list[_Job] = []
     for index, ids in enumerate(documents):

@@ -1,5 +1,6 @@
 """How the model "small" learns from the encoder that it began as."""
 
+import itertools
 import string
 
 import numpy as np
@@ -8,7 +9,15 @@ import srsly
 import torch
 
 from project.models.scripts import learn_from_source
-from project.models.scripts.learn_from_source import Lesson, Source, means_of, read_samples, share_unexplained, words_of
+from project.models.scripts.learn_from_source import (
+    Lesson,
+    Reader,
+    Source,
+    length_at,
+    means_of,
+    share_unexplained,
+    words_of,
+)
 from spacy_bigbird.model import BigBirdForMaskedLM, warm_start
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 from spacy_bigbird.training.masking import PieceTable
@@ -99,8 +108,8 @@ def test_the_source_reads_a_long_text_in_windows(source_folder):
 def test_a_word_with_a_hidden_piece_is_left_out(vocab_file, texts_file):
     tokenizer = BigBirdTokenizer(vocab_file, map_whitespace=True)
     table = PieceTable.of(tokenizer)
-    samples = read_samples(texts_file, tokenizer, 64, 0)
-    chosen = [next(samples)[1:] for _ in range(3)]
+    reader = Reader(texts_file, tokenizer, 0)
+    chosen = [reader.next(64) for _ in range(3)]
     lesson = Lesson(chosen, table, key=0)
     words = np.concatenate(lesson.words)
     assert len(words) == len(lesson.ids) == sum(lesson.lengths)
@@ -120,14 +129,21 @@ def test_a_word_with_a_hidden_piece_is_left_out(vocab_file, texts_file):
 def test_samples_are_the_texts(vocab_file, texts_file):
     tokenizer = BigBirdTokenizer(vocab_file, map_whitespace=True)
     texts = [record["text"] for record in srsly.read_jsonl(texts_file)]
+    reader = Reader(texts_file, tokenizer, 28)
     seen: dict[int, list[int]] = {}
-    for number, text, pieces in read_samples(texts_file, tokenizer, 32, 28):
-        if number > 31:
+    for length in itertools.cycle((32, 20, 64)):
+        text, pieces = reader.next(length)
+        if reader.read > 31:
             break
-        assert len(pieces) <= 30 and len(text) == pieces.offsets[-1, 1]
-        seen.setdefault(number, []).extend(pieces.ids.tolist())
+        assert len(pieces) <= length - 2 and len(text) == pieces.offsets[-1, 1]
+        seen.setdefault(reader.read, []).extend(pieces.ids.tolist())
     # The first comes again after the last.
     assert seen == {29: _ids(tokenizer, texts[28]), 30: _ids(tokenizer, texts[29]), 31: _ids(tokenizer, texts[0])}
+
+
+def test_lengths_take_turns_or_halve_the_steps():
+    assert [length_at(step, 6, [512, 4096]) for step in range(6)] == [512] * 3 + [4096] * 3
+    assert [length_at(step, 6, [512, 1024, 4096]) for step in range(6)] == [512, 1024, 4096] * 2
 
 
 def _ids(tokenizer, text):

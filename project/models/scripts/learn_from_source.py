@@ -8,7 +8,7 @@ do with a whole document what the source does with a paragraph. The output is a 
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ BATCH_PIECES = 4096
 # The pieces that the source reads of a short text at once; for longer texts, the context that it reads on either side
 # of the pieces taken from a window, and the number of these pieces.
 WHOLE, CONTEXT, TAKEN = 510, 63, 384
-LOG_EVERY, SAVE_EVERY = 20, 100
+LOG_EVERY, SAVE_EVERY = 20, 20
 STATE = "state.pt"
 
 
@@ -155,27 +155,40 @@ class Lesson:
         return F.cross_entropy(logits, labels), share_unexplained(torch.cat(ours), torch.cat(theirs)), guessed
 
 
-def read_samples(path: Path, tokenizer: BigBirdTokenizer, length: int, skip: int) -> Iterator[tuple[int, str, Any]]:
-    """Read stretches of text indefinitely: after the last text, the first one follows again.
+class Reader:
+    """Reads stretches of text indefinitely: after the last text, the first one follows again.
 
     path (Path): a .jsonl file with `text`.
     tokenizer (BigBirdTokenizer): the new vocabulary.
-    length (int): maximum length of a sequence. Unit: pieces.
-    skip (int): number of texts that were read before.
-    YIELDS (tuple[int, str, TextPieces]): number of texts begun so far, and a stretch as in `Lesson`.
+    read (int): number of texts that were begun before.
     """
-    texts = [record["text"] for record in srsly.read_jsonl(path) if record["text"].strip()]
-    if not texts:
-        raise ValueError(f"{path} holds no text: expected a JSON object with `text` in each line")
-    number = skip
-    while True:
-        text = texts[number % len(texts)]
-        number += 1
-        (pieces,) = tokenizer.text_pieces([text])
-        for start in range(0, len(pieces), length - 2):
-            part = pieces[start : start + length - 2]
-            first, end = int(part.offsets[0, 0]), int(part.offsets[-1, 1])
-            yield number, text[first:end], type(part)(part.ids, part.offsets - first)
+
+    def __init__(self, path: Path, tokenizer: BigBirdTokenizer, read: int) -> None:
+        self.texts = [record["text"] for record in srsly.read_jsonl(path) if record["text"].strip()]
+        if not self.texts:
+            raise ValueError(f"{path} holds no text: expected a JSON object with `text` in each line")
+        self.tokenizer = tokenizer
+        self.read = read
+        self.text, self.left = "", None
+
+    def next(self, length: int) -> tuple[str, Any]:
+        """Read on.
+
+        length (int): maximum length of the sequence. Unit: pieces.
+        RETURNS (tuple[str, TextPieces]): a stretch as in `Lesson`.
+        """
+        while self.left is None or not len(self.left):
+            self.text = self.texts[self.read % len(self.texts)]
+            self.read += 1
+            (self.left,) = self.tokenizer.text_pieces([self.text])
+        part, self.left = self.left[: length - 2], self.left[length - 2 :]
+        first, end = int(part.offsets[0, 0]), int(part.offsets[-1, 1])
+        return self.text[first:end], type(part)(part.ids, part.offsets - first)
+
+
+def length_at(step: int, steps: int, lengths: Sequence[int]) -> int:
+    """RETURNS (int): maximum length of a step's sequences. Two lengths halve the steps, more take turns."""
+    return lengths[step % len(lengths) if len(lengths) > 2 else 2 * step >= steps]
 
 
 def rate_at(step: int, steps: int, warmup: int) -> float:
@@ -190,7 +203,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("texts", type=Path, help="a .jsonl file with `text`")
     options.add_argument("output", type=Path)
     options.add_argument("--steps", type=int, default=2000, help="of 4,096 pieces each (default: 2000)")
-    options.add_argument("--lengths", type=int, nargs=2, default=[512, 4096], help="first half, second half")
+    lengths = "two: for the first and the second half (default: 512 4096); more: one a step, in turns"
+    options.add_argument("--lengths", type=int, nargs="+", default=[512, 4096], help=lengths)
+    precision = "of products (default: bf16); fp32 is faster on CPUs without instructions for bf16"
+    options.add_argument("--precision", choices=["bf16", "fp32"], default="bf16", help=precision)
     options.add_argument("--skip", type=int, default=0, help="texts that an earlier run has read (default: 0)")
     options.add_argument("--rate", type=float, default=2e-4, help="highest learning rate of the layers")
     options.add_argument("--new-rate", type=float, default=1e-3, help="of the vectors of pieces and of the new head")
@@ -236,21 +252,19 @@ def learn(
 ) -> None:
     """Train from `step` to the last step, after `read` texts were begun before."""
     table = PieceTable.of(tokenizer)
+    device = source.model.device.type
     progress = tqdm(total=given.steps, initial=step, desc="Learning from the source", unit="step", mininterval=5)
     window: list[tuple[float, ...]] = []
-    samples, length = None, 0
+    reader = Reader(given.texts, tokenizer, read)
     started = time.perf_counter()
     while step < given.steps:
-        wanted = given.lengths[2 * step >= given.steps]
-        if samples is None or wanted != length:
-            length = wanted
-            samples = read_samples(given.texts, tokenizer, length, read)
+        length = length_at(step, given.steps, given.lengths)
         batch, pieces = [], 0
         while pieces <= BATCH_PIECES - length // 2:
-            read, text, part = next(samples)
+            text, part = reader.next(length)
             batch.append((text, part))
             pieces += len(part) + 2
-        with torch.autocast(source.model.device.type, dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=given.precision == "bf16"):
             loss, unexplained, guessed = Lesson(batch, table, step).losses(model, source)
         (loss + given.weight * unexplained).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -272,7 +286,12 @@ def learn(
             rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in line.items()}
             srsly.write_jsonl(given.output / LOG_NAME, [rounded], append=True, append_new_line=False)
         if step % SAVE_EVERY == 0 or step == given.steps:
-            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "read": read}
+            content = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+                "read": reader.read,
+            }
             torch.save(content, given.output / f"{STATE}.part")
             (given.output / f"{STATE}.part").replace(given.output / STATE)
     progress.close()

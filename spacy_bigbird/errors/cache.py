@@ -1,0 +1,16 @@
+"""Chosen and cached layers of the encoder: BB460-BB489."""
+
+
+class LayerErrors:
+    """Messages of exceptions, part of `Errors`."""
+
+    # Which layers are read: BB460-BB464
+    BB460 = (
+        'layers = {layers!r} is not allowed. Expected "last", "mix" (a learned mean of all layers), or numbers of '
+        "layers such as [0, 1, 2, 3], with 0 for the embeddings."
+    )
+    BB461 = "A listener reads layer {layer}, but the encoder has layers 1 to {count} (0 are the embeddings)."
+    BB462 = (
+        "A listener reads layers = {layers!r}, but the vectors on the document are those of the last layer only. Use "
+        'the factory "bigbird" for the encoder, and let it encode the document with this listener in the pipeline.'
+    )

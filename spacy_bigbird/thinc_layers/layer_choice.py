@@ -1,0 +1,53 @@
+"""Which of the encoder's layers a listener reads: "last", some by number, or "mix" for a learned mean of all."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from ..errors import Errors
+
+LayerChoice: TypeAlias = str | tuple[int, ...]
+NAMED = ("last", "mix")
+
+
+def checked_choice(layers: str | Sequence[int]) -> LayerChoice:
+    """Check the setting `layers` of a listener.
+
+    layers (str | Sequence[int]): "last", "mix", or numbers of layers, 0 for the embeddings.
+    RETURNS (LayerChoice): the choice, in a form that can be part of a set.
+    RAISES ValueError: it is none of these.
+    """
+    if layers in NAMED:
+        return str(layers)
+    if isinstance(layers, str) or not layers or not all(_is_number(layer) for layer in layers):
+        raise ValueError(Errors.BB460.format(layers=layers))
+    return tuple(layers)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def layers_of(choice: LayerChoice, count: int) -> tuple[int, ...]:
+    """Get the numbers of the layers that a listener reads.
+
+    choice (LayerChoice): the listener's choice.
+    count (int): number of the encoder's layers.
+    RETURNS (tuple[int, ...]): the numbers, 0 for the embeddings.
+    RAISES ValueError: the encoder has fewer layers.
+    """
+    if isinstance(choice, str):
+        return (count,) if choice == "last" else tuple(range(count + 1))
+    if max(choice) > count:
+        raise ValueError(Errors.BB461.format(layer=max(choice), count=count))
+    return choice
+
+
+def all_layers(choices: Iterable[LayerChoice], count: int) -> tuple[int, ...]:
+    """Get the numbers of all layers that are read. The last one is always among them.
+
+    choices (Iterable[LayerChoice]): what the listeners read.
+    count (int): number of the encoder's layers.
+    RETURNS (tuple[int, ...]): the numbers, from the lowest to the last layer.
+    RAISES ValueError: the encoder has fewer layers.
+    """
+    return tuple(sorted({count}.union(*(layers_of(choice, count) for choice in choices))))
