@@ -111,6 +111,7 @@ def check(
     silent (bool): whether to print nothing.
     RETURNS (Checked): the findings.
     """
+    from ..check.labels import find_label_problems
     from ..schedules import find_schedule_problems
     from ..training.corpus_check import check_corpus, find_gold_problems, find_reader_loss, make_batches
     from ..training.encoder_check import find_encoders
@@ -140,6 +141,7 @@ def check(
                 lost_spans += [{"corpus": name, **problem} for problem in problems]
                 if examples is not None:
                     corpora[name] = examples
+            report.problems(find_label_problems(nlp, corpora.get("train", [])))
             for name, examples in corpora.items():
                 report.gold(name, *find_gold_problems(nlp, name, examples, frozen))
         for encoder in encoders:
@@ -169,8 +171,12 @@ def check(
 
 def _load(config_path: Path, overrides: dict[str, Any]) -> "tuple[Language, dict[str, Any]]":
     """Load a config. RETURNS (tuple[Language, dict]): the pipeline without weights, and the resolved [training]."""
+    from ..check.overrides import check_overrides
+
     try:
-        config = util.load_config(config_path, overrides=overrides)
+        written = util.load_config(config_path)
+        check_overrides(written, overrides)
+        config = util.load_config_from_str(written.to_str(interpolate=False), overrides=overrides)
     except UnicodeDecodeError as error:
         raise ValueError(Errors.BB384.format(path=config_path, reason="it is not UTF-8 text")) from error
     if "nlp" not in config:
@@ -198,13 +204,14 @@ def _read(
 
     RETURNS (tuple): the examples (None if the corpus cannot be read), and every record that cannot be used.
     """
-    from ..training.corpus_check import long_texts_allowed
+    from ..training.corpus_check import check_kind_of_files, long_texts_allowed
     from ..training.problems import collected
 
     examples = None
     with warnings.catch_warnings(record=True) as caught, collected() as problems:
         warnings.simplefilter("always")
         try:
+            check_kind_of_files(reader)
             with long_texts_allowed(reader, nlp):
                 examples = list(islice(reader(nlp), limit or None))
         except OSError as error:

@@ -14,11 +14,13 @@ from thinc.api import Config
 from wasabi import Printer
 
 from ..errors import Errors
+from ..errors.closest import did_you_mean
 from .app import app
 
 # Heads of this package by their short names. The last three have their own encoder.
 OUR_HEADS = {name: f"bigbird_{name}" for name in ("ner", "textcat", "textcat_multilabel")}
 OWN_ENCODER = {name: f"bigbird_{name}" for name in ("span_qa", "multiple_choice", "fill_mask")}
+OURS = {**OUR_HEADS, **OWN_ENCODER}
 ENCODER = "bigbird"
 
 
@@ -127,9 +129,17 @@ def make_config(
         nlp = spacy.blank(lang)
     except ImportError as error:
         raise ValueError(Errors.BB322.format(lang=lang, reason=str(error).rstrip("."))) from error
-    unknown = [part for part in pipeline if not nlp.has_factory(OWN_ENCODER.get(part, part))]
-    if unknown or not pipeline or len(set(pipeline)) < len(pipeline):
-        found = ", ".join(unknown or pipeline) or "nothing"
+    # Both names of a component are good: ner and bigbird_ner.
+    pipeline = [part.removeprefix("bigbird_") if part.removeprefix("bigbird_") in OURS else part for part in pipeline]
+    unknown = [part for part in pipeline if part not in OURS and not nlp.has_factory(part)]
+    if unknown:
+        stock = sorted(name for name in Language.factories if "." not in name and name not in OURS.values())
+        hint = did_you_mean(unknown, [*OURS, *stock])
+        raise ValueError(
+            Errors.BB663.format(unknown=", ".join(unknown), hint=hint, ours=", ".join(OURS), stock=", ".join(stock))
+        )
+    if not pipeline or len(set(pipeline)) < len(pipeline):
+        found = ", ".join(pipeline) or "nothing"
         raise ValueError(Errors.BB383.format(name="pipeline", value=found, expected="names of different components"))
     if name is not None and vocab_file is not None:
         expected = "no vocabulary along with a checkpoint, which brings its own"

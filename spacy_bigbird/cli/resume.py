@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy import util
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from wasabi import msg
 
@@ -33,9 +34,14 @@ def resume_cli(
         set_up_gpu(use_gpu, silent=False)
     except ValueError as error:
         msg.fail(str(error), exits=1)
+    from ..check.overrides import check_overrides
     from ..training.resume import resume
+    from ..training.resume_state import PIPELINE, TrainingState, state_folder
 
     try:
+        if overrides:
+            saved = state_folder(output_path, TrainingState.newest(output_path).step) / PIPELINE
+            check_overrides(util.load_config(saved / "config.cfg"), overrides)
         with show_validation_error(hint_fill=False):
             resume(output_path, overrides=overrides, use_gpu=use_gpu, stdout=sys.stdout, stderr=sys.stderr)
     except (ValueError, OSError) as error:

@@ -51,7 +51,7 @@ class ModelErrors:
         "and that no override changes shapes; to extend a checkpoint to longer texts, use "
         "spacy_bigbird.model.warm_start."
     )
-    BB058 = "{model}: unknown argument {unknown}. Allowed: {allowed}."
+    BB058 = "{model}: unknown argument {unknown}.{hint} Allowed: {allowed}."
     BB059 = "{directory!s} contains no vocabulary. Expected one of {expected}: copy it from the checkpoint's source."
     BB060 = "{directory!s} is a {found} checkpoint: give vocab_file, the spiece.model for the new BigBird."
     BB061 = (

@@ -82,7 +82,7 @@ class PipelineErrors:
         "Component {name!r}: encoder_from = {given!r} is not in the pipeline, which has {found}. Give the name of a "
         "component with a BigBird encoder, or set `name` of the component's model to the folder of a saved encoder."
     )
-    BB242 = "Unknown settings: {unknown}. Expected any of {known}."
+    BB242 = "Unknown settings: {unknown}.{hint} Expected any of {known}."
     BB246 = "`ask` was given a {given}. Expected a Doc: create one with nlp.make_doc(text)."
     BB244 = (
         "Expected doc._.choices to be a list of dictionaries with question (str), options (list of str) and, for "

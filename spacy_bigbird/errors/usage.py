@@ -4,6 +4,26 @@
 class UsageErrors:
     """Messages of exceptions, part of `Errors`."""
 
+    # Files that are handed to a reader of others
+    BB661 = (
+        "{reader} reads {ending} files, but {path!s} has {found}. In the block of the corpus, set @readers to {other}; "
+        "`python -m spacy convert` makes .spacy files."
+    )
+
+    # Names of components
+    BB663 = (
+        "init-config: there is no component {unknown}.{hint} Expected components of this package ({ours}) or of spaCy "
+        "and other packages ({stock})."
+    )
+
+    BB664 = "--{name}: [{section}] of the config has no such setting, only {known}.{hint}"
+
+    # Settings that name labels
+    BB662 = (
+        "Component {name!r}: class_weights names the labels {unknown}, but there are only {labels}.{hint} Correct the "
+        "setting, or the labels of the data."
+    )
+
     # The length of a training
     BB660 = (
         "The learning rate is 0 from step {step:,} on, but the training {limit}: nothing is learned in the remaining "

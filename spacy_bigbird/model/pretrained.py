@@ -25,6 +25,7 @@ from ..checkpoint.key_map import (
     to_huggingface,
 )
 from ..errors import Errors
+from ..errors.closest import did_you_mean
 from ..warnings import Warnings
 from .config import BigBirdConfig
 from .initialization import initialize_weight
@@ -287,6 +288,7 @@ def split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, 
     unknown = sorted(set(overrides) - {*fields, *arguments})
     if unknown:
         allowed = ", ".join(["a field of BigBirdConfig", *arguments, "dtype (in from_pretrained)"])
-        raise TypeError(Errors.BB058.format(model=cls.__name__, unknown=", ".join(unknown), allowed=allowed))
+        hint = did_you_mean(unknown, [*fields, *arguments])
+        raise TypeError(Errors.BB058.format(model=cls.__name__, unknown=", ".join(unknown), allowed=allowed, hint=hint))
     changes = {name: value for name, value in overrides.items() if name in fields}
     return changes, {name: value for name, value in overrides.items() if name in arguments}

@@ -11,6 +11,7 @@ from spacy.training import Example
 from thinc.api import Config, Model
 
 from ..errors import Errors
+from ..errors.closest import did_you_mean
 from ..thinc_layers.question_windows import QuestionTokenizer, gold_pieces, micro_batches, pack, window_span_loss
 from ..thinc_layers.types import Array
 from ..tokenizer.encoding import TextPieces
@@ -131,7 +132,8 @@ class SpanQA(OwnEncoderPipe):
         """
         unknown = sorted(set(settings) - set(self.cfg["configured"]))
         if unknown:
-            raise TypeError(Errors.BB242.format(unknown=unknown, known=sorted(self.cfg["configured"])))
+            known = sorted(self.cfg["configured"])
+            raise TypeError(Errors.BB242.format(unknown=unknown, known=known, hint=did_you_mean(unknown, known)))
         if not isinstance(doc, Doc):
             raise TypeError(Errors.BB246.format(given=type(doc).__name__))
         asked = as_questions([questions] if isinstance(questions, str) else questions)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from spacy.training import Example
 
+from ..errors import Errors
+from ..errors.closest import did_you_mean
 from .crf import Floats, Mask
 from .probabilities import sigmoid, softmax
 
@@ -56,6 +58,20 @@ def class_weights(
         negative = 1.0 if exclusive else share / max(1.0, total - positive)
         weights[label] = [share / max(1.0, positive), negative]
     return weights
+
+
+def check_class_weights(name: str, given: str | Mapping[str, float] | None, labels: Sequence[str]) -> None:
+    """Check that weights are given only for labels that there are.
+
+    name (str): name of the component.
+    given (str | Mapping[str, float] | None): the setting, as in `class_weights`.
+    labels (Sequence[str]): the labels.
+    RAISES ValueError: a weight is given for another label.
+    """
+    unknown = [label for label in given if label not in labels] if isinstance(given, Mapping) else []
+    if unknown:
+        hint, found = did_you_mean(unknown, labels), ", ".join(labels)
+        raise ValueError(Errors.BB662.format(name=name, unknown=", ".join(unknown), labels=found, hint=hint))
 
 
 def number_scales(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, list[float]]:

@@ -23,7 +23,7 @@ from .labelled import Labelled
 from .probabilities import sigmoid, softmax
 from .settings import SavedSettings, check_settings, is_number
 from .text_evidence import contributions, evidence, stretches_of
-from .text_loss import LOSSES, class_weights, gold_values, number_scales
+from .text_loss import LOSSES, check_class_weights, class_weights, gold_values, number_scales
 from .upstreams import check_weights_of_upstreams
 
 DEFAULT_CONFIG_STR = """[textcat]
@@ -181,6 +181,7 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
         if positive_label is not None and len(self.labels) != 2:
             raise ValueError(SpacyErrors.E919.format(pos_label=positive_label, labels=self.labels))
         self.cfg["positive_label"] = positive_label
+        check_class_weights(self.name, self.cfg["class_weights"], self.labels)
         if self.cfg["class_weights"] is not None:
             exclusive = self.cfg["objective"] == "exclusive"
             examples = self._checked(get_examples())

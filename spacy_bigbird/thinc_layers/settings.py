@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
+from ..errors.closest import did_you_mean
 from ..model.config import BigBirdConfig
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
@@ -73,7 +74,7 @@ class EncoderSettings:
         known = {f.name for f in fields(BigBirdConfig)} - {"extra"}
         unknown = sorted(set(self.transformer_config) - known)
         if unknown:
-            expected = "fields of spacy_bigbird.model.BigBirdConfig"
+            expected = f"fields of spacy_bigbird.model.BigBirdConfig.{did_you_mean(unknown, known)}".removesuffix(".")
             raise ValueError(Errors.BB135.format(name="transformer_config", value=unknown, expected=expected))
         if self.name is None:
             self.window_capacity(BigBirdConfig.from_dict(self.transformer_config))

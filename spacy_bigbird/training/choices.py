@@ -6,7 +6,7 @@ from spacy.tokens import Doc
 
 from ..errors import Errors
 from .problems import Problems
-from .questions import install_question_extensions
+from .questions import as_whole_number, install_question_extensions
 
 
 def read_choices(doc: Doc) -> list[dict[str, Any]]:
@@ -22,7 +22,12 @@ def read_choices(doc: Doc) -> list[dict[str, Any]]:
     for choice in choices:
         if not _is_choice(choice):
             raise ValueError(Errors.BB244.format(value=choice))
-    return list(choices)
+    return [_with_whole_answer(choice) for choice in choices]
+
+
+def _with_whole_answer(choice: dict[str, Any]) -> dict[str, Any]:
+    answer = as_whole_number(choice.get("answer"))
+    return choice if answer is None else {**choice, "answer": answer}
 
 
 def choice_texts(choice: dict[str, Any]) -> list[str]:
@@ -55,16 +60,18 @@ def read_masks(doc: Doc) -> list[tuple[int, int]]:
     RETURNS (list[tuple[int, int]]): start and end (exclusive) of each span. Unit: characters.
     RAISES ValueError: a span is malformed, empty, outside the text, or overlaps another one.
     """
-    masks = list(doc._.masks or ())
-    for mask in masks:
-        if not _is_stretch(mask):
+    masks = []
+    for mask in doc._.masks or ():
+        stretch = _as_stretch(mask)
+        if stretch is None:
             raise ValueError(Errors.BB245.format(value=mask, length=len(doc.text)))
+        masks.append(stretch)
     end_before = 0
-    for start, end in sorted(map(tuple, masks)):
+    for start, end in sorted(masks):
         if not end_before <= start < end <= len(doc.text):
             raise ValueError(Errors.BB245.format(value=(start, end), length=len(doc.text)))
         end_before = end
-    return [(start, end) for start, end in masks]
+    return masks
 
 
 def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
@@ -84,19 +91,19 @@ def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
             elif not _has_its_answer(choice):
                 problems.add("choices", "have an answer that is not the number of an option", where, choice)
             else:
-                kept.append(choice)
+                kept.append(_with_whole_answer(choice))
         doc._.choices = kept
     if doc._.masks is not None:
-        masks: list[Any] = []
+        masks: list[tuple[int, int]] = []
         for mask in doc._.masks if isinstance(doc._.masks, (list, tuple)) else [doc._.masks]:
             problems.seen("masks")
-            others = [(other[0], other[1]) for other in masks]
-            if not _is_stretch(mask) or not 0 <= mask[0] < mask[1] <= len(doc.text):
+            stretch = _as_stretch(mask)
+            if stretch is None or not 0 <= stretch[0] < stretch[1] <= len(doc.text):
                 problems.add("masks", "are not the first and last character of a span of the text", where, mask)
-            elif any(mask[0] < end and start < mask[1] for start, end in others):
+            elif any(stretch[0] < end and start < stretch[1] for start, end in masks):
                 problems.add("masks", "overlap others", where, mask)
             else:
-                masks.append(mask)
+                masks.append(stretch)
         doc._.masks = masks
 
 
@@ -108,8 +115,9 @@ def _is_choice(choice: Any) -> bool:
 
 
 def _has_its_answer(choice: dict[str, Any]) -> bool:
-    return choice.get("answer") is None or choice["answer"] in range(len(choice["options"]))
+    return choice.get("answer") is None or as_whole_number(choice["answer"]) in range(len(choice["options"]))
 
 
-def _is_stretch(mask: Any) -> bool:
-    return isinstance(mask, (list, tuple)) and len(mask) == 2 and all(isinstance(place, int) for place in mask)
+def _as_stretch(mask: Any) -> tuple[int, int] | None:
+    start, end = map(as_whole_number, mask) if isinstance(mask, (list, tuple)) and len(mask) == 2 else (None, None)
+    return None if start is None or end is None else (start, end)

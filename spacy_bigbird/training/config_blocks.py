@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors.closest import did_you_mean
+
 
 @dataclass(frozen=True)
 class _Rule:
@@ -66,7 +68,8 @@ def build_block(cls: Any, values: Any, where: str, problems: list[str]) -> Any:
     prefix = f"{where}." if where else ""
     for name in values:
         if name not in known:
-            problems.append(f"{prefix}{name}: there is no such setting. Known here: {', '.join(known)}")
+            hint = did_you_mean([name], known)
+            problems.append(f"{prefix}{name}: there is no such setting.{hint} Known here: {', '.join(known)}")
     arguments = {}
     for name, one in known.items():
         is_required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING

@@ -21,7 +21,7 @@ from ..warnings import Warnings
 from .choices import choices_with_gold, read_masks
 from .encoder_check import PlannedEncoder
 from .questions import gold_spans, gold_texts, has_gold, read_questions
-from .readers import QuestionCorpus
+from .readers import QuestionCorpus, find_files
 
 
 @dataclass
@@ -290,6 +290,16 @@ def find_reader_loss(reader: Any, nlp: Language, limit: int = 0) -> ReaderLoss |
                 parts = [len(sentence) for sentence in doc.sents] if is_split else [len(doc)]
                 loss.lost_tokens += sum(length for length in parts if length >= reader.max_length)
     return loss
+
+
+def check_kind_of_files(reader: Any) -> None:
+    """Check that spaCy's reader was given .spacy files: it takes others for an empty corpus.
+
+    reader (Callable[[Language], Iterable[Example]]): a corpus reader. Those of this package check their files.
+    RAISES ValueError: there are files, but of another kind.
+    """
+    if isinstance(reader, Corpus) and reader.path.exists():
+        find_files(reader.path, ".spacy", "spacy.Corpus.v1")
 
 
 @contextmanager

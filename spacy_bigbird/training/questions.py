@@ -62,11 +62,24 @@ def install_question_extensions() -> None:
         Doc.set_extension("answers", getter=_get_answers, setter=_set_answers)
 
 
+def as_whole_number(value: Any) -> int | None:
+    """Read a whole number that another tool may have written as a decimal or as text.
+
+    value (Any): a value from JSON, such as 20, 20.0 or "20".
+    RETURNS (int | None): the number; None if it is none.
+    """
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def as_question(value: Any) -> dict[str, Any]:
     """Convert a question to a dictionary with its text under "question".
 
     value (Any): a string, or a dictionary shaped like a SQuAD question. Its answers may be columns as in `datasets`.
-    RETURNS (dict[str, Any]): the question.
+    RETURNS (dict[str, Any]): the question, with whole numbers as offsets where these can be read as such.
     RAISES ValueError: the value is neither, or its answers are malformed.
     """
     if isinstance(value, str):
@@ -74,10 +87,17 @@ def as_question(value: Any) -> dict[str, Any]:
     if isinstance(value, dict) and isinstance(value.get("question"), str):
         answers = value.get("answers")
         if isinstance(answers, dict):
-            return {**value, "answers": _as_rows(answers, value)}
-        if answers is None or all(isinstance(a, dict) and isinstance(a.get("text"), str) for a in answers):
+            answers = _as_rows(answers, value)
+        if answers is None:
             return value
+        if all(isinstance(a, dict) and isinstance(a.get("text"), str) for a in answers):
+            return {**value, "answers": [_with_whole_start(answer) for answer in answers]}
     raise ValueError(Errors.BB240.format(value=value))
+
+
+def _with_whole_start(answer: dict[str, Any]) -> dict[str, Any]:
+    start = as_whole_number(answer.get("answer_start"))
+    return answer if start is None else {**answer, "answer_start": start}
 
 
 def _as_rows(answers: dict[str, Any], question: dict[str, Any]) -> list[dict[str, Any]]:

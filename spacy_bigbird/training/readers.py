@@ -11,9 +11,23 @@ from spacy.training import Corpus, Example
 from ..errors import Errors
 from .choices import drop_unusable
 from .problems import Problems
-from .questions import as_question, gold_spans, install_question_extensions, read_questions, without_gold
+from .questions import (
+    as_question,
+    as_whole_number,
+    gold_spans,
+    install_question_extensions,
+    read_questions,
+    without_gold,
+)
 
 PARAGRAPH_BREAK = "\n\n"
+# Which reader reads which kind of file, for those that are handed to another one. JSON lines may be called .json.
+READERS = {
+    ".spacy": "spacy.Corpus.v1 or, for questions, spacy-bigbird.QuestionCorpus.v1",
+    ".jsonl": "spacy-bigbird.JsonlCorpus.v1",
+    ".json": "spacy-bigbird.SquadCorpus.v1",
+}
+READS_TOO: dict[str, tuple[str, ...]] = {".spacy": (), ".jsonl": (".json",), ".json": ()}
 
 
 def make_squad_corpus(
@@ -216,12 +230,17 @@ def find_files(path: Path, ending: str, reader: str) -> list[Path]:
     ending (str): ending of the files in a folder.
     reader (str): name of the reader, for the message.
     RETURNS (list[Path]): the file, or the files of the folder, sorted.
-    RAISES ValueError: there are none.
+    RAISES ValueError: there are none, or they are of a kind that another reader reads.
     """
     found = sorted(path.rglob(f"*{ending}")) if path.is_dir() else [path] if path.is_file() else []
-    if not found:
-        raise ValueError(Errors.BB310.format(reader=reader, path=str(path)))
-    return found
+    if found and not (path.is_file() and path.suffix in READERS and path.suffix not in (ending, *READS_TOO[ending])):
+        return found
+    inside = sorted({file.suffix for file in path.rglob("*")} & set(READERS)) if path.is_dir() else [path.suffix]
+    if inside and inside[0] in READERS and path.exists():
+        raise ValueError(
+            Errors.BB661.format(reader=reader, ending=ending, path=path, found=inside[0], other=READERS[inside[0]])
+        )
+    raise ValueError(Errors.BB310.format(reader=reader, path=str(path)))
 
 
 def set_questions(example: Example, questions: list[dict[str, Any]]) -> None:
@@ -247,13 +266,15 @@ def check_answers(questions: list[dict[str, Any]], text: str, where: str, proble
     for question in questions:
         for answer in question.get("answers") or ():
             problems.seen("answers")
-            if gold_spans({**question, "answers": [answer]}, text)[1]:
+            if as_whole_number(answer.get("answer_start")) is None:
+                problems.add("answers", "have no answer_start that is a whole number", where, answer)
+            elif gold_spans({**question, "answers": [answer]}, text)[1]:
                 problems.add("answers", "are not at their answer_start", where, answer)
     return questions
 
 
 def usable_questions(questions: Iterable[Any], where: str, problems: Problems) -> list[dict[str, Any]]:
-    """Leave out questions that have no text or have an answer without text.
+    """Leave out questions that have no text, or whose answers are not in SQuAD's form.
 
     questions (Iterable[Any]): the questions, as in the corpus.
     where (str): their place in the corpus.
@@ -265,13 +286,14 @@ def usable_questions(questions: Iterable[Any], where: str, problems: Problems) -
         problems.seen("questions")
         try:
             usable = as_question(question)
-            is_usable = all(isinstance(answer["text"], str) for answer in usable.get("answers") or ())
         except (ValueError, KeyError, TypeError):
-            is_usable = False
-        if is_usable:
-            found.append(usable)
-        else:
+            usable = {"question": ""}
+        if not usable["question"].strip():
             problems.add("questions", "have no text, or an answer without text", where, question)
+        elif "answer" in usable and usable.get("answers") is None:
+            problems.add("questions", "have `answer` instead of SQuAD's `answers`", where, question)
+        else:
+            found.append(usable)
     return found
 
 

@@ -11,10 +11,15 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import filter_spans
 
+from ..errors.closest import did_you_mean
 from .problems import Problems
+from .questions import as_whole_number
 from .readers import check_answers, find_files, given_path, is_unicode, set_questions, usable_questions
 
 ENDING = ".jsonl"
+KEYS = ("text", "entities", "cats", "questions")
+# These, and names that begin with an underscore, are for the users' own data.
+OWN_KEYS = ("id", "meta")
 
 
 def make_jsonl_corpus(path: Path | None, strict: bool = False, limit: int = 0) -> "JsonlCorpus":
@@ -24,7 +29,8 @@ def make_jsonl_corpus(path: Path | None, strict: bool = False, limit: int = 0) -
 
     path (Path | None): a file with a JSON object on each line, or a folder of .jsonl files. `text` (str) is required;
         `entities` is a list of [start character, end character (exclusive), label], `cats` an object that maps labels
-        to numbers, and `questions` a list as in `doc._.questions`.
+        to numbers, and `questions` a list as in `doc._.questions`. `id`, `meta` and keys that begin with an underscore
+        are for other data; any other key is reported, since it may hold annotation in the form of another tool.
     strict (bool): whether to raise an error for unusable data, instead of reporting it and leaving it out.
     limit (int): maximum number of examples; 0 for no limit.
     RETURNS (JsonlCorpus): the reader.
@@ -105,6 +111,10 @@ def _example(
     if len(text) > nlp.max_length:
         problems.add("records", f"have more than nlp.max_length = {nlp.max_length:,} characters", where, text)
         return None
+    for key in record:
+        if key not in (*KEYS, *OWN_KEYS) and not key.startswith("_"):
+            hint = did_you_mean([key], KEYS)
+            problems.add("records", f"have a key that is not read, {key!r}.{hint}", where, record[key])
     doc = nlp.make_doc(text)
     example = Example(doc.copy(), doc)
     if "entities" in record:
@@ -137,15 +147,15 @@ def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, 
     problems.seen("entities", len(entities))
     for entity in entities:
         try:
-            start, end, label = entity
-            are_offsets = type(start) is int and type(end) is int
-            is_inside = are_offsets and 0 <= start < end <= len(doc.text) and isinstance(label, str) and bool(label)
+            first, last, label = entity
+            start, end = as_whole_number(first), as_whole_number(last)
         except (TypeError, ValueError):
-            is_inside = False
-        if not is_inside:
+            start, end, label = None, None, None
+        is_label = isinstance(label, str) and bool(label)
+        if start is None or end is None or not is_label or not 0 <= start < end <= len(doc.text):
             problems.add("entities", "are not [start, end, label] inside the text", where, entity)
             continue
-        shown = [*entity, doc.text[start:end]]
+        shown = [start, end, label, doc.text[start:end]]
         span = doc.char_span(start, end, label=label)
         if span is None:
             problems.add("entities", "are not at token boundaries", where, shown)

@@ -6,6 +6,7 @@ from typing import Any
 from spacy.training import Example
 
 from ..errors import Errors
+from .choices import read_choices
 from .questions import Answer, gold_texts, has_gold, install_question_extensions, question_key, read_questions
 from .squad_metrics import AnsweredQuestion, squad_scores
 
@@ -87,7 +88,7 @@ def score_choices(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         asked = example.predicted._.choices or ()
         answers = example.predicted._.choice_answers or ()
         given = {_choice_key(choice): answer for choice, answer in zip(asked, answers, strict=False)}
-        for choice in example.reference._.choices or ():
+        for choice in read_choices(example.reference):
             if choice.get("answer") is not None:
                 if _choice_key(choice) not in given:
                     raise ValueError(Errors.BB312.format(question=choice["question"], text=example.text[:60]))

@@ -14,6 +14,7 @@ from wasabi import Printer
 from spacy_bigbird.check.terminal import bar, duration, histogram
 from spacy_bigbird.cli.check import check
 from spacy_bigbird.cli.check_report import CheckReport
+from spacy_bigbird.cli.init_config import Size, make_config
 from spacy_bigbird.errors import Errors
 from spacy_bigbird.training.questions import install_question_extensions
 
@@ -190,6 +191,43 @@ def test_a_schedule_of_another_length_is_said(folder):
     assert result.exit_code == 0 and "[BW661] The training ends after 80 steps" in flat(result)
     result = run(folder, *arguments, "--training.max_epochs=0")
     assert result.exit_code == 1 and "is not limited to a number of steps" in flat(result)
+
+
+def test_an_option_that_is_misspelled(folder):
+    result = run(folder, "--no-measure", "--paths.trian", "x.spacy")
+    assert result.exit_code == 1 and "[BB664] --paths.trian: [paths] of the config has no such setting" in flat(result)
+    assert "only train, dev. Did you mean 'train' for 'trian'?" in flat(result)
+
+
+def test_json_lines_for_spacys_own_reader(folder, tmp_path):
+    srsly.write_jsonl(tmp_path / "train.jsonl", [{"text": "x"}])
+    result = run(folder, "--no-measure", f"--paths.train={tmp_path / 'train.jsonl'}")
+    assert result.exit_code == 1 and "[BB661] spacy.Corpus.v1 reads .spacy files" in flat(result)
+    assert "set @readers to spacy-bigbird.JsonlCorpus.v1" in flat(result)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ('--components.bigbird_textcat.class_weights={"SHRT": 2.0}', "Did you mean 'SHORT' for 'SHRT'?"),
+        ("--initialize.components.bigbird_textcat.positive_label=SHRT", "E920"),
+        ('--components.bigbird_textcat.class_weights={"SHORT": 2.0}', "Nothing would be lost"),
+    ],
+)
+def test_settings_that_name_labels(folder, tmp_path, vocab_file, setting, expected):
+    config = make_config(["textcat"], size=Size.small, vocab_file=str(vocab_file))
+    config["initialize"]["components"]["bigbird_textcat"] = {"positive_label": None}
+    config["components"]["bigbird"]["model"]["transformer_config"].update(hidden_size=16, num_attention_heads=2)
+    config["corpora"]["train"] = config["corpora"]["dev"] = {
+        "@readers": "spacy-bigbird.JsonlCorpus.v1",
+        "path": "${paths.train}",
+    }
+    config.to_disk(tmp_path / "config.cfg", interpolate=False)
+    srsly.write_jsonl(tmp_path / "train.jsonl", [{"text": "x", "cats": {"LONG": 0, "SHORT": 1}}] * 2)
+    arguments = ["bigbird", "check", str(tmp_path / "config.cfg"), "--no-measure", setting]
+    arguments += ["--paths.train", str(tmp_path / "train.jsonl")]
+    result = CliRunner().invoke(spacy_app, arguments, catch_exceptions=False)
+    assert expected in flat(result) and result.exit_code == ("Nothing" not in expected)
 
 
 def test_the_summary_repeats_the_findings(folder):

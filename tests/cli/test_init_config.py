@@ -84,7 +84,6 @@ def test_components_and_readers():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--pipeline", "nre"], "pipeline = nre"),
         (["--pipeline", ","], "pipeline = nothing"),
         (["--pipeline", "ner,ner"], "different components"),
         (["--name", "a", "--vocab-file", "b"], "brings its own"),
@@ -93,6 +92,18 @@ def test_components_and_readers():
 def test_what_makes_no_config_is_said(arguments, expected):
     result = run("-", *arguments)
     assert result.exit_code == 1 and "BB383" in result.output and expected in " ".join(result.output.split())
+
+
+def test_unknown_components_are_named_beside_the_known(tmp_path):
+    result = run("-", "--pipeline", "ner,textcatt")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1 and "[BB663] init-config: there is no component textcatt." in said
+    assert "Did you mean 'textcat' for 'textcatt'?" in said
+    assert "span_qa, multiple_choice" in said and "parser" in said and "bigbird_" not in said
+
+
+def test_both_names_of_a_component():
+    assert make_config(["bigbird_ner", "bigbird_span_qa"]) == make_config(["ner", "span_qa"])
 
 
 def test_the_terminal_and_files_that_exist(tmp_path):

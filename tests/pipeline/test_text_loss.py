@@ -10,6 +10,7 @@ from spacy.training import Example
 
 from spacy_bigbird.pipeline.text_evidence import evidence, stretches_of
 from spacy_bigbird.pipeline.text_loss import (
+    check_class_weights,
     class_weights,
     exclusive_loss,
     gold_values,
@@ -170,3 +171,9 @@ def test_each_label_is_scored_at_its_own_threshold():
         threshold = thresholds.get(label, 0.4)
         alone = Scorer.score_cats(given, "cats", labels=[label], multi_label=True, threshold=threshold)
         assert ours["cats_f_per_type"][label] == pytest.approx(alone["cats_f_per_type"][label])
+
+
+def test_weights_of_labels_that_are_not_there_are_named():
+    check_class_weights("textcat", {"SHORT": 2.0}, ["SHORT", "LONG"])
+    with pytest.raises(ValueError, match=r"BB662.*'textcat'.*SHRT.*only SHORT, LONG. Did you mean 'SHORT' for 'SHRT'"):
+        check_class_weights("textcat", {"SHRT": 2.0}, ["SHORT", "LONG"])

@@ -31,6 +31,11 @@ def test_a_checkpoint_brings_its_own_vocabulary():
         EncoderSettings(name="checkpoint", vocab_file="spiece.model")
 
 
+def test_the_nearest_field_is_suggested():
+    with pytest.raises(ValueError, match=r"BB135.*hiddensize.*Did you mean 'hidden_size' for 'hiddensize'\?"):
+        EncoderSettings(vocab_file="spiece.model", transformer_config={"hiddensize": 64})
+
+
 def test_unknown_fields_of_the_encoder_are_named():
     with pytest.raises(ValueError, match=r"BB135.*hidden_sise"):
         EncoderSettings(transformer_config={"hidden_sise": 3})

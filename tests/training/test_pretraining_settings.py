@@ -40,7 +40,10 @@ def test_several_corpora():
     ("blocks", "named"),
     [
         ({"paths": {"train": None, "vocab": "v"}}, "paths.train: must be given"),
-        ({"training": {"max_step": 5}}, "training.max_step: there is no such setting. Known here: max_steps,"),
+        (
+            {"training": {"max_step": 5}},
+            r"training.max_step: there is no such setting. Did you mean .max_steps. for .max_step.\?",
+        ),
         ({"extra": {}}, "extra: there is no such setting"),
         ({"training": {"max_steps": 0}}, "training.max_steps = 0: expected a whole number of at least 1"),
         ({"training": {"max_steps": "many"}}, "training.max_steps = 'many': expected a whole number"),

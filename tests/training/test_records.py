@@ -6,7 +6,10 @@ import warnings
 import pytest
 import spacy
 
+from spacy_bigbird.training.choices import choices_with_gold, read_masks
 from spacy_bigbird.training.problems import Problems
+from spacy_bigbird.training.questions import gold_spans, read_questions
+from spacy_bigbird.training.readers import make_question_corpus, make_squad_corpus
 from spacy_bigbird.training.records import make_jsonl_corpus
 
 TEXT = "Anna met Boris in London."
@@ -59,9 +62,22 @@ BROKEN = [
     ({"text": TEXT, "cats": {"A": "yes"}}, "1 of 3 cats are not finite numbers"),
     ({"text": TEXT, "cats": {"A": 10**400}}, "1 of 3 cats are not finite numbers"),
     ({"text": TEXT, "cats": {"A": float("inf")}}, "1 of 3 cats are not finite numbers"),
-    ({"text": TEXT, "entities": [[0, 4.0, "PER"]]}, "1 of 3 entities are not [start, end, label] inside the text"),
+    ({"text": TEXT, "entities": [[0, 4.5, "PER"]]}, "1 of 3 entities are not [start, end, label] inside the text"),
     (b'{"text": "half \\ud800 a letter"}', "1 of 2 records have a text with half a character"),
     ({"text": TEXT, "cats": ["A"]}, "1 of 3 cats are not an object of labels and numbers"),
+    ({"text": TEXT, "label": [[0, 4, "PER"]]}, "1 of 2 records have a key that is not read, 'label'"),
+    ({"text": TEXT, "entitys": []}, "have a key that is not read, 'entitys'. Did you mean 'entities' for 'entitys'?"),
+    ({"text": TEXT, "spans": [{"start": 0, "end": 4, "label": "PER"}]}, "have a key that is not read, 'spans'"),
+    ({"text": TEXT, "entities": [{"start": 0, "end": 4}]}, "1 of 3 entities are not [start, end, label]"),
+    ({"text": TEXT, "questions": [" "]}, "1 of 1 questions have no text"),
+    (
+        {"text": TEXT, "questions": [{"question": "Where?", "answer": "London"}]},
+        "1 of 1 questions have `answer` instead of SQuAD's `answers`",
+    ),
+    (
+        {"text": TEXT, "questions": [{"question": "x", "answers": [{"text": "London", "answer_start": "there"}]}]},
+        "1 of 1 answers have no answer_start that is a whole number",
+    ),
     ({"text": TEXT, "questions": [{"id": 3}]}, "1 of 1 questions have no text, or an answer without text"),
     ({"text": TEXT, "questions": [{"question": "x", "answers": [{}]}]}, "1 of 1 questions have no text"),
     (
@@ -87,6 +103,48 @@ def test_each_kind_of_broken_record(tmp_path, nlp, record, expected):
     with pytest.raises(ValueError, match=r"BB318.*strict = true") as error:
         list(make_jsonl_corpus(path, strict=True)(nlp))
     assert expected in str(error.value)
+
+
+def test_keys_for_other_data(tmp_path, nlp):
+    path = write(tmp_path / "a.jsonl", {**GOOD, "id": 3, "meta": {"source": "mail"}, "_task_hash": 7})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (example,) = make_jsonl_corpus(path, strict=True)(nlp)
+    assert len(example.reference.ents) == 2
+
+
+@pytest.mark.parametrize("whole", [int, float, str])
+def test_whole_numbers_in_any_form(tmp_path, nlp, whole):
+    """pandas writes 20.0 where a column has gaps, and tables of text "20"."""
+    question = {"question": "Where?", "answers": [{"text": "London", "answer_start": whole(18)}]}
+    columns = {"question": "Where?", "answers": {"text": ["London"], "answer_start": [whole(18)]}}
+    entities = [[whole(0), whole(4), "PER"]]
+    record = {"text": TEXT, "entities": entities, "questions": [question, columns]}
+    (example,) = make_jsonl_corpus(write(tmp_path / "a.jsonl", record), strict=True)(nlp)
+    assert [ent.text for ent in example.reference.ents] == ["Anna"]
+    assert [gold_spans(q, TEXT) for q in read_questions(example.reference)] == [([(18, 24)], 0)] * 2
+    doc = nlp(TEXT)
+    doc._.questions, doc._.masks = [question], [[whole(0), whole(4)]]
+    doc._.choices = [{"question": "Where?", "options": ["Rome", "London"], "answer": whole(1)}]
+    assert gold_spans(read_questions(doc)[0], TEXT) == ([(18, 24)], 0)
+    assert read_masks(doc) == [(0, 4)] and choices_with_gold(doc)[0]["answer"] == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "expected"),
+    [
+        (make_jsonl_corpus, "train.spacy", "set @readers to spacy.Corpus.v1"),
+        (make_squad_corpus, "train.jsonl", "set @readers to spacy-bigbird.JsonlCorpus.v1"),
+        (make_question_corpus, "train.json", "set @readers to spacy-bigbird.SquadCorpus.v1"),
+        (make_question_corpus, "train.jsonl", "set @readers to spacy-bigbird.JsonlCorpus.v1"),
+    ],
+)
+def test_files_of_another_reader(tmp_path, nlp, make, name, expected):
+    (tmp_path / name).write_bytes(b"{}")
+    for path in (tmp_path / name, tmp_path):
+        with pytest.raises(ValueError, match="BB661") as error:
+            list(make(path)(nlp))
+        assert expected in str(error.value)
 
 
 def test_what_is_left_of_a_broken_record(tmp_path, nlp):
