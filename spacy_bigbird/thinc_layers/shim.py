@@ -172,7 +172,7 @@ class EncoderShim(PyTorchShim):
         return rows
 
     def _set_training(self, mode: bool) -> None:
-        """Set the mode only if it changes, because setting it discards the module's prepared weights."""
+        """Set the mode only if it changes, because setting it visits every layer."""
         with _MODE_LOCK:
             if self.module.training != mode:
                 self.module.train(mode)
@@ -187,8 +187,6 @@ class EncoderShim(PyTorchShim):
         """
         if self._model is None:
             return
-        # This discards the copies of the weights that were prepared for prediction.
-        self._set_training(True)
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
                 continue

@@ -256,7 +256,7 @@ def test_works_without_onednn(monkeypatch):
     (ids,) = make_sequences([300])
     with torch.no_grad():
         expected = MODELS["paper"].forward_packed(ids, [300])
-        monkeypatch.setattr(linear_module, "_has_packed_products", lambda: False)
+        monkeypatch.setattr(linear_module, "has_onednn", lambda dtype: False)
         torch.testing.assert_close(MODELS["paper"].forward_packed(ids, [300]), expected, rtol=0, atol=1e-5)
 
 

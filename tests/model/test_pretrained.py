@@ -253,7 +253,7 @@ def test_weights_can_be_replaced_in_a_model_that_was_used(tmp_path):
     model = randomized(BigBirdModel(CONFIG), seed=2).eval()
     ids = torch.arange(3, 35)[None].repeat(2, 1)
     with torch.no_grad():
-        model(ids)  # layers may keep a packed copy of their weights from here on
+        model(ids)
         model.load_huggingface_tensors(load_file(tmp_path / "model.safetensors"), "a dictionary")
         torch.testing.assert_close(model(ids).last_hidden_state, other(ids).last_hidden_state, atol=1e-6, rtol=0)
     assert model.load_report.source == "a dictionary"

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from .first_order import first_order_only
 from .pattern import MISSING, KeyBlocks
-from .precision import fast_float32_products
 from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
@@ -168,10 +167,9 @@ class _Head:
         output (Tensor): is overwritten. Shape: (rows, head_size).
         """
         by_block = self._by_block(output)
-        with fast_float32_products(output):
-            for chunk in self._chunks():
-                by_block[chunk.first : chunk.end] = torch.bmm(chunk.probabilities(), chunk.value)
-            output[self.sequence.global_rows] = self._global_probabilities() @ self.value
+        for chunk in self._chunks():
+            by_block[chunk.first : chunk.end] = torch.bmm(chunk.probabilities(), chunk.value)
+        output[self.sequence.global_rows] = self._global_probabilities() @ self.value
 
     def backward(self, grad_output: Tensor, gradient: Tensor) -> None:
         """Write the gradients of query, key and value.
@@ -186,23 +184,22 @@ class _Head:
         sums = [workspace.get(name, self.key.shape, self.key, dtype).zero_() for name in ("key sum", "value sum")]
         key_sums, value_sums = (self._by_block(total) for total in sums)
         scale = self.sequence.scale
-        with fast_float32_products(grad_output):
-            for chunk in self._chunks():
-                probabilities = chunk.probabilities()
-                grad = grad_blocks[chunk.first : chunk.end]
-                grad_scores = workspace.get("gradient of scores", probabilities.shape, probabilities)
-                torch.bmm(grad, chunk.value.transpose(1, 2), out=grad_scores)
-                grad_scores = softmax_backward(probabilities, grad_scores)
-                grad_query[chunk.first : chunk.end] = torch.bmm(grad_scores, chunk.key).mul_(scale)
-                chunk.add_product_to(key_sums, grad_scores, chunk.query)
-                chunk.add_product_to(value_sums, probabilities, grad)
-            global_rows = self.sequence.global_rows
-            probabilities = self._global_probabilities()
-            grad = grad_output[global_rows]
-            grad_scores = softmax_backward(probabilities, grad @ self.value.T)
-            gradient[global_rows, 0] = (grad_scores @ self.key).mul_(scale)
-            sums[0] += grad_scores.T @ self.query[global_rows]
-            sums[1] += probabilities.T @ grad
+        for chunk in self._chunks():
+            probabilities = chunk.probabilities()
+            grad = grad_blocks[chunk.first : chunk.end]
+            grad_scores = workspace.get("gradient of scores", probabilities.shape, probabilities)
+            torch.bmm(grad, chunk.value.transpose(1, 2), out=grad_scores)
+            grad_scores = softmax_backward(probabilities, grad_scores)
+            grad_query[chunk.first : chunk.end] = torch.bmm(grad_scores, chunk.key).mul_(scale)
+            chunk.add_product_to(key_sums, grad_scores, chunk.query)
+            chunk.add_product_to(value_sums, probabilities, grad)
+        global_rows = self.sequence.global_rows
+        probabilities = self._global_probabilities()
+        grad = grad_output[global_rows]
+        grad_scores = softmax_backward(probabilities, grad @ self.value.T)
+        gradient[global_rows, 0] = (grad_scores @ self.key).mul_(scale)
+        sums[0] += grad_scores.T @ self.query[global_rows]
+        sums[1] += probabilities.T @ grad
         torch.mul(sums[0][: len(gradient)], scale, out=gradient[:, 1])
         gradient[:, 2] = sums[1][: len(gradient)]
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from .dropout import draw_kept
 from .first_order import first_order_only
-from .precision import fast_float32_products
 from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
@@ -56,10 +55,9 @@ class _AttentionByProducts(torch.autograd.Function):
         ctx.save_for_backward(query_key_value, kept)
         ctx.arguments = num_heads, scale
         output = query_key_value.new_empty(length, num_heads, width // (3 * num_heads))
-        with fast_float32_products(output):
-            for heads in _some_heads(query_key_value, num_heads, kept):
-                probabilities = heads.drop(heads.probabilities())
-                output[:, heads.which] = torch.bmm(probabilities, heads.value)[:, :length].transpose(0, 1)
+        for heads in _some_heads(query_key_value, num_heads, kept):
+            probabilities = heads.drop(heads.probabilities())
+            output[:, heads.which] = torch.bmm(probabilities, heads.value)[:, :length].transpose(0, 1)
         if kept is not None:
             output *= scale
         return output.flatten(1)
@@ -73,20 +71,19 @@ class _AttentionByProducts(torch.autograd.Function):
         gradient = torch.empty_like(query_key_value)
         grad_query, grad_key, grad_value = _by_head(gradient, num_heads)
         grad_by_head = grad_output.view(length, num_heads, -1).transpose(0, 1)
-        with fast_float32_products(gradient):
-            for heads in _some_heads(query_key_value, num_heads, kept):
-                grad = workspace.get("dense gradient", heads.value.shape, heads.value)
-                torch.mul(grad_by_head[heads.which], scale, out=grad[:, :length])
-                grad[:, length:] = 0
-                probabilities = heads.probabilities()
-                grad_scores = workspace.get("dense gradient of scores", probabilities.shape, probabilities)
-                heads.drop(torch.bmm(grad, heads.value.transpose(1, 2), out=grad_scores))
-                softmax_backward(probabilities, grad_scores)
-                grad_query[heads.which] = torch.bmm(grad_scores, heads.key)[:, :length].mul_(heads.scale)
-                # The queries in the workspace are already scaled.
-                grad_key[heads.which] = torch.bmm(grad_scores.transpose(1, 2), heads.query)[:, :length]
-                probabilities = heads.drop(probabilities)
-                grad_value[heads.which] = torch.bmm(probabilities.transpose(1, 2), grad)[:, :length]
+        for heads in _some_heads(query_key_value, num_heads, kept):
+            grad = workspace.get("dense gradient", heads.value.shape, heads.value)
+            torch.mul(grad_by_head[heads.which], scale, out=grad[:, :length])
+            grad[:, length:] = 0
+            probabilities = heads.probabilities()
+            grad_scores = workspace.get("dense gradient of scores", probabilities.shape, probabilities)
+            heads.drop(torch.bmm(grad, heads.value.transpose(1, 2), out=grad_scores))
+            softmax_backward(probabilities, grad_scores)
+            grad_query[heads.which] = torch.bmm(grad_scores, heads.key)[:, :length].mul_(heads.scale)
+            # The queries in the workspace are already scaled.
+            grad_key[heads.which] = torch.bmm(grad_scores.transpose(1, 2), heads.query)[:, :length]
+            probabilities = heads.drop(probabilities)
+            grad_value[heads.which] = torch.bmm(probabilities.transpose(1, 2), grad)[:, :length]
         return gradient, None, None
 
 

@@ -4,8 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .precision import fast_float32_products
-
 
 def masked_attention(
     query: Tensor,
@@ -29,12 +27,11 @@ def masked_attention(
         Shapes: (batch, queries, heads * head_size) and (batch, heads, queries, keys).
     """
     probabilities = None
-    with fast_float32_products(query):
-        if output_attentions:
-            probabilities = torch.dropout(_probabilities(query, key, mask), dropout, train=dropout > 0)
-            context = probabilities @ value
-        else:
-            context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    if output_attentions:
+        probabilities = torch.dropout(_probabilities(query, key, mask), dropout, train=dropout > 0)
+        context = probabilities @ value
+    else:
+        context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
     if head_mask is not None:
         context = context * head_mask[:, None, None]
         probabilities = None if probabilities is None else probabilities * head_mask[:, None, None]

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from ..attention.packing import Packing
 from ..config import BigBirdConfig
 from .feed_forward import FeedForward
+from .linear import weights_cast_once
 from .rows import USUAL_PART, map_rows
 from .self_attention import SelfAttention
 
@@ -42,7 +43,8 @@ class EncoderLayer(nn.Module):
             return self._behind_attention(attended, hidden), attentions
         # In parts, so that everything between the first sum and the last stays in the CPU's caches.
         width, dtype = hidden.shape[1], hidden.dtype
-        output = map_rows(self._behind_attention, attended, hidden, width=width, dtype=dtype, largest=USUAL_PART)
+        with weights_cast_once():
+            output = map_rows(self._behind_attention, attended, hidden, width=width, dtype=dtype, largest=USUAL_PART)
         return output, attentions
 
     def _behind_attention(self, attended: Tensor, hidden: Tensor) -> Tensor:

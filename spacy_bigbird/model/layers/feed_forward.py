@@ -15,7 +15,7 @@ from ..activations import ACTIVATIONS
 from ..attention.first_order import first_order_only
 from ..config import BigBirdConfig
 from .dropout import Dropout
-from .linear import Linear, add_product, compute_dtype, full_speed, multiply
+from .linear import Linear, add_product, compute_dtype, multiply, weights_cast_once, without_autocast
 from .rows import USUAL_PART, filled_up, map_rows, split_rows
 
 
@@ -40,14 +40,16 @@ class FeedForward(nn.Module):
         """
         rows = hidden.flatten(0, -2)
         if torch.is_grad_enabled() and any(t.requires_grad for t in (rows, *self.parameters())):
-            weights = (*self.intermediate.parameters(), *self.output.parameters())
+            weights = [weight for layer in (self.intermediate, self.output) for weight in (layer.weight, layer.bias)]
             output = _FeedForward.apply(rows, *weights, self.activation, compute_dtype(rows))
         else:
 
             def transformed(part: Tensor) -> Tensor:
                 return self.output(self.intermediate(part, self.activation))
 
-            output = map_rows(transformed, rows, width=rows.shape[1], dtype=compute_dtype(rows), largest=USUAL_PART)
+            dtype = compute_dtype(rows)
+            with weights_cast_once():
+                output = map_rows(transformed, rows, width=rows.shape[1], dtype=dtype, largest=USUAL_PART)
         return self.dropout(output.view(hidden.shape))
 
 
@@ -72,7 +74,7 @@ class _FeedForward(torch.autograd.Function):
         rows = x.to(dtype)
         inner = rows.new_empty(filled_up(len(rows)), len(weight_in))
         output = rows.new_empty(len(inner), len(weight_out))
-        with full_speed(x, dtype):
+        with without_autocast(x):
             for part, before, after in zip(*(split_rows(t, USUAL_PART) for t in (rows, inner, output)), strict=True):
                 multiply(part, cast_in.T, cast_bias_in, before)
                 multiply(ACTIVATIONS[activation](before), cast_out.T, cast_bias_out, after)
@@ -90,7 +92,7 @@ class _FeedForward(torch.autograd.Function):
         grad_in = grad_out = None
         grad_bias_in, grad_bias_out = weight_in.new_zeros(len(weight_in)), weight_out.new_zeros(len(weight_out))
         parts = (split_rows(t, USUAL_PART) for t in (grad_output.to(dtype), rows, inner, grad_x))
-        with full_speed(rows, dtype):
+        with without_autocast(rows):
             for grad, part, before, product in zip(*parts, strict=True):
                 with torch.enable_grad():
                     before = before.detach().requires_grad_()

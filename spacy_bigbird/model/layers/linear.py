@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,33 +14,25 @@ from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
 from ..attention.first_order import first_order_only
-from ..attention.precision import fast_float32_products
 from .rows import filled_up, map_rows, split_rows
 
-# With fewer rows than this, neither a packed copy of the weights nor rounding up the number of rows is worth the cost.
+# With fewer rows than this, rounding up the number of rows is not worth the cost.
 SMALLEST_BATCH = 32
 # Activations that oneDNN can fuse with the product, with its names of the function and the variant.
 FUSED_ACTIVATIONS = {"gelu_new": ("gelu", "tanh"), "gelu": ("gelu", "none"), "relu": ("relu", "")}
 NOT_FUSED = ("none", "")
-# Maximum number of weights that are compared to detect changes that PyTorch does not count.
-SAMPLES = 256
 
 
 class Linear(nn.Linear):
     """A faster `torch.nn.Linear` for CPUs, with the same parameters and results.
 
-    Without gradients, it uses a packed copy of the weights in oneDNN's preferred layout, and under autocast in
-    autocast's dtype. The copy is made on first use, and again whenever the weights have changed. It is dropped when the
-    module is set to training mode, moved or loaded, and is not included when the module is copied or pickled.
+    Without gradients, the product and the activation are one call of oneDNN, under autocast in autocast's dtype. The
+    weights are read in every call: there is no copy of them that could be out of date.
 
     in_features (int): width of the input.
     out_features (int): width of the output.
     bias (bool): whether there is a bias.
     """
-
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__(in_features, out_features, bias)
-        self._packed: _PackedWeight | None = None
 
     def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
         """Apply the layer.
@@ -52,37 +45,18 @@ class Linear(nn.Linear):
         fused = None
         if not self._is_worth_it(x, dtype):
             result = F.linear(x, self.weight, self.bias)
-        elif self._can_be_packed(x):
-            packed = self._packed
-            if packed is None or not packed.is_current(self.weight, dtype):
-                packed = self._packed = _PackedWeight.of(self.weight, dtype)
+        elif self._needs_graph(x) or not has_onednn(dtype):
+            result = _Linear.apply(x, self.weight, self.bias, dtype)
+        else:
+            weight, bias = _cast(self.weight, dtype), None if self.bias is None else _cast(self.bias, dtype)
             fused = FUSED_ACTIVATIONS.get(activation or "")
 
             def multiplied(part: Tensor) -> Tensor:
-                return packed(part.to(dtype), self.bias, *(fused or NOT_FUSED))
+                return onednn_linear(part.to(dtype), weight, bias, *(fused or NOT_FUSED))
 
             result = map_rows(multiplied, x.flatten(0, -2), width=self.out_features, dtype=dtype)
             result = result.unflatten(0, x.shape[:-1])
-        else:
-            result = _Linear.apply(x, self.weight, self.bias, dtype)
         return result if activation is None or fused else ACTIVATIONS[activation](result)
-
-    def train(self, mode: bool = True) -> Linear:
-        if mode:
-            # Optimizers other than PyTorch's may write to the weights' memory without PyTorch noticing.
-            self._packed = None
-        return super().train(mode)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Linear:
-        self._packed = None
-        return super()._apply(fn, recurse)
-
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self._packed = None
-        super()._load_from_state_dict(*args, **kwargs)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_packed": None}
 
     def _is_worth_it(self, x: Tensor, dtype: torch.dtype) -> bool:
         """Whether PyTorch alone would compute this product too slowly or with too much memory."""
@@ -92,48 +66,11 @@ class Linear(nn.Linear):
             and x.numel() >= SMALLEST_BATCH * self.in_features
         )
 
-    def _can_be_packed(self, x: Tensor) -> bool:
-        needs_gradient = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *self.parameters()))
-        return not (needs_gradient or self.training or self.weight.is_inference()) and _has_packed_products()
-
-
-@dataclass(frozen=True, eq=False)
-class _PackedWeight:
-    """A copy of a layer's weights for oneDNN, and the state of the weights at the time of copying.
-
-    packed (Tensor): the weights in oneDNN's layout.
-    state (tuple[Any, ...]): dtype of the copy, and version and address of the weights. PyTorch increments the version
-        with every change, except for those made through `weight.data`, as in weight averaging.
-    sample (Tensor): some of the weights, to detect such a change if it affects all of them. Shape: (samples,).
-    """
-
-    packed: Tensor
-    state: tuple[Any, ...]
-    sample: Tensor
-
-    @classmethod
-    def of(cls, weight: Tensor, dtype: torch.dtype) -> _PackedWeight:
-        with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            # Only a hint for choosing the layout: products can have more or fewer rows.
-            typical_rows = 4096
-            packed = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), typical_rows)
-            return cls(packed, cls._state_of(weight, dtype), cls._sample_of(weight).clone())
-
-    @staticmethod
-    def _state_of(weight: Tensor, dtype: torch.dtype) -> tuple[Any, ...]:
-        return dtype, weight._version, weight.data_ptr()
-
-    @staticmethod
-    def _sample_of(weight: Tensor) -> Tensor:
-        return weight.detach().reshape(-1)[:: weight.numel() // SAMPLES + 1]
-
-    def is_current(self, weight: Tensor, dtype: torch.dtype) -> bool:
-        return self.state == self._state_of(weight, dtype) and torch.equal(self.sample, self._sample_of(weight))
-
-    def __call__(self, x: Tensor, bias: Tensor | None, activation: str, variant: str) -> Tensor:
-        with torch.autocast("cpu", enabled=False):
-            cast_bias = None if bias is None else bias.to(x.dtype)
-            return torch.ops.mkldnn._linear_pointwise(x, self.packed, cast_bias, activation, [], variant)
+    def _needs_graph(self, x: Tensor) -> bool:
+        """Whether a backward pass may follow, or repeats this pass and must compute the same."""
+        tensors = (x, self.weight, self.bias)
+        needs_gradient = any(tensor is not None and tensor.requires_grad for tensor in tensors)
+        return self.training or (torch.is_grad_enabled() and needs_gradient)
 
 
 class _Linear(torch.autograd.Function):
@@ -146,7 +83,7 @@ class _Linear(torch.autograd.Function):
         ctx.save_for_backward(rows, weight)
         ctx.shape = x.shape
         output = rows.new_empty(filled_up(len(rows)), len(weight))
-        with full_speed(x, dtype):
+        with without_autocast(x):
             cast_weight, cast_bias = weight.to(dtype), None if bias is None else bias.to(dtype)
             for part, product in zip(split_rows(rows), split_rows(output), strict=True):
                 multiply(part, cast_weight.T, cast_bias, product)
@@ -159,7 +96,7 @@ class _Linear(torch.autograd.Function):
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         grads = split_rows(grad_output.flatten(0, -2).to(rows.dtype))
         grad_x = grad_weight = grad_bias = None
-        with full_speed(rows, rows.dtype):
+        with without_autocast(rows):
             if wants_x:
                 cast_weight = weight.to(rows.dtype)
                 grad_x = rows.new_empty(filled_up(len(rows)), rows.shape[1])
@@ -174,15 +111,13 @@ class _Linear(torch.autograd.Function):
         return grad_x, grad_weight, grad_bias, None
 
 
-@contextmanager
-def full_speed(x: Tensor, dtype: torch.dtype) -> Iterator[None]:
-    """Compute products within this context in the dtype of their operands, with the fastest library.
+def without_autocast(x: Tensor) -> torch.autocast:
+    """Compute products within a context in the dtype of their operands.
 
     x (Tensor): a tensor on the device of the products.
-    dtype (torch.dtype): dtype of the operands.
+    RETURNS (torch.autocast): the context.
     """
-    with torch.autocast(x.device.type, enabled=False), fast_float32_products(x.new_empty(0, dtype=dtype)):
-        yield
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def multiply(a: Tensor, b: Tensor, bias: Tensor | None, product: Tensor) -> None:
@@ -192,23 +127,61 @@ def multiply(a: Tensor, b: Tensor, bias: Tensor | None, product: Tensor) -> None
     bias (Tensor | None): the bias. Shape: (n,).
     product (Tensor): the output, which is overwritten. Shape: (m, n).
     """
-    if bias is None:
+    if _onednn_is_faster(a):
+        product.copy_(onednn_linear(a, b.T, bias))
+    elif bias is None:
         torch.mm(a, b, out=product)
     else:
         torch.addmm(bias, a, b, out=product)
 
 
 def add_product(total: Tensor | None, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """Add the product of two matrices to a sum, in place, and without an intermediate result if all dtypes are equal.
+    """Add the product of two matrices to a sum, in place, and without an intermediate result where PyTorch can.
 
     total (Tensor | None): the sum so far; None to start a new one. Shape: (m, n).
     a, b (Tensor): the matrices. Shapes: (m, k) and (k, n).
     dtype (torch.dtype): dtype of the sum.
     RETURNS (Tensor): the sum. Shape: (m, n).
     """
-    if total is None:
-        return (a @ b).to(dtype)
-    return total.addmm_(a, b) if a.dtype == dtype else total.add_(a @ b)
+    in_onednn = _onednn_is_faster(a)
+    if total is not None and a.dtype == dtype and not in_onednn:
+        return total.addmm_(a, b)
+    product = onednn_linear(a, b.T) if in_onednn else a @ b
+    return product.to(dtype) if total is None else total.add_(product)
+
+
+class _CastWeights(threading.local):
+    """A thread's weights in autocast's dtype, by identity of the weight; None outside of `weights_cast_once`."""
+
+    kept: dict[int, Tensor] | None = None
+
+
+_cast_weights = _CastWeights()
+
+
+@contextmanager
+def weights_cast_once() -> Iterator[None]:
+    """Cast each weight to autocast's dtype once within this context and thread, instead of for every part of a batch.
+
+    The weights must not change within the context, so it belongs around the parts of a single call.
+    """
+    if _cast_weights.kept is not None:
+        yield
+        return
+    _cast_weights.kept = {}
+    try:
+        yield
+    finally:
+        _cast_weights.kept = None
+
+
+def _cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    kept = _cast_weights.kept
+    if kept is None or weight.dtype == dtype:
+        return weight.to(dtype)
+    if id(weight) not in kept:
+        kept[id(weight)] = weight.to(dtype)
+    return kept[id(weight)]
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
@@ -221,11 +194,54 @@ def compute_dtype(x: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
-def _has_packed_products() -> bool:
-    """Whether there are oneDNN's packed products. Their operators are private, so a later PyTorch may not have them."""
-    operators = torch.ops.mkldnn
+def onednn_linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none", variant: str = ""
+) -> Tensor:
+    """Compute activation(x W^T + b) in one call of oneDNN, which never is less precise than its operands.
+
+    x (Tensor): input on the CPU. Shape: (rows, width).
+    weight (Tensor): weights of the same dtype, with any strides. Shape: (output width, width).
+    bias (Tensor | None): the bias. Shape: (output width,).
+    activation, variant (str): oneDNN's name of an activation, as in FUSED_ACTIVATIONS.
+    RETURNS (Tensor): output, for which there is no backward pass. Shape: (rows, output width).
+    """
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], variant)
+
+
+@cache
+def has_onednn(dtype: torch.dtype) -> bool:
+    """Try once whether `onednn_linear` computes what it should.
+
+    Its operator is private, so that a later PyTorch may lack or change it, and not every CPU can compute in bf16.
+
+    dtype (torch.dtype): dtype of the operands.
+    RETURNS (bool): whether it works.
+    """
+    with torch.device("cpu"):
+        numbers = torch.linspace(-2, 2, 64 * 48, dtype=torch.float64).sin().to(dtype)
+        x, weight, bias = numbers.view(64, 48), numbers[:1536].view(32, 48), numbers[-32:]
+        exact = F.linear(*(tensor.double() for tensor in (x, weight, bias)))
+        try:
+            for name, fused in {None: NOT_FUSED, **FUSED_ACTIVATIONS}.items():
+                expected = ACTIVATIONS[name](exact) if name else exact
+                found = onednn_linear(x, weight, bias, *fused)
+                precision = 64 * torch.finfo(dtype).eps * expected.abs().max()
+                if found.dtype != dtype or not (found - expected).abs().max() < precision:
+                    return False
+        except (AttributeError, RuntimeError, TypeError):  # no such operator, or one with other arguments
+            return False
+    return True
+
+
+def _onednn_is_faster(example: Tensor) -> bool:
+    """Whether to leave an fp32 product to oneDNN, because PyTorch's default, MKL, is not fast on all CPUs.
+
+    On AMD's CPUs with AVX-512, MKL takes twice as long. Without AVX-512, it is a little faster than oneDNN.
+    """
     return (
-        torch.backends.mkldnn.is_available()
-        and hasattr(operators, "_reorder_linear_weight")
-        and hasattr(operators, "_linear_pointwise")
+        example.dtype == torch.float32
+        and example.device.type == "cpu"
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        and has_onednn(torch.float32)
     )
