@@ -9,10 +9,10 @@ from common import interleaved, mark_lengths, parser, report
 from tqdm import tqdm
 
 from spacy_bigbird.model import BigBirdConfig
-from spacy_bigbird.model.attention.block_sparse import block_sparse_attention
-from spacy_bigbird.model.attention.dense import dense_attention
-from spacy_bigbird.model.attention.pattern import key_blocks
-from spacy_bigbird.model.attention.reference import key_counts
+from spacy_bigbird.model.attention.engines.reference import key_counts
+from spacy_bigbird.model.cpu.block_sparse import block_sparse_attention
+from spacy_bigbird.model.cpu.dense import dense_attention
+from spacy_bigbird.plan.pattern import key_blocks
 
 SPARSE, DENSE, MASKED = "block-sparse", "dense", "dense with a mask"
 CONFIG = BigBirdConfig()

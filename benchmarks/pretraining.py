@@ -14,10 +14,10 @@ import torch
 from common import data_dir, interleaved, parser, report
 from tqdm import tqdm
 
-from spacy_bigbird.training.pretraining import LogInterval, Run
-from spacy_bigbird.training.pretraining_settings import PretrainingSettings
-from spacy_bigbird.training.processes import Processes
-from spacy_bigbird.training.throughput import matrix_product_limit
+from spacy_bigbird.pretraining.processes import Processes
+from spacy_bigbird.pretraining.run import LogInterval, Run
+from spacy_bigbird.pretraining.settings import PretrainingSettings
+from spacy_bigbird.pretraining.throughput import matrix_product_limit
 
 SIZES = {
     "tiny": {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024},

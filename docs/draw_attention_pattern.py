@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
 from spacy_bigbird.model import BigBirdConfig
-from spacy_bigbird.model.attention.pattern import MISSING, random_blocks
+from spacy_bigbird.plan.pattern import MISSING, random_blocks
 
 KINDS = {"not read": "#f2f2f2", "global": "#3b6ea8", "window": "#8fbf6f", "random": "#e08a3c"}
 NAMES = list(KINDS)

@@ -7,7 +7,7 @@ import spacy
 from spacy.language import Language
 
 from .errors import Errors
-from .pipeline.span_qa import SpanQA
+from .pipeline.queries.span_qa import SpanQA
 
 __all__ = ["QuestionAnswerer"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from spacy import displacy
 from spacy.tokens import Doc, Span
 
+from .annotations.questions import install_question_extensions
 from .errors import Errors
-from .training.questions import install_question_extensions
 
 ANSWER_COLOR = "#ffe08a"
 EVIDENCE_COLOR = "255, 160, 90"

@@ -14,9 +14,9 @@ from thinc.api import Config
 
 from spacy_bigbird import errors, visualize, warnings
 from spacy_bigbird.model import BigBirdForCausalLM, BigBirdModel, warm_start
+from spacy_bigbird.pretraining.settings import PretrainingSettings
 from spacy_bigbird.question_answering import QuestionAnswerer
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 
 from .documentation import (
     COMMANDS,

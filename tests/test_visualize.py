@@ -8,7 +8,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span, SpanGroup
 
-from spacy_bigbird.pipeline.extensions import install_extensions
+from spacy_bigbird.annotations.extensions import install_extensions
 from spacy_bigbird.visualize import render, shortened
 
 NLP = spacy.blank("en")

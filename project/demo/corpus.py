@@ -8,7 +8,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from spacy_bigbird.training.questions import install_question_extensions
+from spacy_bigbird.annotations.questions import install_question_extensions
 
 from .contracts import FIRST_PART, Contract
 

@@ -13,7 +13,7 @@ from spacy.training import Example
 from tqdm import tqdm
 
 from benchmarks.machine import machine
-from spacy_bigbird.training.questions import install_question_extensions, without_gold
+from spacy_bigbird.annotations.questions import install_question_extensions, without_gold
 
 from .corpus import first_part
 

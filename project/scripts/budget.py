@@ -20,7 +20,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
-from spacy_bigbird.training.questions import install_question_extensions
+from spacy_bigbird.annotations.questions import install_question_extensions
 
 from .parts import Replaceable, doc_part, load_tokenizer, plain, stretches, tokens_within, with_noise
 

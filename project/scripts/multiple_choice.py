@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_bigbird.training.questions import install_question_extensions
+from spacy_bigbird.annotations.questions import install_question_extensions
 
 from .assets import find
 from .budget import CLOCK, read_beginnings

@@ -23,8 +23,8 @@ from wasabi import msg
 from spacy_bigbird.cli.pretrain import pretrain
 from spacy_bigbird.cli.train_vocab import report_on, train_vocab
 from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
+from spacy_bigbird.pretraining.log import LOG_NAME, read_log
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
 
 from .assets import Asset, find, read_archive, read_json_lines
 from .options import Seed, System

@@ -11,8 +11,8 @@ import torch
 from spacy.util import load_config
 
 from spacy_bigbird.model import BigBirdForMaskedLM
+from spacy_bigbird.pretraining.masking import PieceTable
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.masking import PieceTable
 
 from .measuring import speed
 from .preprocess import SPLIT_SEED

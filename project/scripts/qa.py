@@ -14,8 +14,8 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_bigbird.training.questions import Answer, gold_texts, install_question_extensions, without_gold
-from spacy_bigbird.training.squad_metrics import AnsweredQuestion, best_null_threshold, question_scores
+from spacy_bigbird.annotations.questions import Answer, gold_texts, install_question_extensions, without_gold
+from spacy_bigbird.scoring.squad import AnsweredQuestion, best_null_threshold, question_scores
 
 from .assets import find
 from .measuring import beginnings, stream

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_bigbird.training.questions import install_question_extensions, read_questions, without_gold
+from spacy_bigbird.annotations.questions import install_question_extensions, read_questions, without_gold
 
 from .budget import CLOCK, read_beginnings
 from .parts import plain

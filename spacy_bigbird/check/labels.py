@@ -6,8 +6,8 @@ from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.training import Example
 
-from ..pipeline.text_loss import check_class_weights
-from ..pipeline.textcat import TextLabeler
+from ..pipeline.textcat.component import TextLabeler
+from ..pipeline.textcat.loss import check_class_weights
 
 
 def find_label_problems(nlp: Language, examples: Sequence[Example]) -> list[str]:

@@ -19,7 +19,7 @@ from .preparation import check_place, set_up_gpu
 if TYPE_CHECKING:
     from spacy.language import Language
 
-    from ..pipeline.span_qa import SpanQA
+    from ..pipeline.queries.span_qa import SpanQA
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Answers</title><style>

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.training import Example
 
-    from ..training.corpus_check import CorpusReport
-    from ..training.encoder_check import PlannedEncoder
-    from .check_report import CheckReport
+    from ..check.corpus import CorpusReport
+    from ..check.encoders import PlannedEncoder
+    from ..check.report import CheckReport
 
 # Errors that a config, its corpora and what they refer to can cause; any other error is a bug.
 FAILURES = (ValueError, OSError, ImportError, ConfigParserError)
@@ -75,7 +75,7 @@ def check_cli(
         srsly.write_jsonl(misaligned, checked.lost_spans)
         Printer().info(f"Wrote {len(checked.lost_spans)} lost gold spans and records to {misaligned}")
     if plot is not None and checked.lengths:
-        from .check_plot import plot_lengths
+        from ..check.plot import plot_lengths
 
         plot_lengths(plot, checked.lengths, checked.window)
         Printer().info(f"Wrote a figure of the document lengths to {plot}")
@@ -111,12 +111,12 @@ def check(
     silent (bool): whether to print nothing.
     RETURNS (Checked): the findings.
     """
+    from ..check.corpus import check_corpus, find_gold_problems, find_reader_loss, make_batches
+    from ..check.encoders import find_encoders
     from ..check.labels import find_label_problems
+    from ..check.listeners import find_frozen_problems, find_listener_problems
+    from ..check.report import CheckReport
     from ..schedules import find_schedule_problems
-    from ..training.corpus_check import check_corpus, find_gold_problems, find_reader_loss, make_batches
-    from ..training.encoder_check import find_encoders
-    from ..training.listener_check import find_frozen_problems, find_listener_problems
-    from .check_report import CheckReport
 
     report = CheckReport(Printer(no_print=silent))
     lengths: dict[str, list[int]] = {}
@@ -204,8 +204,8 @@ def _read(
 
     RETURNS (tuple): the examples (None if the corpus cannot be read), and every record that cannot be used.
     """
-    from ..training.corpus_check import check_kind_of_files, long_texts_allowed
-    from ..training.problems import collected
+    from ..check.corpus import check_kind_of_files, long_texts_allowed
+    from ..corpora.broken_records import collected
 
     examples = None
     with warnings.catch_warnings(record=True) as caught, collected() as problems:

@@ -79,8 +79,8 @@ def evaluate(model: "str | Path | Language", data_path: Path, *, show_progress: 
 
 
 def _make_reader(path: Path) -> Any:
-    from ..training.readers import QuestionCorpus, SquadCorpus
-    from ..training.records import JsonlCorpus
+    from ..corpora.jsonl import JsonlCorpus
+    from ..corpora.readers import QuestionCorpus, SquadCorpus
 
     kinds = {".spacy": QuestionCorpus, ".jsonl": JsonlCorpus, ".json": SquadCorpus}
     files = [path] if path.is_file() else sorted(path.rglob("*"))

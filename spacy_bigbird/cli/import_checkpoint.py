@@ -16,7 +16,7 @@ from .preparation import check_folder
 if TYPE_CHECKING:
     from spacy.language import Language
 
-    from ..model.config import BigBirdConfig
+    from ..plan.config import BigBirdConfig
 
 
 class Task(str, Enum):
@@ -109,7 +109,7 @@ def import_checkpoint(
     from ..checkpoint.files import find_weights, read_weights
     from ..checkpoint.hub import resolve_directory
     from ..checkpoint.key_map import from_huggingface
-    from ..model.config import BigBirdConfig
+    from ..plan.config import BigBirdConfig
 
     try:
         nlp = spacy.blank(lang, config={"nlp": {"batch_size": 16}})
@@ -177,7 +177,7 @@ def tag_rows(id2label: Mapping[int, str]) -> tuple[list[str], list[int]]:
 
     id2label (Mapping[int, str]): the labels of the checkpoint.
     RETURNS (tuple[list[str], list[int]]): the labels without prefixes, and for each column of
-        `spacy_bigbird.pipeline.biluo.tag_names` the index of the checkpoint's label that supplies its score.
+        `spacy_bigbird.pipeline.ner.biluo.tag_names` the index of the checkpoint's label that supplies its score.
     RAISES ValueError: there is no label O.
     """
     outside = [number for number, name in id2label.items() if name == "O"]

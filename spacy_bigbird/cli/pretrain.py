@@ -65,8 +65,8 @@ def pretrain(
     """
     from spacy.util import load_config
 
-    from ..training.pretraining import pretrain as run
-    from ..training.pretraining_settings import PretrainingSettings
+    from ..pretraining.run import pretrain as run
+    from ..pretraining.settings import PretrainingSettings
 
     config = load_config(config_path, overrides=dict(overrides or {}), interpolate=True)
     settings = PretrainingSettings.from_dict(config)

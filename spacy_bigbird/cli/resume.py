@@ -35,8 +35,8 @@ def resume_cli(
     except ValueError as error:
         msg.fail(str(error), exits=1)
     from ..check.overrides import check_overrides
-    from ..training.resume import resume
-    from ..training.resume_state import PIPELINE, TrainingState, state_folder
+    from ..resume.loop import resume
+    from ..resume.state import PIPELINE, TrainingState, state_folder
 
     try:
         if overrides:

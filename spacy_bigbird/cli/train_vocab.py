@@ -136,8 +136,8 @@ def train_vocab(
     from tqdm import tqdm
 
     from ..checkpoint.files import replace_file
+    from ..corpora.text_files import read_texts, text_files
     from ..tokenizer.train import train_vocabulary, trainer_settings
-    from ..training.texts import read_texts, text_files
 
     path = Path(output) / "spiece.model"
     if path.exists() and not force:

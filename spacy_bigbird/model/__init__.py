@@ -1,6 +1,6 @@
 """BigBird in plain PyTorch."""
 
-from .config import BigBirdConfig
+from ..plan.config import BigBirdConfig
 from .encoder import BigBirdModel
 from .heads.causal_lm import BigBirdForCausalLM
 from .heads.masked_lm import BigBirdForMaskedLM

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import Errors
-from .attention.cache import KeyValueCache
-from .attention.packing import Packing, plan_packing
-from .config import BigBirdConfig
-from .decoder import BigBirdDecoder
+from ..plan.config import BigBirdConfig
+from ..plan.packing import Packing, plan_packing
+from .cpu.linear import Linear, compute_dtype
+from .decoder.cache import KeyValueCache
+from .decoder.stack import BigBirdDecoder
 from .initialization import initialize_weights
 from .layers.embeddings import BigBirdEmbeddings
 from .layers.encoder_layer import EncoderLayer
-from .layers.linear import Linear, compute_dtype
 from .outputs import BaseModelOutput
 from .padded import PaddedBatch, check_ids, check_rows, head_factors
 from .pretrained import PretrainedModel

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .config import BigBirdConfig
+from ..plan.config import BigBirdConfig
 
 
 def initialize_weights(module: nn.Module, config: BigBirdConfig) -> None:

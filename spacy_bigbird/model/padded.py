@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import Errors
-from .attention.packing import Packing, plan_packing
-from .config import BigBirdConfig
+from ..plan.config import BigBirdConfig
+from ..plan.packing import Packing, plan_packing
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from ..checkpoint.key_map import (
 )
 from ..errors import Errors
 from ..errors.closest import did_you_mean
+from ..plan.config import BigBirdConfig
 from ..warnings import Warnings
-from .config import BigBirdConfig
 from .initialization import initialize_weight
 from .load_report import LoadReport
 

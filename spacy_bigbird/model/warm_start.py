@@ -16,8 +16,8 @@ from ..checkpoint.hub import resolve_directory
 from ..checkpoint.key_map import from_bert
 from ..checkpoint.vocabulary import Match, read_vocabulary, sentencepiece_vocabulary
 from ..errors import Errors
+from ..plan.config import BigBirdConfig
 from ..tokenizer import BigBirdTokenizer
-from .config import BigBirdConfig
 from .encoder import BigBirdModel
 from .load_report import LoadReport
 from .pretrained import PretrainedModel, split_overrides

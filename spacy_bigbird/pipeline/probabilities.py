@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .crf import Floats
+from .ner.crf import Floats
 
 
 def softmax(logits: Floats) -> Floats:

@@ -10,8 +10,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from ..errors import Errors
-from ..model.config import BigBirdConfig
 from ..model.encoder import BigBirdModel
+from ..plan.config import BigBirdConfig
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 from .settings import EncoderSettings
 

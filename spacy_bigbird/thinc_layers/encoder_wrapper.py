@@ -19,7 +19,7 @@ from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 
 from ..errors import Errors
-from ..model.config import BigBirdConfig
+from ..plan.config import BigBirdConfig
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 from .settings import EncoderSettings
 from .shim import EncoderShim

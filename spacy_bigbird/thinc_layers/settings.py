@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import Errors
 from ..errors.closest import did_you_mean
-from ..model.config import BigBirdConfig
+from ..plan.config import BigBirdConfig
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
 # The weights depend on these fields; the others can be changed for an existing checkpoint.

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ..checkpoint.files import SAFETENSORS_NAME
 from ..errors import Errors
-from ..model.config import BigBirdConfig
 from ..model.encoder import BigBirdModel
+from ..plan.config import BigBirdConfig
 from ..tokenizer.sentencepiece import VOCAB_FILE, BigBirdTokenizer
 from .checkpoints import Checkpoint
 from .layer_choice import LayerChoice, all_layers

@@ -11,12 +11,12 @@ from spacy.util import registry
 from typer.testing import CliRunner
 from wasabi import Printer
 
+from spacy_bigbird.annotations.questions import install_question_extensions
+from spacy_bigbird.check.report import CheckReport
 from spacy_bigbird.check.terminal import bar, duration, histogram
 from spacy_bigbird.cli.check import check
-from spacy_bigbird.cli.check_report import CheckReport
 from spacy_bigbird.cli.init_config import Size, make_config
 from spacy_bigbird.errors import Errors
-from spacy_bigbird.training.questions import install_question_extensions
 
 from ..toy_text import toy_texts
 

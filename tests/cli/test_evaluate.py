@@ -8,7 +8,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_bigbird.cli.evaluate import evaluate
-from spacy_bigbird.training.readers import QuestionCorpus
+from spacy_bigbird.corpora.readers import QuestionCorpus
 from tests.toy_questions import TEXT, asked, make_nlp
 
 QUESTION = {"question": "What flows?", "answers": [{"text": "The river", "answer_start": TEXT.index("The river")}]}

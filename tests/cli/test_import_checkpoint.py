@@ -11,8 +11,8 @@ import transformers
 from typer.testing import CliRunner
 
 from spacy_bigbird.cli.import_checkpoint import describe_attention, import_checkpoint, tag_rows
-from spacy_bigbird.model.config import BigBirdConfig
-from spacy_bigbird.pipeline.biluo import tag_names
+from spacy_bigbird.pipeline.ner.biluo import tag_names
+from spacy_bigbird.plan.config import BigBirdConfig
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 TEXT = "The court of the city held that both parties agree."

@@ -12,8 +12,8 @@ from spacy.training.loop import train
 from spacy.util import registry
 from typer.testing import CliRunner
 
+from spacy_bigbird.check.listeners import find_listener_problems
 from spacy_bigbird.cli.init_config import Optimize, Size, make_config
-from spacy_bigbird.training.listener_check import find_listener_problems
 
 from ..toy_text import toy_texts
 

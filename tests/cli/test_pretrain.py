@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from spacy_bigbird.cli.pretrain import pretrain
 from spacy_bigbird.model import BigBirdModel
-from spacy_bigbird.training.pretraining import Run
-from spacy_bigbird.training.pretraining_log import read_log
+from spacy_bigbird.pretraining.log import read_log
+from spacy_bigbird.pretraining.run import Run
 
-from ..training.toy_run import write_corpus
+from ..pretraining.toy_run import write_corpus
 
 SHIPPED = Path(__file__).parents[2] / "configs" / "pretrain.cfg"
 TINY = [

@@ -17,7 +17,7 @@ from thinc.util import has_gpu
 from typer.testing import CliRunner
 
 from spacy_bigbird.cli.init_config import make_config
-from spacy_bigbird.training.resume_state import TrainingState
+from spacy_bigbird.resume.state import TrainingState
 
 from ..toy_pipelines import TINY_ENCODER, encoder_weights, make_examples
 

@@ -105,7 +105,7 @@ def test_a_broken_line_is_told_without_advice_on_the_vocabulary(tmp_path, corpus
 @pytest.mark.parametrize("place", ["a_file", "a_file/inner"])
 def test_a_place_that_cannot_be_written_is_told_before_texts_are_read(tmp_path, corpus, monkeypatch, place):
     (tmp_path / "a_file").write_text("mine", encoding="utf8")
-    monkeypatch.setattr("spacy_bigbird.training.texts.read_texts", None)
+    monkeypatch.setattr("spacy_bigbird.corpora.text_files.read_texts", None)
     arguments = ["bigbird", "train-vocab", str(corpus[0]), str(tmp_path / place), "-n", "300", "--force"]
     result = CliRunner().invoke(app, arguments)
     output = " ".join(result.output.split())

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_bigbird.model.config import BigBirdConfig
+from spacy_bigbird.model.cpu import linear as linear_module
 from spacy_bigbird.model.encoder import BigBirdModel
-from spacy_bigbird.model.layers import linear as linear_module
+from spacy_bigbird.plan.config import BigBirdConfig
 
 TINY = {
     "vocab_size": 90,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from spacy_bigbird.model.generation import Sampler
+from spacy_bigbird.model.decoder.generation import Sampler
 
 from .parity import (
     MAXIMUM,

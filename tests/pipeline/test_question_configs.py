@@ -12,7 +12,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.util import load_config
 
-from spacy_bigbird.training.questions import install_question_extensions
+from spacy_bigbird.annotations.questions import install_question_extensions
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = {

@@ -15,7 +15,7 @@ from project.demo.processes import CONFIGS, Training
 from project.demo.run import SIZES, Size, print_summary, run
 from project.demo.scores import TARGETS, answers_by_question, evidence_score, record
 from project.demo.training import make_curve_logger, make_phases, read_curve, steps_done
-from spacy_bigbird.training.questions import Answer, install_question_extensions
+from spacy_bigbird.annotations.questions import Answer, install_question_extensions
 
 RECORDED = Path(__file__).parents[2] / "project" / "demo" / "results" / "seeds.json"
 SMALLEST = Size(

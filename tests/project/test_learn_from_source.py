@@ -19,8 +19,8 @@ from project.models.scripts.learn_from_source import (
     words_of,
 )
 from spacy_bigbird.model import BigBirdForMaskedLM, warm_start
+from spacy_bigbird.pretraining.masking import PieceTable
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.masking import PieceTable
 
 from ..toy_text import toy_texts
 

@@ -21,9 +21,9 @@ from project.models.scripts import evaluate as evaluation
 from project.scripts import positions
 from project.scripts.textcat import split_novels
 from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
+from spacy_bigbird.pretraining.masking import MaskedPieces, PieceTable
+from spacy_bigbird.pretraining.settings import PretrainingSettings
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.masking import MaskedPieces, PieceTable
-from spacy_bigbird.training.pretraining_settings import PretrainingSettings
 
 MODELS = Path(__file__).parents[2] / "project" / "models"
 # Name -> limit in bytes

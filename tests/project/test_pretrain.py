@@ -19,8 +19,8 @@ from project.scripts.pretrain_scores import Masked, guess, masked_articles, piec
 from project.scripts.systems import Settings
 from project.scripts.train import train
 from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM
+from spacy_bigbird.pretraining.masking import PieceTable
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.masking import PieceTable
 
 from ..toy_text import toy_text
 

@@ -18,7 +18,7 @@ from project.scripts.qa_data import CATEGORIES, Article, read_covid_qa, read_cua
 from project.scripts.report import write_report
 from project.scripts.systems import Settings
 from project.scripts.train import train
-from spacy_bigbird.training.squad_metrics import AnsweredQuestion
+from spacy_bigbird.scoring.squad import AnsweredQuestion
 
 from ..toy_text import toy_texts
 

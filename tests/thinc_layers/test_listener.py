@@ -7,7 +7,7 @@ from thinc.api import Model
 from thinc.types import Ragged
 from transformers.utils import ModelOutput
 
-from spacy_bigbird.pipeline.extensions import install_extensions
+from spacy_bigbird.annotations.extensions import install_extensions
 from spacy_bigbird.thinc_layers.linking import batch_identity
 from spacy_bigbird.thinc_layers.listener import piece_listener, piece_rows
 from spacy_bigbird.thinc_layers.types import BigBirdBatch, BigBirdData, PieceRows

@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_bigbird.model.config import BigBirdConfig
+from spacy_bigbird.plan.config import BigBirdConfig
 from spacy_bigbird.thinc_layers.settings import SHAPE_FIELDS, EncoderSettings
 
 WRONG = {

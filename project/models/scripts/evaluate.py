@@ -18,11 +18,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from spacy_bigbird.corpora.text_files import read_texts
 from spacy_bigbird.model import BigBirdForMaskedLM
+from spacy_bigbird.pretraining.masking import MaskedPieces, PieceTable, mask_pieces
+from spacy_bigbird.pretraining.settings import MaskingSettings
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.masking import MaskedPieces, PieceTable, mask_pieces
-from spacy_bigbird.training.pretraining_settings import MaskingSettings
-from spacy_bigbird.training.texts import read_texts
 
 from ...scripts.statistics import difference, interval, mean
 from ...scripts.train import describe_machine

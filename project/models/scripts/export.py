@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spacy_bigbird.model import BigBirdForMaskedLM
+from spacy_bigbird.pretraining.log import LOG_NAME, read_log
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
 
 # Training on a task needs dropout, which was off in pre-training because every text was read about once. In the
 # attention, it would only cost time.

@@ -21,10 +21,10 @@ from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
 
 from spacy_bigbird.model import BigBirdForMaskedLM
+from spacy_bigbird.pretraining.log import LOG_NAME, read_log
+from spacy_bigbird.pretraining.masking import PieceTable, generator_of, mask_pieces
+from spacy_bigbird.pretraining.settings import MaskingSettings
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.training.masking import PieceTable, generator_of, mask_pieces
-from spacy_bigbird.training.pretraining_log import LOG_NAME, read_log
-from spacy_bigbird.training.pretraining_settings import MaskingSettings
 
 BATCH_PIECES = 4096
 # The pieces that the source reads of a short text at once; for longer texts, the context that it reads on either side

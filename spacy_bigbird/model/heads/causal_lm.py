@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..attention.cache import KeyValueCache
-from ..config import BigBirdConfig
-from ..generation import Sampler, generate
+from ...plan.config import BigBirdConfig
+from ..decoder.cache import KeyValueCache
+from ..decoder.generation import Sampler, generate
 from ..outputs import CausalLMOutput
 from .lm_head import LanguageModel
 from .losses import IGNORED, check_labels, cross_entropy

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..config import BigBirdConfig
+from ...plan.config import BigBirdConfig
+from ..cpu.linear import Linear
 from ..encoder import BigBirdModel
 from ..initialization import initialize_weights
-from ..layers.linear import Linear
 from ..pretrained import PretrainedModel
 
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import Errors
-from ..config import BigBirdConfig
+from ...plan.config import BigBirdConfig
 
 IGNORED = -100
 

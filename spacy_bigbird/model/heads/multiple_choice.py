@@ -3,10 +3,10 @@
 from torch import Tensor, nn
 
 from ...errors import Errors
-from ..config import BigBirdConfig
+from ...plan.config import BigBirdConfig
+from ..cpu.linear import Linear
 from ..encoder import BigBirdModel
 from ..initialization import initialize_weights
-from ..layers.linear import Linear
 from ..outputs import MultipleChoiceOutput
 from ..pretrained import PretrainedModel
 from .losses import cross_entropy

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from ..config import BigBirdConfig
+from ...plan.config import BigBirdConfig
+from ..cpu.linear import Linear
 from ..initialization import initialize_weights
-from ..layers.linear import Linear
 from ..outputs import PreTrainingOutput
 from .lm_head import LanguageModel
 from .losses import cross_entropy

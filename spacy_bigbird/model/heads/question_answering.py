@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import Errors
-from ..config import BigBirdConfig
+from ...plan.config import BigBirdConfig
+from ..cpu.linear import Linear
 from ..encoder import BigBirdModel
 from ..initialization import initialize_weights
-from ..layers.linear import Linear
 from ..outputs import QuestionAnsweringOutput
 from ..pretrained import PretrainedModel
 from .losses import exact, span_loss

@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from ..config import BigBirdConfig
+from ...plan.config import BigBirdConfig
+from ..cpu.linear import Linear
 from ..encoder import BigBirdModel
 from ..initialization import initialize_weights
-from ..layers.linear import Linear
 from ..outputs import TokenClassifierOutput
 from ..pretrained import PretrainedModel
 from .losses import cross_entropy

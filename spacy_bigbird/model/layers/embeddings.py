@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from ..config import BigBirdConfig
-from .dropout import Dropout
+from ...plan.config import BigBirdConfig
+from ..cpu.dropout import Dropout
 
 
 class BigBirdEmbeddings(nn.Module):

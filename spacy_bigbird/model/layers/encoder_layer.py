@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from ..attention.packing import Packing
-from ..config import BigBirdConfig
-from .feed_forward import FeedForward
-from .linear import weights_cast_once
-from .rows import USUAL_PART, map_rows
+from ...plan.config import BigBirdConfig
+from ...plan.packing import Packing
+from ..cpu.feed_forward import FeedForward
+from ..cpu.linear import weights_cast_once
+from ..cpu.rows import USUAL_PART, map_rows
 from .self_attention import SelfAttention
 
 

@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from ..attention.block_sparse import block_sparse_attention
-from ..attention.dense import dense_attention
-from ..attention.packing import Packing
-from ..attention.pattern import key_blocks
-from ..attention.reference import key_counts, reference_attention
-from ..config import BigBirdConfig
-from .dropout import Dropout
-from .linear import Linear
+from ...plan.config import BigBirdConfig
+from ...plan.packing import Packing
+from ...plan.pattern import key_blocks
+from ..attention.engines.reference import key_counts, reference_attention
+from ..cpu.block_sparse import block_sparse_attention
+from ..cpu.dense import dense_attention
+from ..cpu.dropout import Dropout
+from ..cpu.linear import Linear
 
 
 class SelfAttention(nn.Module):

@@ -1,0 +1,277 @@
+"""Span question answering: answers to questions about a document, as exact slices of its text."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc, SpanGroup
+from spacy.training import Example
+from thinc.api import Config, Model
+
+from ...annotations.questions import Answer, as_questions, gold_spans, has_gold, read_questions
+from ...errors import Errors
+from ...errors.closest import did_you_mean
+from ...thinc_layers.question_windows import QuestionTokenizer, gold_pieces, micro_batches, pack, window_span_loss
+from ...thinc_layers.types import Array
+from ...tokenizer.encoding import TextPieces
+from ...tokenizer.pairs import PairWindow
+from ..settings import WHOLE_NUMBER, check_settings, is_count, is_number
+from .own_encoder import OwnEncoderPipe
+from .span_search import AnswerPositions, Candidate, WindowLogits, choose, search_spans
+
+DEFAULT_CONFIG = Config().from_str(
+    """
+[span_qa]
+n_best = 20
+max_answer_length = 30
+null_threshold = 0.0
+align_to_tokens = true
+group_by_text = false
+spans_key = "answers"
+
+[span_qa.scorer]
+@scorers = "spacy-bigbird.span_qa_scorer.v1"
+
+[span_qa.model]
+@architectures = "spacy-bigbird.SpanQA.v1"
+"""
+)["span_qa"]
+
+SCORE_WEIGHTS = {
+    "qa_f1": 0.5,
+    "qa_exact": 0.5,
+    "qa_hasans_exact": None,
+    "qa_hasans_f1": None,
+    "qa_noans_exact": None,
+    "qa_best_exact": None,
+    "qa_best_f1": None,
+    "qa_risk_coverage": None,
+}
+
+
+@Language.factory(
+    "bigbird_span_qa",
+    assigns=["doc._.answers", "doc.spans"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_span_qa(
+    nlp: Language,
+    name: str,
+    model: Model,
+    n_best: int,
+    max_answer_length: int,
+    null_threshold: float,
+    align_to_tokens: bool,
+    group_by_text: bool,
+    spans_key: str | None,
+    scorer: Callable | None,
+) -> "SpanQA":
+    """Construct the component of `[components.bigbird_span_qa]`, which answers `doc._.questions` in `doc._.answers`.
+
+    nlp (Language): the pipeline.
+    name (str): name of the component.
+    model (Model): `spacy-bigbird.SpanQA.v1`.
+    n_best (int): number of starts and ends to try per window, and of alternatives to keep per question.
+    max_answer_length (int): maximum length of an answer. Unit: spaCy tokens.
+    null_threshold (float): "no answer" is given if its raw score exceeds that of the best answer by more than this.
+    align_to_tokens (bool): whether to extend answers that start or end inside a token to the whole token.
+    group_by_text (bool): whether to merge answers that differ only in position and case, keeping the best.
+    spans_key (str | None): key in `doc.spans` for the answers; None to not set any.
+    scorer (Callable | None): the scoring function.
+    RETURNS (SpanQA): the component.
+    RAISES ValueError: a setting is not allowed.
+    """
+    settings = {
+        "n_best": n_best,
+        "max_answer_length": max_answer_length,
+        "null_threshold": null_threshold,
+        "align_to_tokens": align_to_tokens,
+        "group_by_text": group_by_text,
+        "spans_key": spans_key,
+    }
+    return SpanQA(nlp.vocab, model, name, scorer, **settings)
+
+
+class SpanQA(OwnEncoderPipe):
+    """Answers questions about documents of any length.
+
+    The arguments are those of OwnEncoderPipe, with the settings of `make_span_qa`.
+    """
+
+    gold = "doc._.questions with answers"
+
+    def _has_gold(self, doc: Doc) -> bool:
+        return any(map(has_gold, read_questions(doc)))
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        counts = {name: (is_count(settings[name]), WHOLE_NUMBER) for name in ("n_best", "max_answer_length")}
+        check_settings(settings, {**counts, "null_threshold": (is_number(settings["null_threshold"]), "a number")})
+
+    def predict(self, docs: Iterable[Doc]) -> list[list[Answer]]:
+        """Answer the questions that the documents carry.
+
+        docs (Iterable[Doc]): documents with `doc._.questions`.
+        RETURNS (list[list[Answer]]): one answer per question, in order, for each document.
+        RAISES ValueError: `doc._.questions` has another form.
+        """
+        docs = list(docs)
+        return self._answer(docs, [[q["question"] for q in read_questions(doc)] for doc in docs], self.cfg)
+
+    def ask(self, doc: Doc, questions: Sequence[str | dict[str, Any]] | str, **settings: Any) -> list[Answer]:
+        """Answer questions about a document without modifying it.
+
+        doc (Doc): the document.
+        questions (Sequence[str | dict[str, Any]] | str): the questions, as in `doc._.questions`, or a single string.
+        **settings (Any): settings of the component to change for this call, such as `null_threshold`.
+        RETURNS (list[Answer]): one answer per question, in order.
+        RAISES TypeError: the document is not a Doc, or a setting is unknown.
+        RAISES ValueError: a setting or a question is not allowed.
+        """
+        unknown = sorted(set(settings) - set(self.cfg["configured"]))
+        if unknown:
+            known = sorted(self.cfg["configured"])
+            raise TypeError(Errors.BB242.format(unknown=unknown, known=known, hint=did_you_mean(unknown, known)))
+        if not isinstance(doc, Doc):
+            raise TypeError(Errors.BB246.format(given=type(doc).__name__))
+        asked = as_questions([questions] if isinstance(questions, str) else questions)
+        self._check({**self.cfg, **settings})
+        return self._answer([doc], [[question["question"] for question in asked]], {**self.cfg, **settings})[0]
+
+    def set_annotations(self, docs: Iterable[Doc], answers: list[list[Answer]]) -> None:
+        """Set `doc._.answers` and, with `spans_key`, a span group with the answers.
+
+        A span covers all tokens that its answer overlaps; with `align_to_tokens`, it is exactly the answer. The group's
+        attributes hold the score of each span and the number of its question.
+
+        docs (Iterable[Doc]): the documents.
+        answers (list[list[Answer]]): the result of `predict`.
+        """
+        for doc, found in zip(docs, answers, strict=True):
+            doc._.answers = found
+            if self.cfg["spans_key"]:
+                given = [(number, answer) for number, answer in enumerate(found) if answer.text]
+                places = [(answer.start_char, answer.end_char) for _, answer in given]
+                spans: Any = [doc.char_span(*place, label="ANSWER", alignment_mode="expand") for place in places]
+                attributes = {"scores": [a.score for _, a in given], "questions": [number for number, _ in given]}
+                key = self.cfg["spans_key"]
+                doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attributes)
+
+    def _question_tokenizer(self) -> QuestionTokenizer:
+        shim = self.shim
+        return QuestionTokenizer(shim.checkpoint.tokenizer, shim.config.max_position_embeddings, shim.settings.overlap)
+
+    def _answer(self, docs: list[Doc], questions: list[list[str]], settings: dict[str, Any]) -> list[list[Answer]]:
+        answers = [[_no_answer(question) for question in asked] for asked in questions]
+        if not any(question.strip() for asked in questions for question in asked):
+            return answers
+        tokenizer = self._question_tokenizer()
+        documents = tokenizer.pieces(doc.text if asked else "" for doc, asked in zip(docs, questions, strict=True))
+        align = settings["align_to_tokens"]
+        positions = [_positions(doc, pieces, align) for doc, pieces in zip(docs, documents, strict=True)]
+
+        def inputs() -> Iterator[tuple[tuple[int, int], PairWindow]]:
+            for number, asked in enumerate(questions):
+                if positions[number].last_token.size and asked:
+                    for place, pieces in enumerate(tokenizer.questions(asked)):
+                        if len(pieces):
+                            for window in tokenizer.windows(pieces, documents[number]):
+                                yield (number, place), window
+
+        for (number, place), found in groupby(self._logits(inputs()), key=lambda pair: pair[0]):
+            windows = [window for _, window in found]
+            question = questions[number][place]
+            answers[number][place] = _best(question, docs[number].text, windows, positions[number], settings)
+        return answers
+
+    def _logits(self, inputs: Iterator[tuple[Any, PairWindow]]) -> Iterator[tuple[Any, WindowLogits]]:
+        for group in micro_batches(inputs, self.shim.settings.max_batch_pieces):
+            logits = self.model.ops.to_numpy(self.model.predict(pack([window for _, window in group])))
+            start = 0
+            for key, window in group:
+                rows = logits[start : start + len(window.ids)]
+                context = rows[window.first_row : window.first_row + window.end - window.start]
+                yield key, WindowLogits(context[:, 0], context[:, 1], float(rows[0].sum()), window.start)
+                start += len(window.ids)
+
+    def _train_on(self, examples: list[Example]) -> float | None:
+        inputs = list(self._gold_inputs(examples))
+        if not inputs:
+            return None
+        total = 0.0
+        for group in micro_batches(inputs, self.shim.settings.max_batch_pieces):
+            logits, backprop = self.model.begin_update(pack([window for _, window in group]))
+            gradients, start = [], 0
+            logits = self.model.ops.to_numpy(logits)
+            for answers, window in group:
+                loss, part = window_span_loss(logits[start : start + len(window.ids)], window, answers)
+                gradients.append(part / len(inputs))
+                total += loss / len(inputs)
+                start += len(window.ids)
+            # The backward pass follows immediately, so only one group's activations are kept at a time.
+            gradient: Array = np.concatenate(gradients)
+            backprop(self.model.ops.asarray(gradient))
+        return total
+
+    def _gold_inputs(self, examples: list[Example]) -> Iterator[tuple[list[tuple[int, int]], PairWindow]]:
+        """Yield the windows of questions with gold, and the positions of the answers.
+
+        Questions are not trained on if none of their answers can be located in the text.
+        """
+        tokenizer = self._question_tokenizer()
+        for example in examples:
+            asked = [q for q in read_questions(example.reference) if has_gold(q) and q["question"].strip()]
+            text = example.reference.text
+            if not asked or not text.strip():
+                continue
+            (document,) = tokenizer.pieces([text])
+            for question, pieces in zip(asked, tokenizer.questions([q["question"] for q in asked]), strict=True):
+                answers = gold_pieces(gold_spans(question, text)[0], document)
+                if answers or question.get("is_impossible") or not question.get("answers"):
+                    for window in tokenizer.windows(pieces, document):
+                        yield answers, window
+
+
+def _positions(doc: Doc, pieces: TextPieces, align_to_tokens: bool) -> AnswerPositions:
+    """Find where answers start or end that are bounded by each piece: at whole tokens, or exactly at the piece."""
+    starts = np.asarray([token.idx for token in doc], dtype=np.int64)
+    ends = starts + np.asarray([len(token) for token in doc], dtype=np.int64)
+    start_char, end_char = pieces.offsets[:, 0].astype(np.int64), pieces.offsets[:, 1].astype(np.int64)
+    if not len(doc) or not (end_char > start_char).any():
+        return AnswerPositions(*(np.zeros(0, dtype=np.int64) for _ in range(4)))
+    first = np.searchsorted(ends, start_char, side="right").clip(max=len(starts) - 1)
+    last = np.searchsorted(starts, end_char, side="left") - 1
+    # A piece without visible characters cannot bound an answer.
+    last = np.where(end_char > start_char, last, first - 1)
+    if align_to_tokens:
+        start_char, end_char = starts[first], ends[last.clip(min=0)]
+    return AnswerPositions(start_char, end_char, first, last)
+
+
+def _best(
+    question: str, text: str, windows: list[WindowLogits], positions: AnswerPositions, settings: dict[str, Any]
+) -> Answer:
+    candidates = search_spans(
+        windows,
+        positions,
+        n_best=settings["n_best"],
+        max_answer_length=settings["max_answer_length"],
+        group_key=(lambda start, end: text[start:end].lower()) if settings["group_by_text"] else None,
+    )
+    rows = [_row(candidate, text) for candidate in candidates]
+    null = next(candidate for candidate in candidates if candidate.is_null)
+    best = rows[candidates.index(choose(candidates, settings["null_threshold"]))]
+    return Answer(question=question, **best, null_logit=null.logit, alternatives=rows)
+
+
+def _row(candidate: Candidate, text: str) -> dict[str, Any]:
+    start, end, logit, score = candidate
+    return {"text": text[start:end], "start_char": start, "end_char": end, "score": score, "logit": logit}
+
+
+def _no_answer(question: str) -> Answer:
+    """Make the result for a question or document without words, which the model never reads."""
+    row = _row(Candidate(0, 0, 0.0, 1.0), "")
+    return Answer(question=question, **row, null_logit=0.0, alternatives=[row])

@@ -1,0 +1,82 @@
+"""Evidence for a label: the stretches of a document that decided it, from the weights of attention pooling."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from spacy.tokens import Doc
+
+from ...thinc_layers.text_classifier import PieceScores
+from ..ner.crf import Floats
+
+# Without sentence boundaries, a stretch ends at one of these tokens, at a line break, or at the maximum length.
+SENTENCE_ENDS = frozenset(".!?…。！？")
+LONGEST_STRETCH = 64
+
+Stretch = tuple[int, int]
+
+
+def stretches_of(doc: Doc) -> list[Stretch]:
+    """Split a document into its sentences, or into stretches that resemble sentences if none are set.
+
+    doc (Doc): the document.
+    RETURNS (list[Stretch]): first token and end (exclusive) of each stretch.
+    """
+    if doc.has_annotation("SENT_START"):
+        return [(sentence.start, sentence.end) for sentence in doc.sents]
+    stretches = []
+    start = 0
+    for token in doc:
+        is_last = token.text in SENTENCE_ENDS or "\n" in token.text or token.i + 1 == len(doc)
+        if is_last or token.i + 1 - start >= LONGEST_STRETCH:
+            stretches.append((start, token.i + 1))
+            start = token.i + 1
+    return stretches
+
+
+def contributions(pieces: PieceScores, stretches: Sequence[Stretch], exclusive: bool) -> Floats:
+    """Compute how much each stretch changes each label's logit, compared with attention that ignores the stretch.
+
+    pieces (PieceScores): weights and logits of the document's pieces, on the host.
+    stretches (Sequence[Stretch]): first token and end (exclusive) of each stretch.
+    exclusive (bool): whether only the difference from the other labels' logits counts.
+    RETURNS (Floats): the contributions. Shape: (stretches, labels).
+    """
+    weights, logits = np.asarray(pieces.weights, dtype=float), np.asarray(pieces.logits, dtype=float)
+    align, lengths = np.asarray(pieces.align.dataXd), np.asarray(pieces.align.lengths)
+    # A piece shared by several tokens is divided equally among them.
+    shares = 1.0 / np.maximum(1, np.bincount(align, minlength=len(weights)))[align]
+    mass = _sum_runs(weights[align] * shares[:, None], lengths)
+    moved = _sum_runs((weights * logits)[align] * shares[:, None], lengths)
+    total = (weights * logits).sum(axis=0)
+    result = np.zeros((len(stretches), weights.shape[1]))
+    for row, (start, end) in enumerate(stretches):
+        here, left = moved[start:end].sum(axis=0), 1.0 - mass[start:end].sum(axis=0)
+        without = np.where(left > 1e-6, (total - here) / np.maximum(left, 1e-6), 0.0)
+        result[row] = total - without
+    if exclusive and result.shape[1] > 1:
+        result -= (result.sum(axis=1, keepdims=True) - result) / (result.shape[1] - 1)
+    return result
+
+
+def _sum_runs(values: Floats, lengths: np.ndarray) -> Floats:
+    """Sum runs of rows with the given lengths, which may be zero."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    ends = np.cumsum(lengths)
+    return sums[ends] - sums[ends - lengths]
+
+
+def evidence(contribution: Floats, share: float) -> list[tuple[int, float]]:
+    """Choose the smallest number of stretches that make up a share of everything that supports a label.
+
+    contribution (Floats): contribution of each stretch to one label. Shape: (stretches,).
+    share (float): the share, above 0 and at most 1.
+    RETURNS (list[tuple[int, float]]): number and weight of the chosen stretches, in the order of the text. The weights
+        of all stretches that support the label sum to 1.
+    """
+    positive = np.maximum(contribution, 0.0)
+    if not positive.any():
+        return []
+    weights = positive / positive.sum()
+    order = np.argsort(-weights, kind="stable")
+    needed = int(np.searchsorted(np.cumsum(weights[order]), share - 1e-9)) + 1
+    return sorted((int(i), float(weights[i])) for i in order[:needed] if weights[i] > 0)
