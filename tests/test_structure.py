@@ -41,6 +41,7 @@ LEVELS = {
     "annotations": 14,
     "pipeline.ner.crf": 14,
     "corpora": 15,
+    "corpora.convert": 16,
     "scoring": 15,
     "pretraining": 16,
     "resume": 16,

@@ -39,6 +39,13 @@ class Optimize(str, Enum):
     accuracy = "accuracy"
 
 
+class Reader(str, Enum):
+    """What the corpora are: files that hold whatever the components need."""
+
+    spacy = "spacy"
+    jsonl = "jsonl"
+
+
 SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
 # Weights that are not pre-trained need, and tolerate, a higher learning rate.
 LEARNING_RATES = {Size.small: 3e-4, Size.base: 5e-5, Size.large: 2e-5}
@@ -64,6 +71,9 @@ def init_config_cli(
     vocab_file: Annotated[
         Path | None, Opt("--vocab-file", "-v", help="SentencePiece model for training from scratch")
     ] = None,
+    reader: Annotated[
+        Reader, Opt("--reader", "-r", help="spacy: .spacy files (SQuAD's .json for span_qa alone); jsonl: JSON lines")
+    ] = Reader.spacy,
     force: Annotated[bool, Opt("--force", "-F", help="Overwrite an existing file")] = False,
 ) -> None:
     """Write a complete config for `spacy train`, with one encoder that all components share.
@@ -85,6 +95,7 @@ def init_config_cli(
             optimize=optimize,
             name=name,
             vocab_file=None if vocab_file is None else str(vocab_file),
+            reader=reader,
         )
     except ValueError as error:
         Printer().fail(str(error))
@@ -99,7 +110,7 @@ def init_config_cli(
         msg.fail(Errors.BB319.format(path=output_file, reason=error), exits=1)
     msg.good(f"Wrote {output_file}")
     # Printed directly, because a printer would wrap the lines.
-    paths = "--paths.train train.spacy --paths.dev dev.spacy"
+    paths = f"--paths.train train.{reader.value} --paths.dev dev.{reader.value}"
     print(f"python -m spacy bigbird check {output_file} {paths}")
     print(f"python -m spacy train {output_file} {paths} --output output")
 
@@ -112,6 +123,7 @@ def make_config(
     optimize: Optimize = Optimize.accuracy,
     name: str | None = None,
     vocab_file: str | None = None,
+    reader: Reader = Reader.spacy,
 ) -> Config:
     """Create a complete config, to which `spacy init fill-config` has nothing to add.
 
@@ -121,6 +133,7 @@ def make_config(
     optimize (Optimize): efficiency runs in bf16, accuracy in fp32.
     name (str | None): another checkpoint to start from.
     vocab_file (str | None): SentencePiece model for an encoder trained from scratch. If None, spiece.model is used.
+    reader (Reader): whether the corpora are .spacy files (or, for span_qa alone, SQuAD's .json) or JSON lines.
     RETURNS (Config): the config, with variables.
     RAISES ValueError: there is no component, a language or component is unknown, or both a checkpoint and a vocabulary
         are given.
@@ -168,7 +181,7 @@ def make_config(
             "system": {"gpu_allocator": "pytorch", "seed": 0},
             "nlp": {"lang": lang, "pipeline": list(components), "batch_size": 16},
             "components": components,
-            "corpora": {part: {**_reader(pipeline), "path": f"${{paths.{part}}}"} for part in ("train", "dev")},
+            "corpora": {part: {**_reader(pipeline, reader), "path": f"${{paths.{part}}}"} for part in ("train", "dev")},
             "training": _training(size if name is None else Size.base, is_from_scratch),
         }
     )
@@ -199,7 +212,9 @@ def _stock_component(nlp: Language, name: str) -> dict[str, Any]:
     return {"factory": name, "model": {**model, "tok2vec": listener}}
 
 
-def _reader(pipeline: list[str]) -> dict[str, Any]:
+def _reader(pipeline: list[str], reader: Reader) -> dict[str, Any]:
+    if reader is Reader.jsonl:
+        return {"@readers": "spacy-bigbird.JsonlCorpus.v1"}
     if pipeline == ["span_qa"]:
         return {"@readers": "spacy-bigbird.SquadCorpus.v1"}
     if any(part in OWN_ENCODER for part in pipeline):

@@ -118,7 +118,7 @@ def _example(
     doc = nlp.make_doc(text)
     example = Example(doc.copy(), doc)
     if "entities" in record:
-        _set_entities(doc, record["entities"], where, labels["doc.ents"], problems)
+        set_entities(doc, record["entities"], where, labels["doc.ents"], problems)
     if "cats" in record:
         doc.cats = _cats(record["cats"], where, labels["doc.cats"], problems)
     if "questions" in record:
@@ -140,7 +140,15 @@ def is_finite(value: Any) -> bool:
         return False
 
 
-def _set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
+def set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
+    """Set the entities of a document. What cannot be used is left out and counted.
+
+    doc (Doc): the document, modified in place.
+    entities (Any): a list of [start character, end character (exclusive), label].
+    where (str): place of the document in the corpus.
+    labels (set[str] | None): the labels that the pipeline knows; None for any.
+    problems (Problems): collects what is left out.
+    """
     spans: list[Span] = []
     missing: list[Span] = []
     entities = entities if isinstance(entities, list) else [entities]

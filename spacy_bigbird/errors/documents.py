@@ -21,3 +21,23 @@ class DocumentErrors:
     BB497 = (
         "{name} is encrypted, or a document of Word 2003 or older. Save it as .docx without a password, and give that."
     )
+
+    # Converting annotations: BB505-BB519
+    BB505 = "{path!s} does not exist. Expected a file or folder in one of these formats: {names}."
+    BB506 = (
+        "The format of {path!s} was not recognised. Name it with --from, as one of {names}; docs/convert.md shows what "
+        "each looks like."
+    )
+    BB507 = (
+        "{path!s} is not in the format {name!r}: {reason}. Name another with --from, or export the annotations again."
+    )
+    BB508 = (
+        "{path!s}: the column {column!r} holds numbers ({value}) without their names. Save the data set with "
+        "save_to_disk or to_parquet, which keep the names, and convert that."
+    )
+    BB509 = "Reading {path!s} needs the package datasets: pip install 'spacy-bigbird[convert]'."
+    BB510 = "--split {shares}: expected two or three positive numbers that add up to 100, such as 80,10,10."
+    BB511 = "There are {number} separate documents, too few for {parts} parts. Give fewer shares, or more documents."
+    BB512 = "{name!r} is not a format that can be converted from or to here. Expected one of {names}."
+    BB513 = "{path!s} in the format {name!r} contains no document that can be used.\n{report}"
+    BB514 = "{path!s} already exists. Choose another file, or use --force to overwrite it."

@@ -153,3 +153,12 @@ def test_a_small_config_trains(vocab_file, tmp_path):
     assert trained.pipe_names == ["bigbird", "bigbird_ner", "bigbird_textcat"]
     doc = spacy.load(tmp_path / "output" / "model-last")(docs[0].text)
     assert sum(doc.cats.values()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_corpora_of_json_lines(tmp_path):
+    result = run(tmp_path / "a.cfg", "--pipeline", "ner,span_qa", "--size", "small", "--reader", "jsonl")
+    assert "--paths.train train.jsonl --paths.dev dev.jsonl" in result.output
+    config = util.load_config(tmp_path / "a.cfg", interpolate=False)
+    for part in ("train", "dev"):
+        assert config["corpora"][part]["@readers"] == "spacy-bigbird.JsonlCorpus.v1"
+        assert config["corpora"][part]["path"] == f"${{paths.{part}}}"
