@@ -55,7 +55,7 @@ def contestants(length, dtype, backward):
     rows = -(-length // CONFIG.block_size) * CONFIG.block_size
     projections = torch.randn(rows, 3 * CONFIG.hidden_size).to(dtype).requires_grad_(backward)
     blocks = rows // CONFIG.block_size
-    keys = key_blocks(CONFIG, 0, blocks, blocks, torch.device("cpu"))
+    keys = key_blocks(CONFIG, 0, blocks, blocks)
     forward = {
         SPARSE: lambda: block_sparse_attention(projections, keys, length, heads),
         DENSE: lambda: dense_attention(projections[:length], heads),

@@ -18,12 +18,12 @@ from ..checkpoint.hub import resolve_directory
 from ..errors import Errors
 from ..model.encoder import BigBirdModel
 from ..plan.config import BigBirdConfig
+from ..plan.windows import plan_windows
 from ..thinc_layers.checkpoints import Checkpoint
 from ..thinc_layers.question_windows import QuestionTokenizer
 from ..thinc_layers.settings import EncoderSettings
 from ..thinc_layers.shim import EncoderShim
 from ..thinc_layers.types import Array, PackedPieces
-from ..thinc_layers.windows import plan_windows
 from ..tokenizer.encoding import TextPieces
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 

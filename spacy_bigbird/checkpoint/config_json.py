@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..atomic import replace_file
 from ..errors import Errors
-from .files import replace_file
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "big_bird"

@@ -1,16 +1,15 @@
 """Read a checkpoint's weights in every format that transformers writes, and write them as safetensors."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..atomic import replace_file
 from ..errors import Errors
 from .flax import read_flax, to_torch_names
 
@@ -66,24 +65,6 @@ def write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> Path:
     path = Path(directory) / SAFETENSORS_NAME
     replace_file(path, lambda temporary: save_file(content, temporary, metadata={"format": "pt"}))
     return path
-
-
-def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file under a temporary name in the same directory, then move it into place in one step.
-
-    path (Path): the final path. An existing file is replaced.
-    write (Callable[[Path], Any]): writes the content to the path that it is given.
-    """
-    # The name is always the same, so that the next process overwrites what a killed one has left behind.
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.touch()
-        usual_mode = temporary.stat().st_mode
-        write(temporary)
-        temporary.chmod(usual_mode)  # safetensors creates files that only their owner can read
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_parts(index: Path) -> dict[str, Tensor]:

@@ -135,7 +135,7 @@ def train_vocab(
     """
     from tqdm import tqdm
 
-    from ..checkpoint.files import replace_file
+    from ..atomic import replace_file
     from ..corpora.text_files import read_texts, text_files
     from ..tokenizer.train import train_vocabulary, trainer_settings
 

@@ -20,6 +20,7 @@ from .initialization import initialize_weights
 from .layers.embeddings import BigBirdEmbeddings
 from .layers.encoder_layer import EncoderLayer
 from .outputs import BaseModelOutput
+from .packed import pack, unpack
 from .padded import PaddedBatch, check_ids, check_rows, head_factors
 from .pretrained import PretrainedModel
 
@@ -191,18 +192,18 @@ class BigBirdModel(PretrainedModel):
         )
         packing = batch.packing(config)
         states = self.encoder(
-            packing.pack(embeddings),
+            pack(embeddings, packing),
             packing,
             head_mask,
             output_attentions,
             output_hidden_states,
             checkpointing,
         )
-        last = batch.pad(packing.unpack(states.last))
+        last = batch.pad(unpack(states.last, packing))
         return BaseModelOutput(
             last_hidden_state=last,
             pooler_output=self.pool(last[:, 0]),
-            hidden_states=_each(states.hidden_states, lambda rows: batch.pad(packing.unpack(rows))),
+            hidden_states=_each(states.hidden_states, lambda rows: batch.pad(unpack(rows, packing))),
             attentions=_each(states.attentions, lambda rows: batch.pad_attentions(rows, config.num_attention_heads)),
         )
 
@@ -260,7 +261,7 @@ class BigBirdModel(PretrainedModel):
             )
         packing = plan_packing(lengths, self.config)
         hidden = self.encoder(
-            packing.pack(states),
+            pack(states, packing),
             packing,
             output_hidden_states=wanted != [count],
             gradient_checkpointing=self.gradient_checkpointing and self.training,
@@ -268,8 +269,8 @@ class BigBirdModel(PretrainedModel):
             last=max(wanted, default=first),
         )
         if hidden.hidden_states is None:
-            return packing.unpack(hidden.last)
-        return torch.cat([packing.unpack(hidden.hidden_states[layer - first]) for layer in wanted], dim=1)
+            return unpack(hidden.last, packing)
+        return torch.cat([unpack(hidden.hidden_states[layer - first], packing) for layer in wanted], dim=1)
 
     def pool(self, cls_states: Tensor) -> Tensor | None:
         """Apply the pooling layer.

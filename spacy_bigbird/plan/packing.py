@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from .config import BigBirdConfig
 
@@ -43,31 +42,11 @@ class Packing:
         return sum(self.row_counts) != sum(self.lengths)
 
     @cached_property
-    def piece_rows(self) -> Tensor:
+    def piece_rows(self) -> np.ndarray:
         """Row of each piece, in ascending order. Shape: (pieces,)."""
-        first_row = torch.tensor([0, *self.row_counts[:-1]], device="cpu").cumsum(0)
-        first_piece = torch.tensor([0, *self.lengths[:-1]], device="cpu").cumsum(0)
-        shift = torch.repeat_interleave(first_row - first_piece, torch.tensor(self.lengths, device="cpu"))
-        return torch.arange(sum(self.lengths), device="cpu") + shift
-
-    def pack(self, pieces: Tensor) -> Tensor:
-        """Put the entries of pieces into their rows, with zeros for padding.
-
-        pieces (Tensor): one entry for each piece. Shape: (pieces, ...).
-        RETURNS (Tensor): one entry for each row. Shape: (rows, ...).
-        """
-        if not self.has_padding:
-            return pieces
-        rows = pieces.new_zeros((sum(self.row_counts), *pieces.shape[1:]))
-        return rows.index_copy(0, self.piece_rows.to(pieces.device), pieces)
-
-    def unpack(self, rows: Tensor) -> Tensor:
-        """Take the entries of pieces out of their rows.
-
-        rows (Tensor): one entry for each row. Shape: (rows, ...).
-        RETURNS (Tensor): one entry for each piece. Shape: (pieces, ...).
-        """
-        return rows.index_select(0, self.piece_rows.to(rows.device)) if self.has_padding else rows
+        first_row = np.cumsum([0, *self.row_counts[:-1]])
+        first_piece = np.cumsum([0, *self.lengths[:-1]])
+        return np.arange(sum(self.lengths)) + np.repeat(first_row - first_piece, self.lengths)
 
 
 def plan_packing(lengths: Sequence[int], config: BigBirdConfig, padded_length: int | None = None) -> Packing:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .config import BigBirdConfig
 
@@ -25,12 +23,12 @@ EXTENSION_STEP = 64
 class KeyBlocks:
     """The key blocks of all query blocks of a sequence that are not global themselves.
 
-    blocks (Tensor): indices of the key blocks of query block i at index i - 1, or MISSING. A block that is listed twice
-        counts twice in the softmax. Shape: (heads, sparse query blocks, key blocks).
+    blocks (ndarray): indices of the key blocks of query block i at index i - 1, or MISSING. A block that is listed
+        twice counts twice in the softmax. Shape: (heads, sparse query blocks, key blocks).
     global_queries (tuple[int, ...]): query blocks that attend to every piece.
     """
 
-    blocks: Tensor
+    blocks: np.ndarray
     global_queries: tuple[int, ...]
 
 
@@ -97,9 +95,7 @@ def _candidates(query: int, plan_blocks: int, last: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=512)
-def key_blocks(
-    config: BigBirdConfig, layer: int, num_blocks: int, present_blocks: int, device: torch.device
-) -> KeyBlocks:
+def key_blocks(config: BigBirdConfig, layer: int, num_blocks: int, present_blocks: int) -> KeyBlocks:
     """Make the table of key blocks for block-sparse attention of one sequence.
 
     config (BigBirdConfig): the hyper-parameters.
@@ -107,8 +103,7 @@ def key_blocks(
     num_blocks (int): number of blocks that determines the pattern. The last of them is the second global block.
     present_blocks (int): number of blocks that the sequence has. It is below `num_blocks` only if the pattern depends
         on the padded length of a batch.
-    device (torch.device): device of the table.
-    RETURNS (KeyBlocks): the table.
+    RETURNS (KeyBlocks): the table, which later calls share.
     """
     last = num_blocks - 1
     num_sparse = min(present_blocks, last) - 1
@@ -122,5 +117,4 @@ def key_blocks(
     table = np.concatenate((np.broadcast_to(fixed, (heads, *fixed.shape)), drawn), axis=2)
     table[table >= present_blocks] = MISSING
     table = table[:, :, (table != MISSING).any(axis=(0, 1))]
-    blocks = torch.from_numpy(np.ascontiguousarray(table)).to(device)
-    return KeyBlocks(blocks, (0, last) if present_blocks == num_blocks else (0,))
+    return KeyBlocks(np.ascontiguousarray(table), (0, last) if present_blocks == num_blocks else (0,))

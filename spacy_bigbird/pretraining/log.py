@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..checkpoint.files import replace_file
+from ..atomic import replace_file
 
 LOG_NAME = "log.jsonl"
 CURVES_NAME = "curves.png"

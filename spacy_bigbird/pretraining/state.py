@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..checkpoint.files import replace_file
+from ..atomic import replace_file
 from ..errors import Errors
 from .sequences import Cursor
 from .settings import PretrainingSettings
@@ -75,7 +74,7 @@ class RunState:
             "settings": json.dumps(self.settings),
         }
         path = folder / f"step-{self.step:09d}.pt"
-        replace_file(path, lambda temporary: _write(content, temporary))
+        replace_file(path, lambda temporary: torch.save(content, temporary))
         for old in _states(output)[:-keep]:
             old.unlink()
         return path
@@ -130,11 +129,3 @@ def _deciding(settings: dict[str, Any], step: int) -> dict[str, Any]:
 
 def _states(output: Path) -> list[Path]:
     return sorted((output / FOLDER).glob("step-*.pt"))
-
-
-def _write(content: dict[str, Any], path: Path) -> None:
-    with path.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        # A machine that goes down right after the file is renamed must not leave an empty file behind.
-        os.fsync(file.fileno())

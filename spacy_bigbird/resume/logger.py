@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.training.loggers import console_logger
 from thinc.api import Model
 
-from ..checkpoint.files import replace_file
+from ..atomic import replace_file
 from .state import (
     FINISHED,
     FOLDER,

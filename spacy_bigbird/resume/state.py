@@ -20,6 +20,7 @@ from spacy.language import Language
 from thinc.api import Model, Optimizer, get_current_ops, to_numpy
 from thinc.shims.shim import Shim
 
+from ..atomic import flush_to_disk
 from ..errors import Errors
 from ..thinc_layers.shim import EncoderShim
 
@@ -145,9 +146,7 @@ def replace_folder(path: Path, write: Callable[[Path], Any]) -> None:
     write(part)
     for file in part.rglob("*"):
         if file.is_file():
-            with file.open("rb") as stream:
-                # A machine that goes down right after the folder is renamed must not leave empty files behind.
-                os.fsync(stream.fileno())
+            flush_to_disk(file)
     if path.exists():
         path.rename(old)
     part.rename(path)

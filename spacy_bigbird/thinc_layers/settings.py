@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import Errors
 from ..errors.closest import did_you_mean
 from ..plan.config import BigBirdConfig
+from ..plan.windows import usual_overlap
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
 # The weights depend on these fields; the others can be changed for an existing checkpoint.
@@ -119,7 +120,7 @@ class EncoderSettings:
         if capacity < 1:
             raise ValueError(Errors.BB001.format(field="max_position_embeddings", value=capacity + 2, expected=">= 3"))
         if self.overlap is None:
-            return capacity, capacity // 8
+            return capacity, usual_overlap(capacity)
         if self.overlap >= max(1, capacity // 2):
             expected = f"below {max(1, capacity // 2)}, half of the {capacity} pieces in a window"
             raise ValueError(Errors.BB135.format(name="overlap", value=self.overlap, expected=expected))

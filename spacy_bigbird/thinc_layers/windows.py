@@ -2,32 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy
 from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
-from ..tokenizer.pairs import window_ranges
+from ..plan.windows import Window, plan_windows
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
 from .grouping import group_by_size
 from .types import Array, PackedPieces
-
-
-class Window(NamedTuple):
-    """One stretch of a document that the encoder reads at once. Unit: pieces, without [CLS] and [SEP].
-
-    start (int): first piece of the window.
-    end (int): one past its last piece.
-    keep_start (int): first piece whose vector is taken from this window. Each piece is taken from one window only.
-    keep_end (int): one past the last such piece.
-    """
-
-    start: int
-    end: int
-    keep_start: int
-    keep_end: int
 
 
 @dataclass
@@ -42,23 +26,6 @@ class DocumentRows:
     rows: Array
     window_cls: Array
     window_lengths: Array = None
-
-
-def plan_windows(num_pieces: int, capacity: int, overlap: int) -> list[Window]:
-    """Split a document into windows. The last one is shifted left so that it is full.
-
-    A piece takes its vector from the window in which its distance to the nearer edge is largest, or the earlier one in
-    a tie. Since all windows are equally long, that is the window whose middle is nearest.
-
-    num_pieces (int): number of pieces in the document.
-    capacity (int): number of pieces in a window.
-    overlap (int): minimum number of pieces that neighbouring windows share.
-    RETURNS (list[Window]): the windows, at least one even if there are no pieces.
-    """
-    ranges = window_ranges(num_pieces, capacity, overlap)
-    cuts = [(start + next_start + capacity - 1) // 2 + 1 for (start, _), (next_start, _) in pairwise(ranges)]
-    kept = pairwise([0, *cuts, num_pieces])
-    return [Window(*stretch, *keep) for stretch, keep in zip(ranges, kept, strict=True)]
 
 
 def with_windows(encoder: Model[PackedPieces, Floats2d]) -> Model[list[Ints1d], list[DocumentRows]]:

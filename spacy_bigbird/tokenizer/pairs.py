@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import Errors
+from ..plan.windows import usual_overlap, window_ranges
 from .encoding import TextPieces
 
 # Number of special pieces added to one text, [CLS] x [SEP], and to two, [CLS] x [SEP] y [SEP].
@@ -56,20 +57,6 @@ def lengths_after_truncation(first: int, second: int, room: int, strategy: str) 
     raise ValueError(Errors.BB025.format(strategy=strategy, first=first, second=second, room=max(room, 0)))
 
 
-def window_ranges(num_pieces: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
-    """Cut a sequence into windows of at most `capacity` pieces. The last one is shifted left so that it is full.
-
-    num_pieces (int): number of pieces to cover. For 0, there is one empty window.
-    capacity (int): longest window. Unit: pieces.
-    overlap (int): number of pieces that a window shares with the one before it. The last window may share more.
-    RETURNS (list[tuple[int, int]]): start and end of each window. Unit: pieces.
-    """
-    if num_pieces <= capacity:
-        return [(0, num_pieces)]
-    starts = [*range(0, num_pieces - capacity, capacity - overlap), num_pieces - capacity]
-    return [(start, start + capacity) for start in starts]
-
-
 @dataclass(frozen=True, eq=False)
 class PairWindow:
     """One input with a question and a part of a long text: [CLS] question [SEP] part [SEP].
@@ -117,7 +104,7 @@ def pair_windows(
         raise ValueError(
             Errors.BB025.format(strategy="only_second", first=len(question), second=len(text), room=max(capacity, 0))
         )
-    shared = capacity // 8 if overlap is None else overlap
+    shared = usual_overlap(capacity) if overlap is None else overlap
     if shared and not 0 <= shared < capacity // 2:
         expected = f"0 or more and below {capacity // 2}, half of the {capacity} pieces that the question leaves"
         raise ValueError(Errors.BB020.format(name="overlap", value=overlap, expected=expected))

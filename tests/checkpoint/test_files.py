@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from spacy_bigbird.checkpoint.files import find_weights, read_weights, replace_file, write_weights
+from spacy_bigbird.atomic import replace_file
+from spacy_bigbird.checkpoint.files import find_weights, read_weights, write_weights
 
 TENSORS = {"a.weight": torch.arange(12.0).reshape(3, 4), "b.bias": torch.ones(2, dtype=torch.bfloat16)}
 

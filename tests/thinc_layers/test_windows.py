@@ -6,49 +6,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacy_bigbird.plan.windows import plan_windows
 from spacy_bigbird.thinc_layers.encoder_wrapper import build_encoder, get_shim
 from spacy_bigbird.thinc_layers.grouping import group_by_size
 from spacy_bigbird.thinc_layers.settings import EncoderSettings
-from spacy_bigbird.thinc_layers.windows import DocumentRows, plan_windows, with_windows
+from spacy_bigbird.thinc_layers.windows import DocumentRows, with_windows
 
 from ..toy_pipelines import TINY_ENCODER
 
 LENGTHS = [0, 1, 5, 62, 63, 64, 130, 333]
-
-
-@st.composite
-def window_settings(draw):
-    capacity = draw(st.integers(1, 40))
-    overlap = draw(st.integers(0, max(0, capacity // 2 - 1)))
-    return draw(st.integers(0, 200)), capacity, overlap
-
-
-@given(window_settings())
-def test_every_piece_is_kept_once_in_the_window_with_most_context(case):
-    num_pieces, capacity, overlap = case
-    windows = plan_windows(num_pieces, capacity, overlap)
-    kept = [piece for window in windows for piece in range(window.keep_start, window.keep_end)]
-    assert kept == list(range(num_pieces))
-
-    def context(window, piece):
-        return min(piece - window.start, window.end - 1 - piece)
-
-    for window in windows:
-        assert window.end - window.start == min(capacity, num_pieces)
-        for piece in range(window.keep_start, window.keep_end):
-            around = [other for other in windows if other.start <= piece < other.end]
-            assert window in around
-            assert context(window, piece) == max(context(other, piece) for other in around)
-
-
-@given(window_settings())
-def test_neighbours_share_the_overlap_and_the_last_window_is_full(case):
-    num_pieces, capacity, overlap = case
-    windows = plan_windows(num_pieces, capacity, overlap)
-    assert windows[0].start == 0 and windows[-1].end == num_pieces
-    shared = [first.end - second.start for first, second in itertools.pairwise(windows)]
-    assert all(value == overlap for value in shared[:-1])
-    assert all(value >= overlap for value in shared)
 
 
 @given(st.lists(st.integers(1, 30)), st.integers(1, 50))

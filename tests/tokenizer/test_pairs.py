@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_bigbird.plan.windows import window_ranges
 from spacy_bigbird.tokenizer import BigBirdTokenizer, TextPieces
-from spacy_bigbird.tokenizer.pairs import lengths_after_truncation, pair_windows, window_ranges
+from spacy_bigbird.tokenizer.pairs import lengths_after_truncation, pair_windows
 
 from ..toy_text import toy_text
 

@@ -77,8 +77,9 @@ class _Sequence:
         self.penalty = self.by_head.new_zeros((self.num_blocks + 1) * self.block_size)
         self.penalty[length:] = -torch.inf
         self.penalty = self.penalty.view(self.num_blocks + 1, self.block_size)
-        self.gathered = keys.blocks.clamp(min=0)
-        self.penalised = torch.where(keys.blocks == MISSING, self.num_blocks, keys.blocks)
+        blocks = torch.from_numpy(keys.blocks).to(query_key_value.device)
+        self.gathered = blocks.clamp(min=0)
+        self.penalised = torch.where(blocks == MISSING, self.num_blocks, blocks)
         self.global_rows = (
             torch.arange(rows, device=query_key_value.device)
             .view(self.num_blocks, self.block_size)[list(keys.global_queries)]

@@ -71,7 +71,7 @@ class SelfAttention(nn.Module):
         if num_blocks == 0:
             return dense_attention(query_key_value, heads, self._attention_dropout)
         present_blocks = len(query_key_value) // self.config.block_size
-        keys = key_blocks(self.config, self.layer, num_blocks, present_blocks, query_key_value.device)
+        keys = key_blocks(self.config, self.layer, num_blocks, present_blocks)
         return block_sparse_attention(query_key_value, keys, length, heads)
 
     def _with_probabilities(self, query_key_value: Tensor, length: int, num_blocks: int) -> tuple[Tensor, Tensor]:

@@ -10,10 +10,11 @@ from spacy.training import Example
 from thinc.api import Config, Model
 
 from ...annotations.choices import read_masks
+from ...plan.windows import plan_windows
 from ...thinc_layers.question_windows import micro_batches, pack
 from ...thinc_layers.types import Array
 from ...tokenizer.encoding import TextPieces
-from ...tokenizer.pairs import PairWindow, window_ranges
+from ...tokenizer.pairs import PairWindow
 from ..probabilities import softmax
 from ..settings import WHOLE_NUMBER, check_settings, is_count
 from .own_encoder import OwnEncoderPipe
@@ -151,16 +152,14 @@ class FillMask(OwnEncoderPipe):
     def _windows(self, ids: np.ndarray, stands_for: list[int | None]) -> Iterator[tuple[list[int | None], PairWindow]]:
         """Find the windows in which masks are predicted, with what each of their masks stands for."""
         tokenizer = self.shim.checkpoint.tokenizer
-        ranges = window_ranges(len(ids), *self.shim.settings.window_capacity(self.shim.config))
         places = [place for place, value in enumerate(stands_for) if value is not None]
-        # `argmax` takes the first of equally good windows, so each mask is predicted only once.
-        starts, ends = np.asarray(ranges).T
-        owner = {place: int(np.minimum(place - starts, ends - 1 - place).argmax()) for place in places}
-        used = set(owner.values())
-        for number, (start, end) in enumerate(ranges):
-            if number in used:
-                inside = [place for place in places if start <= place < end]
-                counted = [stands_for[place] if owner[place] == number else None for place in inside]
+        for start, end, keep_start, keep_end in plan_windows(
+            len(ids), *self.shim.settings.window_capacity(self.shim.config)
+        ):
+            inside = [place for place in places if start <= place < end]
+            # Each mask is predicted only once, so the neighbouring windows that also hold it do not count it.
+            counted = [stands_for[place] if keep_start <= place < keep_end else None for place in inside]
+            if any(value is not None for value in counted):
                 row = np.concatenate(([tokenizer.cls_token_id], ids[start:end], [tokenizer.sep_token_id]))
                 no_offsets = np.zeros((0, 2), dtype=np.int32)
                 yield counted, PairWindow(row.astype(np.int32), np.zeros(len(row), np.int32), start, end, 1, no_offsets)

@@ -14,8 +14,6 @@ from spacy_bigbird.plan.config import BigBirdConfig
 from spacy_bigbird.plan.packing import SMALLEST_SPARSE
 from spacy_bigbird.plan.pattern import key_blocks
 
-CPU = torch.device("cpu")
-
 
 def make_config(heads, head_size, block_size, count, pattern):
     return BigBirdConfig(
@@ -35,7 +33,7 @@ def oracle(projections, config, layer, length, num_blocks):
 
 def fast(projections, config, layer, length, num_blocks):
     present = len(projections) // config.block_size
-    keys = key_blocks(config, layer, num_blocks, present, CPU)
+    keys = key_blocks(config, layer, num_blocks, present)
     return block_sparse_attention(projections, keys, length, config.num_attention_heads)[:length]
 
 
