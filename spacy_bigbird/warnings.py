@@ -80,3 +80,9 @@ class Warnings(metaclass=WithCodes):
         "value, since its schedule is for {zero:,} steps. Set the number of steps: --training.max_steps {steps} if "
         "the schedule has total_steps = ${{training.max_steps}}, or else total_steps as well."
     )
+
+    # The cache of frozen layers: BW460-BW469
+    BW460 = (
+        "The cache {path!s} stores nothing more: {reason}. Training and prediction go on without it, more slowly. Make "
+        "room (`python -m spacy bigbird cache clear FOLDER`), or change `cache_dir` or `cache_gb` of the component."
+    )

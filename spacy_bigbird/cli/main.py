@@ -4,12 +4,13 @@ spaCy imports this module whenever its command line starts, so the modules named
 the models) inside their functions.
 """
 
-from . import ask, check, convert, evaluate, import_checkpoint, init_config, pretrain, resume, train_vocab
+from . import ask, cache, check, convert, evaluate, import_checkpoint, init_config, pretrain, resume, train_vocab
 from .app import app
 
 __all__ = [
     "app",
     "ask",
+    "cache",
     "check",
     "convert",
     "evaluate",

@@ -125,11 +125,14 @@ def _combine(model: Model, states: Array, layers: list[int]) -> tuple[Array, Cal
     """Combine states of several layers, side by side. Shape: (rows, layers * width)."""
     xp = model.ops.xp
     count, columns = states.shape
-    by_layer = model.ops.asarray_f(states).reshape(count, len(layers), columns // len(layers))
+    floats: Array = model.ops.asarray_f(states)
+    by_layer = floats.reshape(count, len(layers), columns // len(layers))
     if "weights" not in model.param_names:
-        return _choose(model, by_layer, [layers.index(layer) for layer in choice_of(model)])
-    shares = model.ops.softmax(model.get_param("weights")[None])[0]
-    factor = model.get_param("factor")
+        chosen: Any = choice_of(model)
+        return _choose(model, by_layer, [layers.index(layer) for layer in chosen])
+    weights: Array = model.get_param("weights")
+    factor: Array = model.get_param("factor")
+    shares = model.ops.softmax(weights[None])[0]
 
     def backprop(gradient: Array) -> Array:
         by_share = xp.einsum("nw,nlw->l", gradient, by_layer)
@@ -144,7 +147,7 @@ def _choose(model: Model, by_layer: Array, chosen: list[int]) -> tuple[Array, Ca
     count, layers, width = by_layer.shape
 
     def backprop(gradient: Array) -> Array:
-        d_states = model.ops.alloc3f(count, layers, width)
+        d_states: Array = model.ops.alloc3f(count, layers, width)
         for place, layer in enumerate(chosen):
             d_states[:, layer] += gradient[:, place * width : (place + 1) * width]
         return d_states.reshape(count, layers * width)

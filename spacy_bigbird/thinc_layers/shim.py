@@ -13,6 +13,8 @@ from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, get_torch_defau
 from thinc.shims.shim import Shim
 from torch import Tensor
 
+from ..cache.frozen_layers import FrozenLayers
+from ..cache.store import StateStore, only_existing
 from ..checkpoint.files import SAFETENSORS_NAME
 from ..errors import Errors
 from ..model.encoder import BigBirdModel
@@ -44,8 +46,10 @@ class EncoderShim(PyTorchShim):
             super().__init__(None, grad_scaler=PyTorchGradScaler(False))
         self.settings = settings
         self.tokenizer: BigBirdTokenizer | None = None
-        # What listeners read, as in `thinc_layers.layer_mix`. Whoever runs the model sets it.
+        # What listeners read, and where states of layers that do not change are kept. Whoever runs the model sets both.
         self.wanted_layers: set[LayerChoice] = set()
+        self.store: StateStore | None = None
+        self._is_changed = False
         # A folder that was read but contained nothing, for the error message if the weights are needed later.
         self._empty_folder: Path | None = None
         use_one_thread_after_fork()
@@ -113,6 +117,8 @@ class EncoderShim(PyTorchShim):
         checkpoint (Checkpoint): encoder and tokenizer.
         """
         self._model = checkpoint.module.to(get_torch_default_device()).eval()
+        self._lower = FrozenLayers(checkpoint.encoder)
+        self._is_changed = False
         self.tokenizer = checkpoint.tokenizer
 
     def predict(self, inputs: Any) -> Tensor:
@@ -133,7 +139,9 @@ class EncoderShim(PyTorchShim):
         RETURNS (tuple[Tensor, Callable[[Tensor], None]]): one row per piece, and a function that takes the gradient of
             the rows and adds to the gradients of the weights. Shape: (total_pieces, layers * width).
         """
-        state = RandomState(self.device) if inputs.recompute else None
+        # There is nothing to recompute for an encoder that is wholly frozen.
+        learns = any(weight.requires_grad for weight in self.module.parameters())
+        state = RandomState(self.device) if inputs.recompute and learns else None
         with torch.set_grad_enabled(state is None):
             rows = self._encode_for_training(inputs)
 
@@ -162,20 +170,32 @@ class EncoderShim(PyTorchShim):
         token_types: Tensor | None = None
         if inputs.token_type_ids is not None:
             token_types = torch.as_tensor(inputs.token_type_ids, dtype=torch.long, device=device)
-        rows = self.checkpoint.encoder.forward_packed(
-            ids, list(inputs.lengths), token_type_ids=token_types, layers=self.layers
-        )
+        lengths, frozen = list(inputs.lengths), self._num_frozen()
+        if frozen:
+            rows = self._lower.encode(ids, lengths, token_types, self.layers, frozen, self.store)
+        else:
+            rows = self.checkpoint.encoder.forward_packed(ids, lengths, token_types, layers=self.layers)
         return self._outputs(rows, ids, inputs.lengths)
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
         """Compute the output from the encoder's rows: the rows themselves here, a head's output in subclasses."""
         return rows
 
+    def _num_frozen(self) -> int:
+        """Count the layers whose states do not change: with a cache, also all of an encoder that was never trained."""
+        if self.settings.freeze_layers or self.store is None or self._is_changed or self.module.training:
+            return self.settings.freeze_layers
+        return self.config.num_hidden_layers
+
     def _set_training(self, mode: bool) -> None:
-        """Set the mode only if it changes, because setting it visits every layer."""
+        """Set the mode only if it changes, because setting it visits every layer.
+
+        Frozen layers have no dropout, so that their states are always the same.
+        """
         with _MODE_LOCK:
             if self.module.training != mode:
                 self.module.train(mode)
+                self._lower.eval(self.settings.freeze_layers)
 
     def _autocast(self, enabled: bool) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
@@ -187,6 +207,7 @@ class EncoderShim(PyTorchShim):
         """
         if self._model is None:
             return
+        self._is_changed = True
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
                 continue
@@ -280,6 +301,7 @@ class EncoderShim(PyTorchShim):
         self._empty_folder = None if config.is_file() else Path(path)
         if config.is_file():
             self.use(self.checkpoint_class.from_folder(Path(path), self.settings))
+        only_existing(self.store)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Give a copy an id of its own; otherwise it would share the optimizer's moments with the original.

@@ -18,6 +18,7 @@ from spacy_transformers.layers import TransformerListener
 from thinc.api import Config, Model, Optimizer
 
 from ...annotations.extensions import install_extensions
+from ...cache.store import open_store
 from ...check.upstreams import check_upstreams
 from ...errors import Errors
 from ...thinc_layers.encoder_wrapper import get_shim, set_width
@@ -33,6 +34,8 @@ from .pending import PendingBatch
 DEFAULT_CONFIG_STR = """
 [bigbird]
 keep_vectors = "float32"
+cache_dir = null
+cache_gb = 20.0
 
 [bigbird.set_extra_annotations]
 @annotation_setters = "spacy-transformers.null_annotation_setter.v1"
@@ -40,23 +43,25 @@ keep_vectors = "float32"
 [bigbird.model]
 @architectures = "spacy-bigbird.BigBirdModel.v1"
 """
-DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)
+DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)["bigbird"]
 KEEP_VECTORS = ("float32", "float16", "none")
 LARGE_BATCH_BYTES = 2 * 1024**3
 
 
-@Language.factory(
-    "bigbird", assigns=["doc._.trf_data", "doc._.bigbird_stats"], default_config=DEFAULT_CONFIG["bigbird"]
-)
+@Language.factory("bigbird", assigns=["doc._.trf_data", "doc._.bigbird_stats"], default_config=DEFAULT_CONFIG)
 def make_bigbird(
     nlp: Language,
     name: str,
     model: Model[list[Doc], BigBirdBatch],
     set_extra_annotations: Callable[[list[Doc], BigBirdBatch], None],
     keep_vectors: str,
+    cache_dir: str | Path | None,
+    cache_gb: float,
 ) -> "BigBird":
     """Construct the component of `[components.bigbird]`, without loading weights. See BigBird for the arguments."""
-    return BigBird(nlp.vocab, model, set_extra_annotations, name=name, keep_vectors=keep_vectors)
+    component = BigBird(nlp.vocab, model, set_extra_annotations, name=name, keep_vectors=keep_vectors)
+    component.shim.store = open_store(cache_dir, cache_gb)
+    return component
 
 
 class BigBird(Transformer):
