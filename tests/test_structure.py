@@ -155,3 +155,17 @@ def test_every_message_has_one_code_and_is_used():
     assert len(codes) == len(set(codes))
     used = "\n".join(path.read_text(encoding="utf8") for path in FILES if path not in files)
     assert [code for code in codes if not re.search(rf"\b(Errors|Warnings)\.{code}\b", used)] == []
+
+
+def test_commands_in_docstrings_name_modules_that_exist():
+    root, wrong = PACKAGE.parent, []
+    for path in (
+        path for folder in ("spacy_bigbird", "project", "benchmarks") for path in (root / folder).rglob("*.py")
+    ):
+        for name in re.findall(
+            r"python -m ((?:\w+\.)+\w+)", ast.get_docstring(ast.parse(path.read_text("utf8"))) or ""
+        ):
+            folder = root.joinpath(*name.removesuffix(".NAME").split("."))
+            if not folder.is_dir() and not folder.with_suffix(".py").is_file():
+                wrong.append(f"{path.relative_to(root)}: python -m {name}")
+    assert not wrong

@@ -49,7 +49,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:  # for a damaged file, the underlying libraries raise nearly anything
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        if path.read_bytes()[:32].startswith(b"version https://git-lfs"):
+        if _beginning(path).startswith(b"version https://git-lfs"):
             reason = "it is only a Git LFS pointer; run `git lfs pull` in its repository"
         raise ValueError(Errors.BB055.format(path=path, reason=reason)) from error
 
@@ -65,6 +65,14 @@ def write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> Path:
     path = Path(directory) / SAFETENSORS_NAME
     replace_file(path, lambda temporary: save_file(content, temporary, metadata={"format": "pt"}))
     return path
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(32)
+    except OSError:
+        return b""
 
 
 def _read_parts(index: Path) -> dict[str, Tensor]:

@@ -10,11 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from .bounded_cache import BoundedCache
 from .config import BigBirdConfig
 
 PLAN_LENGTH = 4096
 RANDOM_BLOCKS_WITHIN = 1024
 MISSING = -1
+# What the tables of key blocks may take together. Unit: bytes.
+LARGEST_TABLES = 64 * 2**20
 # The number of rows drawn is rounded up to a multiple of this, so that the cache has entries for few lengths.
 EXTENSION_STEP = 64
 
@@ -30,6 +33,9 @@ class KeyBlocks:
 
     blocks: np.ndarray
     global_queries: tuple[int, ...]
+
+
+_tables: BoundedCache[KeyBlocks] = BoundedCache(LARGEST_TABLES, lambda keys: keys.blocks.nbytes)
 
 
 def random_blocks(config: BigBirdConfig, layer: int, num_blocks: int) -> np.ndarray:
@@ -94,7 +100,6 @@ def _candidates(query: int, plan_blocks: int, last: int) -> np.ndarray:
     return np.concatenate((middle[: query - 2], middle[query + 1 : last]))
 
 
-@lru_cache(maxsize=512)
 def key_blocks(config: BigBirdConfig, layer: int, num_blocks: int, present_blocks: int) -> KeyBlocks:
     """Make the table of key blocks for block-sparse attention of one sequence.
 
@@ -105,6 +110,11 @@ def key_blocks(config: BigBirdConfig, layer: int, num_blocks: int, present_block
         on the padded length of a batch.
     RETURNS (KeyBlocks): the table, which later calls share.
     """
+    key = (config, layer, num_blocks, present_blocks)
+    return _tables.get(key, lambda: _key_blocks(config, layer, num_blocks, present_blocks))
+
+
+def _key_blocks(config: BigBirdConfig, layer: int, num_blocks: int, present_blocks: int) -> KeyBlocks:
     last = num_blocks - 1
     num_sparse = min(present_blocks, last) - 1
     query = np.arange(1, num_sparse + 1)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
 import torch
 
@@ -29,12 +28,26 @@ class RandomState:
             yield
 
 
-@cache
-def use_one_thread_after_fork() -> None:
-    """Limit forked processes to one thread: PyTorch's threads do not survive a fork, and the first product hangs."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_set_one_thread)
+class _Process:
+    """Whether this process was forked and has not computed since."""
+
+    is_new_fork = False
 
 
-def _set_one_thread() -> None:
-    torch.set_num_threads(1)
+def use_one_thread_if_forked() -> None:
+    """Limit a forked process to one thread, before it computes with an encoder for the first time.
+
+    PyTorch's threads do not survive a fork: the first product, in a worker of `nlp.pipe` for example, would wait for
+    them forever. A forked process that has nothing to do with an encoder keeps its threads.
+    """
+    if _Process.is_new_fork:
+        _Process.is_new_fork = False
+        torch.set_num_threads(1)
+
+
+def _notice_fork() -> None:
+    _Process.is_new_fork = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_notice_fork)

@@ -22,7 +22,7 @@ from ..plan.config import BigBirdConfig
 from ..tokenizer.sentencepiece import VOCAB_FILE, BigBirdTokenizer
 from .checkpoints import Checkpoint
 from .layer_choice import LayerChoice, all_layers
-from .process_state import RandomState, use_one_thread_after_fork
+from .process_state import RandomState, use_one_thread_if_forked
 from .settings import EncoderSettings
 from .types import Array, PackedPieces
 
@@ -52,7 +52,6 @@ class EncoderShim(PyTorchShim):
         self._is_changed = False
         # A folder that was read but contained nothing, for the error message if the weights are needed later.
         self._empty_folder: Path | None = None
-        use_one_thread_after_fork()
 
     @property
     def is_loaded(self) -> bool:
@@ -165,6 +164,7 @@ class EncoderShim(PyTorchShim):
             return self._encode(inputs).float()
 
     def _encode(self, inputs: PackedPieces) -> Tensor:
+        use_one_thread_if_forked()
         device = self.device
         ids = torch.as_tensor(inputs.ids, dtype=torch.long, device=device)
         token_types: Tensor | None = None
@@ -314,4 +314,3 @@ class EncoderShim(PyTorchShim):
         with Shim.global_id_lock:
             Shim.global_id += 1
             self.id = Shim.global_id
-        use_one_thread_after_fork()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..atomic import replace_file
 from ..errors import Errors
 from .proto import CONTROL, NORMAL, UNKNOWN, bytes_field, float_field, varint_field
 
@@ -32,7 +33,7 @@ def write_spiece_model(directory: str | Path) -> Path:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(Errors.BB028.format(path=path, reason=f"{type(error).__name__}: {error}")) from error
     output = path.with_name("spiece.model")
-    output.write_bytes(model)
+    replace_file(output, lambda temporary: temporary.write_bytes(model))
     return output
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..atomic import replace_file
 from ..checkpoint.hub import resolve_directory
 from ..errors import Errors
 from .encoding import Encoding, TextPieces, pad_encodings
@@ -117,7 +118,7 @@ class BigBirdTokenizer(SpecialPieces):
         """
         path = Path(save_directory) / (f"{filename_prefix}-{VOCAB_FILE}" if filename_prefix else VOCAB_FILE)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.to_bytes())
+        replace_file(path, lambda temporary: temporary.write_bytes(self.to_bytes()))
         return (str(path),)
 
     def __reduce__(self) -> tuple[Any, ...]:

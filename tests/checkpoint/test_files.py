@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from spacy_bigbird.atomic import replace_file
+from spacy_bigbird.checkpoint import files
 from spacy_bigbird.checkpoint.files import find_weights, read_weights, write_weights
 
 TENSORS = {"a.weight": torch.arange(12.0).reshape(3, 4), "b.bias": torch.ones(2, dtype=torch.bfloat16)}
@@ -86,18 +86,27 @@ def test_the_file_has_the_usual_permissions(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
 
 
-def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path):
+def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
     path = write_weights(tmp_path, TENSORS)
     before = path.read_bytes()
 
-    def interrupted(temporary):
+    def interrupted(_, temporary, **__):
         temporary.write_bytes(b"half")
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(files, "save_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        replace_file(path, interrupted)
+        write_weights(tmp_path, TENSORS)
     assert path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_of_a_damaged_file_only_the_beginning_is_read_to_explain_it(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1" + b"x" * 1000)
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("the whole file was read"))
+    with pytest.raises(ValueError, match=r"BB055.*git lfs pull"):
+        read_weights(path)
 
 
 def test_a_directory_without_weights_lists_what_it_holds(tmp_path):

@@ -1,1 +1,1 @@
-"""The recipes of the models, run from the folder `project` as `python -m models.scripts.NAME --help`."""
+"""The recipes of the models, run from the repository's folder as `python -m project.models.scripts.NAME --help`."""

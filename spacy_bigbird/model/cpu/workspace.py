@@ -5,14 +5,20 @@ import threading
 import torch
 from torch import Tensor
 
+# What a thread's buffers may take together between calls. Unit: bytes.
+LARGEST = 256 * 2**20
+
 
 class Workspace(threading.local):
     """Buffers that are reused between chunks and calls, so that no chunk waits for new memory.
 
-    Each thread has its own buffers.
+    Each thread has its own buffers, on the CPU only: PyTorch itself reuses the memory of other devices.
+
+    largest (int): what the buffers may take together. One that does not fit is used once. Unit: bytes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, largest: int = LARGEST) -> None:
+        self.largest = largest
         self.buffers: dict[tuple[str, torch.dtype, torch.device], Tensor] = {}
 
     def get(self, name: str, shape: tuple[int, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -30,8 +36,18 @@ class Workspace(threading.local):
         if buffer is None or buffer.numel() < size:
             # Never an inference tensor, because the next caller may need gradients.
             with torch.inference_mode(False):
-                buffer = self.buffers[key] = torch.empty(size, dtype=key[1], device=key[2])
+                buffer = torch.empty(size, dtype=key[1], device=key[2])
+            self._keep(key, buffer)
         return buffer[:size].view(shape)
+
+    def _keep(self, key: tuple[str, torch.dtype, torch.device], buffer: Tensor) -> None:
+        self.buffers.pop(key, None)
+        if buffer.device.type != "cpu" or buffer.nbytes > self.largest:
+            return
+        # Tensors that are in use keep their memory until their user is done.
+        while self.buffers and sum(kept.nbytes for kept in self.buffers.values()) + buffer.nbytes > self.largest:
+            del self.buffers[next(iter(self.buffers))]
+        self.buffers[key] = buffer
 
 
 workspace = Workspace()
