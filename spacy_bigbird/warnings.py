@@ -46,8 +46,8 @@ class Warnings(metaclass=WithCodes):
         "only if it was stored with DocBin(store_user_data=True); read it with spacy-bigbird.QuestionCorpus.v1."
     )
     BW240 = (
-        "The question {question!r} has {pieces} pieces; only the first {limit} were read, so that half of the model's "
-        "length is left for the document."
+        "The question {question!r} has {pieces} pieces; only the first {limit} were read. Half of an input is for the "
+        "document."
     )
 
     # Training, readers and the command line: BW300-BW379
@@ -63,8 +63,8 @@ class Warnings(metaclass=WithCodes):
 
     # Before training, batches: BW380-BW399
     BW380 = (
-        "Component {name!r} cannot be scored: none of the {number:,} documents in the dev corpus has {gold}. Its score "
-        "says nothing about which pipeline is best. {advice}"
+        "Component {name!r} cannot be scored: none of the {number:,} documents in the {corpus} corpus has {gold}. Its "
+        "score says nothing about which pipeline is best. {advice}"
     )
 
     # Files: BW490-BW504
@@ -80,6 +80,7 @@ class Warnings(metaclass=WithCodes):
         "value, since its schedule is for {zero:,} steps. Set the number of steps: --training.max_steps {steps} if "
         "the schedule has total_steps = ${{training.max_steps}}, or else total_steps as well."
     )
+    BW662 = "Component {name!r}: {number} questions are blank and get no answer."
 
     # The cache of frozen layers: BW460-BW469
     BW460 = (

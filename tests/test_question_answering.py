@@ -7,7 +7,8 @@ import spacy
 import torch
 
 from spacy_bigbird.question_answering import QuestionAnswerer
-from tests.toy_questions import QUESTIONS, TEXT, make_nlp
+from spacy_bigbird.thinc_layers.question_windows import QuestionTokenizer
+from tests.toy_questions import QUESTIONS, TEXT, asked, make_nlp
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,88 @@ def test_lists_of_questions_and_contexts(question_answerer):
         question_answerer(question=QUESTIONS, context=contexts[:2])
 
 
+QUESTION, CONTEXT = "Who agrees?", TEXT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords"),
+    [
+        (({"question": QUESTION, "context": CONTEXT},), {}),
+        (([{"question": QUESTION, "context": CONTEXT}],), {}),
+        ((), {"data": {"question": QUESTION, "context": CONTEXT}}),
+        ((QUESTION, CONTEXT), {}),
+        (([QUESTION], CONTEXT), {}),
+        ((QUESTION,), {"context": CONTEXT}),
+        ((), {"question": [QUESTION], "context": [CONTEXT]}),
+        ((), {"question": QUESTION, "context": CONTEXT, "topk": 1, "padding": "longest", "batch_size": 8}),
+    ],
+)
+def test_every_form_of_a_call(question_answerer, arguments, keywords):
+    """As transformers does, a single question gives a dictionary, in a list or not."""
+    assert question_answerer(*arguments, **keywords) == question_answerer(question=QUESTION, context=CONTEXT)
+
+
+def test_several_dictionaries_and_their_ids(question_answerer):
+    asked = [{"question": text, "context": TEXT, "id": number} for number, text in enumerate(QUESTIONS)]
+    results = question_answerer(asked)
+    assert [result.pop("id") for result in results] == [0, 1, 2]
+    assert results == question_answerer(question=QUESTIONS, context=TEXT)
+    rows = question_answerer(asked[0], topk=2)
+    assert [row["id"] for row in rows] == [0, 0]
+    assert "id" not in question_answerer(question="Who?", context=TEXT)
+
+
+def test_ids_reach_the_answers_of_the_component(nlp):
+    doc = nlp(asked(nlp, TEXT, [{"id": "q1", "question": "Who agrees?"}, "Where?", {"id": "q2", "question": " "}]))
+    assert [answer.get("id") for answer in doc._.answers] == ["q1", None, "q2"]
+    assert doc._.answers[0].id == "q1" and doc._.answers[0].text
+
+
+def test_a_blank_question_is_said(nlp):
+    with pytest.warns(UserWarning, match="BW662.*1 questions are blank"):
+        first, second = nlp.get_pipe("bigbird_span_qa").ask(nlp.make_doc(TEXT), ["", "Who agrees?"])
+    assert first.text == "" and second.text
+
+
+def test_windows_are_those_of_the_call(nlp, question_answerer, monkeypatch):
+    seen = []
+    windows = QuestionTokenizer.windows
+
+    def watched(self, question, document):
+        found = windows(self, question, document)
+        seen.extend((len(window.ids), window.start, window.end, len(question)) for window in found)
+        return found
+
+    monkeypatch.setattr(QuestionTokenizer, "windows", watched)
+    question_answerer(QUESTION, TEXT)
+    assert max(size for size, *_ in seen) == 48
+    seen.clear()
+    question_answerer(QUESTION, TEXT, max_seq_len=24, doc_stride=5, max_question_len=6)
+    assert max(size for size, *_ in seen) <= 24 and len(seen) > 2
+    assert seen[0][2] - seen[1][1] == 5
+    seen.clear()
+    with pytest.warns(UserWarning, match="BW240"):
+        question_answerer(QUESTION * 3, TEXT, max_seq_len=4096, max_question_len=2)
+    assert {length for *_, length in seen} == {2} and max(size for size, *_ in seen) == 48
+
+
+@pytest.mark.parametrize(
+    ("keywords", "code"),
+    [
+        ({"top_k": 0}, "BB200"),
+        ({"max_answer_len": 0}, "BB200"),
+        ({"doc_stride": 20, "max_seq_len": 10}, "BB200"),
+        ({"context": None}, "BB666"),
+    ],
+)
+def test_what_transformers_refuses_too(question_answerer, keywords, code):
+    with pytest.raises(ValueError, match=code):
+        question_answerer(**{"question": QUESTION, "context": TEXT, **keywords})
+    with pytest.raises(ValueError, match="BB666"):
+        question_answerer({"question": QUESTION})
+
+
+@pytest.mark.filterwarnings("ignore:.BW662")
 def test_nothing_to_answer_with(question_answerer):
     nothing = {"score": 1.0, "start": 0, "end": 0, "answer": ""}
     for question, context in [("Who?", ""), ("", TEXT), ("Who?", " \n")]:

@@ -15,6 +15,7 @@ ANSWERS_KEY: Any = ("._.", "answers", None, None)
 class Answer(dict):
     """The answer to a question: a dictionary that JSON and DocBin can store, with its keys available as attributes.
 
+    id (Any): the `id` of the question, if it has one.
     question (str): the question.
     text (str): the answer, exactly `doc.text[start_char:end_char]`; "" for no answer.
     start_char (int): start of the answer; 0 for no answer. Unit: characters.

@@ -3,7 +3,7 @@
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from spacy.training.augment import dont_augment
 
 from ..annotations.choices import choices_with_gold, read_masks
 from ..annotations.questions import gold_spans, gold_texts, has_gold, read_questions
-from ..corpora.readers import QuestionCorpus, find_files
+from ..corpora.readers import QuestionCorpus
 from ..errors import Errors
 from ..warnings import Warnings
 from .encoders import PlannedEncoder
@@ -164,16 +164,17 @@ def find_lost_spans(example: Example, number: int) -> list[LostSpan]:
 
 
 def find_gold_problems(
-    nlp: Language, corpus: str, examples: list[Example], frozen: Container[str]
+    nlp: Language, corpus: str, examples: Collection[Example], frozen: Container[str]
 ) -> tuple[dict[str, int], list[str]]:
     """Count the gold annotation that each component of a known kind learns from or is evaluated on.
 
     nlp (Language): the pipeline; it does not need to be initialized.
-    corpus (str): "train" or "dev".
-    examples (list[Example]): the documents of the corpus.
+    corpus (str): "train", "dev" or "test".
+    examples (Collection[Example]): the documents of the corpus.
     frozen (Container[str]): components that are not trained.
     RETURNS (tuple[dict[str, int], list[str]]): number of usable gold annotations by component, and a message for each
-        component that has none, or has some that would make training fail. Having none in "dev" is only a warning.
+        component that has none, or has some that would make training fail. Having none is only a warning, but
+            in "train".
     """
     counts, problems = {}, []
     for name, component in nlp.pipeline:
@@ -192,7 +193,8 @@ def find_gold_problems(
         if not counts[name]:
             advice = _STORED if gold.startswith("doc._.") else _WITHOUT_LABELS
             message = Errors.BB386 if corpus == "train" else Warnings.BW380
-            problems.append(message.format(name=name, number=len(examples), gold=gold, advice=advice))
+            filled = {"name": name, "number": len(examples), "gold": gold, "advice": advice, "corpus": corpus}
+            problems.append(message.format(**filled))
     return counts, problems
 
 
@@ -290,16 +292,6 @@ def find_reader_loss(reader: Any, nlp: Language, limit: int = 0) -> ReaderLoss |
                 parts = [len(sentence) for sentence in doc.sents] if is_split else [len(doc)]
                 loss.lost_tokens += sum(length for length in parts if length >= reader.max_length)
     return loss
-
-
-def check_kind_of_files(reader: Any) -> None:
-    """Check that spaCy's reader was given .spacy files: it takes others for an empty corpus.
-
-    reader (Callable[[Language], Iterable[Example]]): a corpus reader. Those of this package check their files.
-    RAISES ValueError: there are files, but of another kind.
-    """
-    if isinstance(reader, Corpus) and reader.path.exists():
-        find_files(reader.path, ".spacy", "spacy.Corpus.v1")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from wasabi import msg
 
+from ..check.terminal import headline
 from ..errors import Errors
 from ..files import find, read
 from .app import app
@@ -60,8 +61,8 @@ def ask_cli(
 ) -> None:
     """Ask questions about documents of any length. Answers are exact parts of the text.
 
-    JSON lines are written as soon as an answer is found. Files that cannot be read are reported and skipped; the exit
-    code is then 1.
+    JSON lines are written as soon as an answer is found. Files that are missing or cannot be read are reported and
+    skipped, and named again at the end; the exit code is then 1.
     """
     from tqdm import tqdm
 
@@ -78,6 +79,8 @@ def ask_cli(
         asked = [*(question or []), *(_lines(questions) if questions else [])]
         if not asked:
             raise ValueError(Errors.BB316)
+        if not all(text.strip() for text in asked):
+            raise ValueError(Errors.BB665.format(number=1 + [bool(text.strip()) for text in asked].index(False)))
         for path in filter(None, (lines_path, html_path)):
             check_place(path)
         set_up_gpu(use_gpu)
@@ -109,7 +112,18 @@ def ask_cli(
     for path in filter(None, (lines_path, html_path)):
         msg.good(f"Wrote {number} answers to {path}")
     if problems:
+        report_problems(problems)
         raise typer.Exit(1)
+
+
+def report_problems(problems: Sequence[str]) -> None:
+    """Repeat the problems after all answers, on standard error, if there are several files among which they got lost.
+
+    problems (Sequence[str]): a message for each file that gave no answers.
+    """
+    typer.echo(f"{len(problems)} without answers:", err=True)
+    for problem in problems:
+        typer.echo(f"  {headline(problem)}", err=True)
 
 
 def ask(
@@ -127,8 +141,8 @@ def ask(
     files (Iterable[Path]): files that `spacy_bigbird.files` reads, or folders of them.
     questions (Sequence[str]): the questions.
     show_progress (bool): whether to count the files with a progress bar on standard error if there are several.
-    on_unreadable (Callable[[str], object] | None): called with a message for each file that cannot be read, which is
-        then skipped. If None, such a file is an error.
+    on_unreadable (Callable[[str], object] | None): called with a message for each file that is missing, cannot be read
+        or cannot be processed, which is then skipped. If None, such a file is an error.
     **settings (Any): settings of the component to change for these questions, such as `null_threshold`.
     RETURNS (Iterator[dict[str, Any]]): for each question about each file, its file, context (the whole text, without a
         byte order mark), page (None if there is no answer or the file has no pages) and the fields of the answer.
@@ -140,7 +154,16 @@ def ask(
 
     from ..question_answering import find_span_qa
 
-    paths = [path for given in files for path in find(given)]
+    paths: list[Path] = []
+    for given in files:
+        try:
+            paths += find(given)
+        except ValueError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(str(error))
+    if not paths:
+        return iter(())
     nlp = model if isinstance(model, Language) else spacy.load(model)
     # Fail early: the answers are generated lazily.
     component = find_span_qa(nlp)
@@ -164,13 +187,14 @@ def _answers(
     for path in bar:
         try:
             document = read(path)
-        except (ImportError, ValueError) as error:
+            # Unlike `make_doc`, this has no length limit, which only protects the memory of spaCy's parser and NER.
+            answers = component.ask(nlp.tokenizer(document.text), questions, **settings)
+        except (ImportError, OSError, ValueError) as error:
             if on_unreadable is None:
                 raise
-            on_unreadable(str(error))
+            on_unreadable(str(error) if str(path) in str(error) else f"{path}: {error}")
             continue
-        # Unlike `make_doc`, this has no length limit, which only protects the memory of spaCy's parser and NER.
-        for answer in component.ask(nlp.tokenizer(document.text), questions, **settings):
+        for answer in answers:
             page = document.page_of(answer.start_char) if answer.text else None
             yield {"file": str(path), "page": page, "context": document.text, **answer}
 

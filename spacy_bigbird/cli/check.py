@@ -204,7 +204,8 @@ def _read(
 
     RETURNS (tuple): the examples (None if the corpus cannot be read), and every record that cannot be used.
     """
-    from ..check.corpus import check_kind_of_files, long_texts_allowed
+    from ..check.corpus import long_texts_allowed
+    from ..check.files import check_kind_of_files
     from ..corpora.broken_records import collected
 
     examples = None

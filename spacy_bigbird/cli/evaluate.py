@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,25 +58,37 @@ def evaluate(model: "str | Path | Language", data_path: Path, *, show_progress: 
     data_path (Path): a .spacy, .jsonl or SQuAD .json file, or a folder of files of one of these kinds.
     show_progress (bool): whether to count the documents with a progress bar on standard error.
     RETURNS (dict[str, Any]): the scores of all components, and `speed`. Unit of speed: tokens per second.
-    RAISES ValueError: there are no such files, or they contain no documents.
+    RAISES ValueError: there are no such files, or they contain no documents, or none with anything that the pipeline
+        could be scored on.
     """
     import spacy
     from spacy.language import Language
     from spacy.scorer import Scorer
     from tqdm import tqdm
 
+    from ..check.corpus import find_gold_problems
+    from ..scoring.stored_examples import StoredExamples
+
     nlp = model if isinstance(model, Language) else spacy.load(model)
-    examples = list(_make_reader(Path(data_path))(nlp))
+    examples, tokens, seconds = StoredExamples(nlp.vocab), 0, 0.0
+    pairs = ((example.predicted, example) for example in _make_reader(Path(data_path))(nlp))
+    processed = nlp.pipe(pairs, as_tuples=True, batch_size=nlp.batch_size)
+    start = time.perf_counter()
+    for doc, example in tqdm(processed, unit="doc", disable=not show_progress, file=sys.stderr):
+        seconds += time.perf_counter() - start
+        tokens += len(doc)
+        example.predicted = doc
+        examples.add(example)
+        start = time.perf_counter()
     if not examples:
         raise ValueError(Errors.BB324.format(path=data_path))
-    start = time.perf_counter()
-    stream = nlp.pipe((example.predicted for example in examples), batch_size=nlp.batch_size)
-    bar = tqdm(stream, total=len(examples), unit="doc", disable=not show_progress, file=sys.stderr)
-    for example, doc in zip(examples, bar, strict=True):
-        example.predicted = doc
-    seconds = time.perf_counter() - start
-    scores = Scorer(nlp=nlp).score(examples)
-    return {**scores, "speed": sum(len(example.predicted) for example in examples) / seconds}
+    counts, problems = find_gold_problems(nlp, "test", examples, frozen=())
+    if counts and not any(counts.values()):
+        raise ValueError(Errors.BB667.format(path=data_path, problems="\n".join(problems)))
+    for problem in problems:
+        warnings.warn(problem, stacklevel=2)
+    # The documents are read again for each score: in the memory, they would take as much as their number is high.
+    return {**Scorer(nlp=nlp).score(examples), "speed": tokens / seconds}
 
 
 def _make_reader(path: Path) -> Any:

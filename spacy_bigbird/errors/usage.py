@@ -18,6 +18,16 @@ class UsageErrors:
 
     BB664 = "--{name}: [{section}] of the config has no such setting, only {known}.{hint}"
 
+    BB665 = "Question {number} is blank. Write it out, or leave out its -q."
+
+    BB666 = (
+        "QuestionAnswerer: got {value!r}. Expected a question and its context, as texts: (question=..., context=...), "
+        "or a dictionary with these two, or a list of such dictionaries."
+    )
+
+    # Evaluation
+    BB667 = "{path!s} has nothing that the pipeline could be scored on:\n{problems}"
+
     # Settings that name labels
     BB662 = (
         "Component {name!r}: class_weights names the labels {unknown}, but there are only {labels}.{hint} Correct the "

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import takewhile
 from math import inf, isclose
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import minibatch
 
 from ..errors import Errors
 from ..warnings import Warnings
@@ -127,17 +129,21 @@ def is_same(saved: Any, value: Any) -> bool:
     return saved == value
 
 
-def encoded_documents(examples: Iterable[Example], name: str, nlp: Language | None) -> list[Doc]:
-    """Get the predicted documents of examples, processed by the components before the given one.
+def encoded_batches(
+    examples: Iterable[Example], name: str, nlp: Language | None
+) -> Iterator[tuple[list[Example], list[Doc]]]:
+    """Run the components before the given one on copies of the predicted documents, a few at a time.
 
-    examples (Iterable[Example]): the examples, whose `predicted` documents are modified.
+    The vectors of a batch are released with its copies, so that memory does not grow with the number of examples.
+
+    examples (Iterable[Example]): the examples.
     name (str): name of the component.
-    nlp (Language | None): the pipeline; None if the documents have already been processed.
-    RETURNS (list[Doc]): the documents, in order.
+    nlp (Language | None): the pipeline; None if the predicted documents have already been processed.
+    YIELDS (tuple[list[Example], list[Doc]]): some of the examples, in order, and their processed documents.
     """
-    docs: Iterable[Doc] = [example.predicted for example in examples]
-    for before, pipe in nlp.pipeline if nlp is not None else ():
-        if before == name:
-            break
-        docs = pipe.pipe(docs, batch_size=16) if hasattr(pipe, "pipe") else map(pipe, docs)
-    return list(docs)
+    before = list(takewhile(lambda named: named[0] != name, nlp.pipeline)) if nlp is not None else []
+    for batch in minibatch(examples, 16):
+        docs: Iterable[Doc] = [example.predicted.copy() if before else example.predicted for example in batch]
+        for _, pipe in before:
+            docs = pipe.pipe(docs, batch_size=16) if hasattr(pipe, "pipe") else map(pipe, docs)
+        yield batch, list(docs)

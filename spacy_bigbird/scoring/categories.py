@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..pipeline.ner.crf import Floats
+from .stored_examples import several_passes
 
 
 def textcat_score(
@@ -31,7 +32,7 @@ def textcat_score(
     thresholds (Mapping[str, float] | None): thresholds per label, which take precedence.
     RETURNS (dict[str, Any]): the keys of `spacy.scorer.Scorer.score_cats`, or for regression of `regression_scores`.
     """
-    examples, labels = list(examples), list(labels)
+    examples, labels = several_passes(examples), list(labels)
     if objective == "regression":
         return regression_scores(examples, labels)
     default = 0.5 if threshold is None else threshold
@@ -70,6 +71,9 @@ def move_threshold(score: float, threshold: float) -> float:
     threshold (float): the threshold, between 0 and 1.
     RETURNS (float): the rescaled score.
     """
+    if score == 0.0:
+        # Gold values are rescaled too, and a label that is false stays false with a threshold of 0.
+        return 0.0
     if score < threshold:
         return 0.5 * score / threshold
     return 1.0 if threshold >= 1.0 else 0.5 + 0.5 * (score - threshold) / (1.0 - threshold)
@@ -83,7 +87,7 @@ def regression_scores(examples: Iterable[Example], labels: Iterable[str]) -> dic
     RETURNS (dict[str, Any]): `cats_mae` (mean absolute error), `cats_r2` (1 is perfect, 0 is as good as the mean) and
         `cats_spearman` (rank correlation), each the mean over labels; `cats_regression_per_type`; `cats_score` (R2).
     """
-    examples = list(examples)
+    examples = several_passes(examples)
     per_type = {}
     for label in labels:
         pairs = [

@@ -7,6 +7,7 @@ from spacy.scorer import Scorer, get_ner_prf
 from spacy.training import Example
 
 from .calibration import expected_calibration_error, reliability_table
+from .stored_examples import several_passes
 
 
 def ner_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def ner_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     RETURNS (dict[str, Any]): `ents_p`, `ents_r`, `ents_f`, `ents_per_type`; the expected calibration error `ents_ece`,
         and the table `ents_reliability`; with `spans_key`, `spans_{key}_p` and so on for the span group.
     """
-    examples = list(examples)
+    examples = several_passes(examples)
     scores = get_ner_prf(examples)
     probabilities: list[float] = []
     is_right: list[bool] = []

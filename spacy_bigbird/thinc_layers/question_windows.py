@@ -26,11 +26,13 @@ class QuestionTokenizer:
     max_length (int): maximum length of an input. Unit: pieces.
     overlap (int | None): pieces of the document that neighbouring windows share; None for an eighth of a window. It is
         reduced if a long question leaves too little room for it.
+    max_question_length (int | None): maximum length of a question; None for half of an input. Unit: pieces.
     """
 
     tokenizer: BigBirdTokenizer
     max_length: int
     overlap: int | None = None
+    max_question_length: int | None = None
 
     def pieces(self, texts: Iterable[str]) -> list[TextPieces]:
         """Tokenize documents.
@@ -41,12 +43,13 @@ class QuestionTokenizer:
         return self.tokenizer.text_pieces(texts)
 
     def questions(self, questions: Sequence[str]) -> list[TextPieces]:
-        """Tokenize questions. A question that would take more than half of an input is cut, with a warning.
+        """Tokenize questions. One that is too long, or would take more than half of an input, is cut, with a warning.
 
         questions (Sequence[str]): the questions.
         RETURNS (list[TextPieces]): the pieces of each question.
         """
         limit = max(1, min(self.max_length // 2, self.max_length - ADDED_TO_TWO - 1))
+        limit = min(limit, self.max_question_length or limit)
         found = self.tokenizer.text_pieces(questions)
         for question, pieces in zip(questions, found, strict=True):
             if len(pieces) > limit:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import spacy_bigbird.cli.main  # noqa: F401  the command registers itself
 from spacy_bigbird.cli.ask import ask, render_page
+from spacy_bigbird.pipeline.queries.span_qa import SpanQA
 from tests.files.sample_files import write_pdf
 from tests.toy_questions import TEXT, make_nlp
 
@@ -130,12 +131,44 @@ def test_a_file_that_cannot_be_read_leaves_the_answers_about_the_others(model, f
     page, lines = tmp_path / "new" / "folder" / "page.html", tmp_path / "other" / "answers.jsonl"
     given = (model, files[0], tmp_path / "latin.txt", files[1] / "b.txt", "-q", "Who?")
     result = run(*given, "--html", page, "--jsonl", lines)
-    assert result.exit_code == 1 and result.stderr.count("BB495") == 1 and "latin.txt" in result.stderr
+    assert result.exit_code == 1 and result.stderr.count("BB495") == 2 and "latin.txt" in result.stderr
     rows = [json.loads(line) for line in lines.read_text(encoding="utf8").splitlines()]
     assert [row["file"] for row in rows] == [str(files[0]), str(files[1] / "b.txt")]
     assert page.read_text(encoding="utf8").count("<h2>") == 2 and "Wrote 2 answers to" in result.output
     to_terminal = run(*given, "--jsonl", "-")
     assert [json.loads(line) for line in to_terminal.stdout.splitlines()] == rows
+
+
+def test_a_missing_file_leaves_the_answers_about_the_others(model, files, tmp_path):
+    (tmp_path / "empty").mkdir()
+    given = (tmp_path / "nowhere.txt", files[1] / "b.txt", tmp_path / "empty", files[0])
+    result = run(model, *given, "-q", "Who?", "--jsonl", "-")
+    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(given[1]), str(given[3])]
+    assert result.exit_code == 1
+    # Said at once, and again at the end, where it can be seen.
+    _, end = result.stderr.split("2 without answers:")
+    for part in (result.stderr, end):
+        assert "nowhere.txt" in part and "empty" in part and part.count("BB494") >= 2
+    alone = run(tmp_path / "no_model", tmp_path / "nowhere.txt", "-q", "Who?")
+    assert alone.exit_code == 1 and "BB494" in alone.stderr
+
+
+def test_a_file_that_cannot_be_processed_leaves_the_others(model, files, monkeypatch):
+    def ask_but_not_the_river(self, doc, questions, **settings):
+        if "river" in doc.text and "court" not in doc.text:
+            raise ValueError("[BBxxx] no river")
+        return ask_for_real(self, doc, questions, **settings)
+
+    ask_for_real = SpanQA.ask
+    monkeypatch.setattr(SpanQA, "ask", ask_but_not_the_river)
+    result = run(model, *files, "-q", "Who?", "--jsonl", "-")
+    assert result.exit_code == 1 and f"{files[0]}: [BBxxx] no river" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_blank_question_is_named(model, files):
+    result = run(model, files[0], "-q", "Who?", "-q", " ")
+    assert result.exit_code == 1 and "[BB665] Question 2 is blank" in result.output
 
 
 def test_lines_are_written_as_the_answers_come(model, files, tmp_path, monkeypatch):

@@ -1,5 +1,8 @@
 """`spacy bigbird evaluate`: the scores of `nlp.evaluate`, from files, with questions."""
 
+import gc
+import weakref
+
 import pytest
 import spacy
 import srsly
@@ -9,6 +12,7 @@ from typer.testing import CliRunner
 
 from spacy_bigbird.cli.evaluate import evaluate
 from spacy_bigbird.corpora.readers import QuestionCorpus
+from tests.toy_pipelines import make_examples, make_pipeline
 from tests.toy_questions import TEXT, asked, make_nlp
 
 QUESTION = {"question": "What flows?", "answers": [{"text": "The river", "answer_start": TEXT.index("The river")}]}
@@ -42,6 +46,39 @@ def test_scores_are_those_of_the_pipeline(model, data, tmp_path):
     assert expected.pop("speed") > 0 and scores.pop("speed") > 0
     assert expected["qa_f1"] is not None and scores == srsly.json_loads(srsly.json_dumps(expected))
     assert f"{scores['qa_f1']:.3f}" in result.output and "speed" in result.output
+
+
+def test_documents_without_questions_are_said(model, tmp_path):
+    nlp = spacy.blank("en")
+    DocBin(docs=[nlp(TEXT)] * 3).to_disk(tmp_path / "test.spacy")
+    result = run(model, tmp_path / "test.spacy")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1 and "BB667" in said and "none of the 3 documents in the test corpus has" in said
+    assert "store_user_data=True" in said
+
+
+def test_no_vectors_are_held(vocab_file, tmp_path, monkeypatch):
+    """What a vector keeps alive is found by weak references to it."""
+    nlp = make_pipeline(vocab_file, heads=("tagger",))
+    examples = make_examples(nlp) * 5
+    nlp.initialize(lambda: examples)
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "test.spacy")
+    seen, most = [], []
+    encoder = type(nlp.get_pipe("bigbird"))
+    set_annotations = encoder.set_annotations
+
+    def watched(self, docs, predictions):
+        set_annotations(self, docs, predictions)
+        seen.extend(weakref.ref(doc._.trf_data) for doc in docs)
+        gc.collect()
+        most.append(sum(reference() is not None for reference in seen))
+
+    monkeypatch.setattr(encoder, "set_annotations", watched)
+    nlp.batch_size = 2
+    scores = evaluate(nlp, tmp_path / "test.spacy")
+    assert len(most) >= 10 and max(most) <= 3 * nlp.batch_size
+    expected = nlp.evaluate(make_examples(nlp) * 5)
+    assert scores["tag_acc"] == expected["tag_acc"] is not None
 
 
 def test_all_kinds_of_files(model, data, tmp_path):

@@ -22,9 +22,9 @@ from ...scoring.entities import judge
 from ...thinc_layers.token_classifier import TRANSITION_SCALE
 from ...warnings import Warnings
 from ..labelled import Labelled
-from ..settings import SavedSettings, check_settings, encoded_documents
+from ..settings import SavedSettings, check_settings, encoded_batches
 from .biluo import misaligned_entities, preset_entities, valid_tags
-from .crf import Floats, Transitions
+from .crf import Floats, Mask, Transitions
 from .entities import Entities, Entity, TagScores
 from .tag_loss import tag_loss
 
@@ -250,15 +250,18 @@ class EntityTagger(Labelled, SavedSettings, TrainablePipe):
         must have been processed by the encoder, unless `nlp` is given.
 
         examples (Iterable[Example]): held-out examples. Entities that are already set on `predicted` are ignored.
-        nlp (Language | None): the pipeline, whose components before this one are run on the `predicted` documents.
+        nlp (Language | None): the pipeline, whose components before this one are run on copies of the `predicted`
+            documents.
         RETURNS (dict[str, float | None]): `temperature`, and the expected calibration error `before` and `after`.
         RAISES ValueError: no entity is predicted in annotated text.
         """
         examples = list(examples)
-        docs = encoded_documents(examples, self.name, nlp)
-        tag_scores = TagScores(
-            self._emissions(docs), [valid_tags(doc, self.labels) for doc in docs], self._transitions()
-        )
+        emissions: list[Floats] = []
+        allowed: list[Mask] = []
+        for _, docs in encoded_batches(examples, self.name, nlp):
+            emissions += self._emissions(docs)
+            allowed += [valid_tags(doc, self.labels) for doc in docs]
+        tag_scores = TagScores(emissions, allowed, self._transitions())
         entities: list[list[Entity]] = []
         is_right: list[bool] = []
         for example, found in zip(examples, tag_scores.best_entities(), strict=True):

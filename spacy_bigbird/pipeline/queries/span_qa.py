@@ -1,5 +1,6 @@
 """Span question answering: answers to questions about a document, as exact slices of its text."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -17,6 +18,7 @@ from ...thinc_layers.question_windows import QuestionTokenizer, gold_pieces, mic
 from ...thinc_layers.types import Array
 from ...tokenizer.encoding import TextPieces
 from ...tokenizer.pairs import PairWindow
+from ...warnings import Warnings
 from ..settings import WHOLE_NUMBER, check_settings, is_count, is_number
 from .own_encoder import OwnEncoderPipe
 from .span_search import AnswerPositions, Candidate, WindowLogits, choose, search_spans
@@ -118,13 +120,22 @@ class SpanQA(OwnEncoderPipe):
         RAISES ValueError: `doc._.questions` has another form.
         """
         docs = list(docs)
-        return self._answer(docs, [[q["question"] for q in read_questions(doc)] for doc in docs], self.cfg)
+        return self._answer(docs, [read_questions(doc) for doc in docs], self.cfg)
 
-    def ask(self, doc: Doc, questions: Sequence[str | dict[str, Any]] | str, **settings: Any) -> list[Answer]:
+    def ask(
+        self,
+        doc: Doc,
+        questions: Sequence[str | dict[str, Any]] | str,
+        *,
+        windows: QuestionTokenizer | None = None,
+        **settings: Any,
+    ) -> list[Answer]:
         """Answer questions about a document without modifying it.
 
         doc (Doc): the document.
         questions (Sequence[str | dict[str, Any]] | str): the questions, as in `doc._.questions`, or a single string.
+        windows (QuestionTokenizer | None): how to split the document, from `question_tokenizer`; None for as the model
+            was trained.
         **settings (Any): settings of the component to change for this call, such as `null_threshold`.
         RETURNS (list[Answer]): one answer per question, in order.
         RAISES TypeError: the document is not a Doc, or a setting is unknown.
@@ -138,7 +149,7 @@ class SpanQA(OwnEncoderPipe):
             raise TypeError(Errors.BB246.format(given=type(doc).__name__))
         asked = as_questions([questions] if isinstance(questions, str) else questions)
         self._check({**self.cfg, **settings})
-        return self._answer([doc], [[question["question"] for question in asked]], {**self.cfg, **settings})[0]
+        return self._answer([doc], [asked], {**self.cfg, **settings}, windows)[0]
 
     def set_annotations(self, docs: Iterable[Doc], answers: list[list[Answer]]) -> None:
         """Set `doc._.answers` and, with `spans_key`, a span group with the answers.
@@ -159,15 +170,36 @@ class SpanQA(OwnEncoderPipe):
                 key = self.cfg["spans_key"]
                 doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attributes)
 
-    def _question_tokenizer(self) -> QuestionTokenizer:
-        shim = self.shim
-        return QuestionTokenizer(shim.checkpoint.tokenizer, shim.config.max_position_embeddings, shim.settings.overlap)
+    def question_tokenizer(
+        self, max_length: int | None = None, overlap: int | None = None, max_question_length: int | None = None
+    ) -> QuestionTokenizer:
+        """Get what splits documents into windows, each after the question.
 
-    def _answer(self, docs: list[Doc], questions: list[list[str]], settings: dict[str, Any]) -> list[list[Answer]]:
-        answers = [[_no_answer(question) for question in asked] for asked in questions]
+        max_length (int | None): maximum length of question and window together; None or more than the model allows for
+            as long as it allows. Unit: pieces.
+        overlap (int | None): how much neighbouring windows share; None for the model's setting. Unit: pieces.
+        max_question_length (int | None): maximum length of a question; None for half of an input. Unit: pieces.
+        RETURNS (QuestionTokenizer): the tokenizer.
+        """
+        shim, longest = self.shim, self.shim.config.max_position_embeddings
+        overlap = shim.settings.overlap if overlap is None else overlap
+        length = min(max_length or longest, longest)
+        return QuestionTokenizer(shim.checkpoint.tokenizer, length, overlap, max_question_length)
+
+    def _answer(
+        self,
+        docs: list[Doc],
+        asked_of: list[list[dict[str, Any]]],
+        settings: dict[str, Any],
+        windows: QuestionTokenizer | None = None,
+    ) -> list[list[Answer]]:
+        answers = [[_no_answer(question) for question in asked] for asked in asked_of]
+        questions = [[question["question"] for question in asked] for asked in asked_of]
+        if blank := sum(not question.strip() for asked in questions for question in asked):
+            warnings.warn(Warnings.BW662.format(name=self.name, number=blank), stacklevel=3)
         if not any(question.strip() for asked in questions for question in asked):
             return answers
-        tokenizer = self._question_tokenizer()
+        tokenizer = windows or self.question_tokenizer()
         documents = tokenizer.pieces(doc.text if asked else "" for doc, asked in zip(docs, questions, strict=True))
         align = settings["align_to_tokens"]
         positions = [_positions(doc, pieces, align) for doc, pieces in zip(docs, documents, strict=True)]
@@ -181,9 +213,9 @@ class SpanQA(OwnEncoderPipe):
                                 yield (number, place), window
 
         for (number, place), found in groupby(self._logits(inputs()), key=lambda pair: pair[0]):
-            windows = [window for _, window in found]
+            logits = [window for _, window in found]
             question = questions[number][place]
-            answers[number][place] = _best(question, docs[number].text, windows, positions[number], settings)
+            answers[number][place].update(_best(question, docs[number].text, logits, positions[number], settings))
         return answers
 
     def _logits(self, inputs: Iterator[tuple[Any, PairWindow]]) -> Iterator[tuple[Any, WindowLogits]]:
@@ -220,7 +252,7 @@ class SpanQA(OwnEncoderPipe):
 
         Questions are not trained on if none of their answers can be located in the text.
         """
-        tokenizer = self._question_tokenizer()
+        tokenizer = self.question_tokenizer()
         for example in examples:
             asked = [q for q in read_questions(example.reference) if has_gold(q) and q["question"].strip()]
             text = example.reference.text
@@ -271,7 +303,8 @@ def _row(candidate: Candidate, text: str) -> dict[str, Any]:
     return {"text": text[start:end], "start_char": start, "end_char": end, "score": score, "logit": logit}
 
 
-def _no_answer(question: str) -> Answer:
+def _no_answer(question: dict[str, Any]) -> Answer:
     """Make the result for a question or document without words, which the model never reads."""
     row = _row(Candidate(0, 0, 0.0, 1.0), "")
-    return Answer(question=question, **row, null_logit=0.0, alternatives=[row])
+    answer = Answer(question=question["question"], **row, null_logit=0.0, alternatives=[row])
+    return answer if question.get("id") is None else Answer(id=question["id"], **answer)

@@ -144,8 +144,8 @@ class TextLabeler(Labelled, SavedSettings, TrainablePipe):
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """The minimum score with which each label counts as predicted: the tuned threshold, or else the setting."""
-        return {label: self.cfg["thresholds"].get(label, self.cfg["threshold"]) for label in self.labels}
+        """The minimum score with which each label counts as predicted."""
+        return dict.fromkeys(self.labels, self.cfg["threshold"])
 
     def _num_outputs(self) -> int:
         return len(self.labels)

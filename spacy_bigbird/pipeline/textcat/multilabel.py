@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Config, Model
 
 from ...errors import Errors
 from ...scoring.calibration import best_threshold
-from ..settings import encoded_documents
+from ..settings import encoded_batches
 from .component import ASSIGNS, DEFAULT_CONFIG_STR, SCORE_WEIGHTS, TextLabeler
 from .loss import gold_values
 
@@ -58,6 +59,18 @@ class MultiTextLabeler(TextLabeler):
 
     objectives: ClassVar[tuple[str, ...]] = ("multilabel", "regression")
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The minimum score with which each label counts as predicted: the tuned threshold, or else the setting."""
+        if self.cfg["threshold"] is not None:
+            return dict.fromkeys(self.labels, self.cfg["threshold"])
+        default = self.cfg["configured"]["threshold"]
+        return {label: self.cfg["thresholds"].get(label, default) for label in self.labels}
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score examples that the component has processed. Arguments as in spaCy's `Pipe.score`."""
+        return super().score(examples, **{"thresholds": self.thresholds, **kwargs})
+
     def initialize(  # type: ignore[override]  # there is no positive label
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -73,7 +86,8 @@ class MultiTextLabeler(TextLabeler):
 
         examples (Iterable[Example]): held-out examples, whose `predicted` documents have been processed by the encoder
             unless `nlp` is given.
-        nlp (Language | None): the pipeline, whose components before this one are run on the `predicted` documents.
+        nlp (Language | None): the pipeline, whose components before this one are run on copies of the `predicted`
+            documents.
         RETURNS (dict[str, float]): the threshold of each label. Those of labels without a true value are not changed.
         RAISES ValueError: the component predicts numbers.
         """
@@ -82,12 +96,18 @@ class MultiTextLabeler(TextLabeler):
             raise ValueError(
                 Errors.BB200.format(name="objective", value=given, expected="multilabel, to have thresholds")
             )
-        examples = list(self._checked(examples))
-        scores = self.predict(encoded_documents(examples, self.name, nlp)).values
-        values, counts = gold_values(examples, self.labels, False)
+        parts = []
+        for batch, docs in encoded_batches(self._checked(examples), self.name, nlp):
+            parts.append((self.predict(docs).values, *gold_values(batch, self.labels, False)))
+        if not parts:
+            return self.thresholds
+        scores, values, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        tuned = self.thresholds
         for column, label in enumerate(self.labels):
             known = counts[:, column]
             gold = values[known, column] > 0
             if gold.any():
-                self.cfg["thresholds"][label] = best_threshold(scores[known, column].tolist(), gold.tolist())
+                tuned[label] = best_threshold(scores[known, column].tolist(), gold.tolist())
+        # A threshold that is set from now on, as `spacy find-threshold` does, is meant for all labels again.
+        self.cfg["thresholds"], self.cfg["threshold"] = tuned, None
         return self.thresholds

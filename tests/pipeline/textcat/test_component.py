@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import spacy
 import srsly
-from spacy.tokens import Doc
+from spacy.cli import find_threshold
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from spacy_bigbird.pipeline.textcat.component import TextLabeler
@@ -172,6 +173,11 @@ def test_thresholds_are_tuned_used_by_the_scores_and_saved(tmp_path):
     assert all(0 < value < 0.5 for value in thresholds.values()) and pipe.thresholds == thresholds
     nlp.to_disk(tmp_path)
     assert spacy.load(tmp_path).get_pipe("bigbird_textcat_multilabel").thresholds == pytest.approx(thresholds)
+    # spaCy tries thresholds by setting `cfg`, which then applies to all labels.
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
+    name = "bigbird_textcat_multilabel"
+    _, _, tried = find_threshold(tmp_path, tmp_path / "dev.spacy", name, "threshold", "cats_macro_f", n_trials=3)
+    assert tried[0.0] < 1.0 and tried[0.0] != tried[1.0]
     assert isinstance(pipe, MultiTextLabeler) and isinstance(pipe, TextLabeler)
     numbers = with_toy_rows("bigbird_textcat_multilabel", "mean", objective="regression")
     with pytest.raises(ValueError, match="BB200"):
