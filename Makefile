@@ -22,7 +22,10 @@ $(VENV)/.installed: setup.cfg pyproject.toml scripts/install_torch.sh
 	touch $@
 
 test: install  ## run the tests (under 6 minutes on 2 cores)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore tests/flax
+
+test-flax: install  ## run the tests of the Flax models (compiling takes most of three minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) tests/flax
 
 test-all: install  ## run the tests, including the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --slow
@@ -57,4 +60,4 @@ demo: install  ## find names in a novel, train tiny pipelines on made-up contrac
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-.PHONY: help install test test-all test-python test-wheel lint bench docs demo clean
+.PHONY: help install test test-flax test-all test-python test-wheel lint bench docs demo clean

@@ -38,6 +38,7 @@ LEVELS = {
     "model.decoder": 10,
     "model": 11,
     "model.heads": 12,
+    "flax": 13,
     "cache": 12,
     "thinc_layers": 13,
     "architectures": 14,

@@ -3,6 +3,7 @@
 from .cache import LayerErrors
 from .codes import WithCodes
 from .documents import DocumentErrors
+from .flax import FlaxErrors
 from .model import ModelErrors
 from .pipeline import PipelineErrors
 from .training import TrainingErrors
@@ -10,6 +11,13 @@ from .usage import UsageErrors
 
 
 class Errors(
-    DocumentErrors, LayerErrors, ModelErrors, PipelineErrors, TrainingErrors, UsageErrors, metaclass=WithCodes
+    DocumentErrors,
+    FlaxErrors,
+    LayerErrors,
+    ModelErrors,
+    PipelineErrors,
+    TrainingErrors,
+    UsageErrors,
+    metaclass=WithCodes,
 ):
     """Messages of exceptions, one file for each part of the package. Fill in with `.format(...)`."""
