@@ -7,6 +7,7 @@ from typing import Any
 from spacy import displacy
 from spacy.tokens import Doc, Span
 
+from .annotations.extensions import score_attribute
 from .annotations.questions import install_question_extensions
 from .errors import Errors
 
@@ -69,7 +70,7 @@ def entity_figures(doc: Doc) -> list[dict[str, Any]]:
     doc (Doc): the document.
     RETURNS (list[dict[str, Any]]): a single figure.
     """
-    marks = [_mark(ent.start_char, ent.end_char, ent.label_, ent._.score) for ent in doc.ents]
+    marks = [_mark(ent.start_char, ent.end_char, ent.label_, ent._.get(score_attribute())) for ent in doc.ents]
     return [{"text": doc.text, "ents": marks, "title": _title(doc)}]
 
 

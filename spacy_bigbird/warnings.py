@@ -13,9 +13,10 @@ class Warnings(metaclass=WithCodes):
 
     # The encoder in a spaCy pipeline: BW130-BW189
     BW130 = (
-        "Component {reader!r} found no vectors of {encoder!r} on its documents and continues with zeros: its "
-        "predictions are meaningless. Enable {encoder!r} and run it before {reader!r}; in training, list it in "
-        "annotating_components if {reader!r} is listed there too."
+        "{reader} found no vectors of {encoder} on its documents and continues with zeros: its predictions are "
+        "meaningless. Keep the encoder in the pipeline, enabled and before its readers; in training, list it in "
+        "annotating_components if a reader is listed there too. Documents that a component makes itself, as with "
+        "span.as_doc(), must be encoded first: doc = encoder(doc)."
     )
     BW131 = (
         "The document beginning with {start!r} has {pieces} pieces, but the encoder takes {capacity} at once: the last "
@@ -87,3 +88,6 @@ class Warnings(metaclass=WithCodes):
         "The cache {path!s} stores nothing more: {reason}. Training and prediction go on without it, more slowly. Make "
         "room (`python -m spacy bigbird cache clear FOLDER`), or change `cache_dir` or `cache_gb` of the component."
     )
+
+    # Between the encoder and the components that listen to it: BW630-BW659
+    BW630 = "Another package has registered the attribute {attribute} in a form that cannot hold our values: {advice}."

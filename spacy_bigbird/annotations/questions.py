@@ -6,6 +6,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from .registration import register
 
 GOLD_KEYS = {"answers", "is_impossible", "plausible_answers"}
 # The key of an extension attribute in `doc.user_data`, so that the answers are serialized with the Doc.
@@ -57,10 +58,8 @@ def _set_answers(doc: Doc, answers: Iterable[dict] | None) -> None:
 def install_question_extensions() -> None:
     """Register the Doc attributes for questions, choices and masks, and for their answers, if they are missing."""
     for name in ("questions", "choices", "choice_answers", "masks", "mask_predictions"):
-        if not Doc.has_extension(name):
-            Doc.set_extension(name, default=None)
-    if not Doc.has_extension("answers"):
-        Doc.set_extension("answers", getter=_get_answers, setter=_set_answers)
+        register(Doc, name)
+    register(Doc, "answers", getter=_get_answers, setter=_set_answers)
 
 
 def as_whole_number(value: Any) -> int | None:

@@ -31,15 +31,18 @@ def check_upstreams_of(name: str, component: Any, nlp: Language) -> list[str]:
     RETURNS (list[str]): the encoders that the component listens to.
     RAISES ValueError: a listener does not. The message names the component, its upstream and the available encoders.
     """
-    names = nlp.component_names
-    before = names[: names.index(name)] if name in names else names
-    encoders = [other for other, pipe in nlp.components if other in before and isinstance(pipe, Transformer)]
-    heard = []
+    encoders: dict[str, str] = {}
+    for other, pipe in nlp.components:
+        if other == name:
+            break
+        if isinstance(pipe, Transformer):
+            encoders |= dict.fromkeys(getattr(pipe, "former_names", ()), other) | {other: other}
+    heard: list[str] = []
     for upstream in _upstream_names(component):
         if upstream not in encoders and not (upstream == "*" and encoders):
-            found = ", ".join(encoders) or "none"
+            found = ", ".join(dict.fromkeys(encoders.values())) or "none"
             raise ValueError(Errors.BB142.format(reader=name, upstream=upstream, found=found))
-        heard += encoders if upstream == "*" else [upstream]
+        heard += dict.fromkeys(encoders.values()) if upstream == "*" else [encoders[upstream]]
     return heard
 
 

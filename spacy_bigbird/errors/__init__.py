@@ -1,5 +1,6 @@
 """Every error of the package, with a code to search for: what was given, what was expected, what to do."""
 
+from .bridge import BridgeErrors
 from .cache import LayerErrors
 from .codes import WithCodes
 from .documents import DocumentErrors
@@ -11,6 +12,7 @@ from .usage import UsageErrors
 
 
 class Errors(
+    BridgeErrors,
     DocumentErrors,
     FlaxErrors,
     LayerErrors,

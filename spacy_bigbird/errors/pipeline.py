@@ -19,8 +19,9 @@ class PipelineErrors:
         "encoders in one pipeline share `doc._.trf_data`: place the reader directly after its own encoder."
     )
     BB134 = (
-        "Component {reader!r} reads vectors of {encoder!r} that have already been dropped, because keep_vectors = "
-        '"none" and all components known to listen have read them. Set keep_vectors = "float16" or "float32".'
+        'Component {reader!r} reads vectors of {encoder!r} that have been dropped, because keep_vectors = "none" and '
+        "all components known to listen have read them, and {encoder!r} is not in the pipeline to compute them again. "
+        'Set keep_vectors = "float16" or "float32", or keep {encoder!r} in the pipeline.'
     )
     BB135 = "The encoder's setting {name} = {value!r} is not allowed. Expected {expected}."
     BB136 = (

@@ -6,6 +6,7 @@ from typing import Any
 from spacy.scorer import Scorer, get_ner_prf
 from spacy.training import Example
 
+from ..annotations.extensions import score_attribute
 from .calibration import expected_calibration_error, reliability_table
 from .stored_examples import several_passes
 
@@ -22,11 +23,12 @@ def ner_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
     scores = get_ner_prf(examples)
     probabilities: list[float] = []
     is_right: list[bool] = []
+    score = score_attribute()
     for example in examples:
-        scored = [ent for ent in example.predicted.ents if ent._.score is not None]
+        scored = [ent for ent in example.predicted.ents if ent._.get(score) is not None]
         for ent, right in zip(scored, judge(example, [(e.start, e.end, e.label_) for e in scored]), strict=True):
             if right is not None:
-                probabilities.append(ent._.score)
+                probabilities.append(ent._.get(score))
                 is_right.append(right)
     scores["ents_ece"] = expected_calibration_error(probabilities, is_right)
     scores["ents_reliability"] = reliability_table(probabilities, is_right)

@@ -12,7 +12,7 @@ from thinc.types import Ints1d
 from ..errors import Errors
 from ..warnings import Warnings
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
-from .piece_encoder import DocumentPieces, encode_documents
+from .piece_encoder import DocumentPieces, encode_documents, token_starts
 from .types import BigBirdBatch, BigBirdData, widened
 from .windows import DocumentRows
 
@@ -41,7 +41,7 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
     documents = _encode_within_limits(model, docs)
     all_rows, backprop_windows = model.layers[0]([document.ids for document in documents], is_train)
     doc_data = []
-    for document, encoded in zip(documents, all_rows, strict=True):
+    for doc, document, encoded in zip(docs, documents, all_rows, strict=True):
         ids = numpy.concatenate([[tokenizer.cls_token_id], document.ids, [tokenizer.sep_token_id]]).astype("int32")
         stats = {
             "pieces": len(document.ids),
@@ -56,6 +56,8 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
             encoded.window_lengths,
             strings=tokenizer.convert_ids_to_tokens(ids.tolist()),
             ids=ids,
+            offsets=document.offsets,
+            token_starts=token_starts(doc),
             stats=stats,
             layers=layers,
         )

@@ -1,5 +1,6 @@
 """A listener that returns whole documents as rows. The node that spaCy links is that of spacy-transformers."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from thinc.types import Ragged
 from transformers.utils import ModelOutput
 
 from ..errors import Errors
+from ..warnings import Warnings
 from .layer_choice import LayerChoice
 from .layer_mix import NAME, layer_mix, width_of
 from .types import Array, BigBirdData, PieceRows
@@ -103,7 +105,10 @@ def _as_piece_rows(model: Model, data: TransformerData) -> PieceRows:
     if "window_cls" not in output:
         if any(map(any, data.wordpieces.strings)):
             raise ValueError(Errors.BB130.format(kind=type(data).__name__))
-        # The stock listener's placeholder for a document that nothing has encoded.
+        # The stock listener's placeholder for a document that nothing has encoded: no encoder has linked it.
+        if len(data.align.lengths):
+            reader = "A component with spacy-bigbird.PieceListener.v1"
+            warnings.warn(Warnings.BW130.format(reader=reader, encoder="its encoder"), stacklevel=2)
         data = BigBirdData.without_vectors(len(data.align.lengths), data.width, model.ops.xp)
         output = data.model_output
     to_float = model.ops.asarray2f

@@ -82,6 +82,8 @@ class BigBirdData(TransformerData):
         *,
         strings: Sequence[str],
         ids: Array,
+        offsets: Array,
+        token_starts: Array,
         stats: dict[str, int],
         layers: Sequence[int] = (),
     ) -> "BigBirdData":
@@ -93,6 +95,8 @@ class BigBirdData(TransformerData):
         window_lengths (Ints1d): as in PieceRows. Shape: (windows,).
         strings (Sequence[str]): the pieces as text, in the order of the rows.
         ids (Ints1d): ids of the pieces. Shape: (pieces + 2,).
+        offsets (Ints2d): first character of each piece and one past its last. Shape: (pieces, 2).
+        token_starts (Ints1d): first character of each token that `align` is for. Shape: (tokens,).
         stats (dict[str, int]): counts for `doc._.bigbird_stats`.
         layers (Sequence[int]): the layers' numbers, the last of which stock listeners read; empty for this one only.
         RETURNS (BigBirdData): the document's data.
@@ -106,7 +110,7 @@ class BigBirdData(TransformerData):
         )
         width = rows.shape[1] // max(1, len(layers))
         output: dict[str, Any] = {"last_hidden_state": rows[None, :, -width:], "window_cls": window_cls[:, -width:]}
-        output["window_lengths"] = window_lengths
+        output |= {"window_lengths": window_lengths, "piece_offsets": offsets, "token_starts": token_starts}
         if layers:
             output |= {"all_layers": rows[None], "all_layers_cls": window_cls}
             output["layers"] = numpy.array(layers, dtype="i")
@@ -131,6 +135,8 @@ class BigBirdData(TransformerData):
             numpy.full((1,), num_tokens, dtype="i"),
             strings=[""] * (num_tokens + 2),
             ids=numpy.zeros((num_tokens + 2,), dtype="i"),
+            offsets=numpy.zeros((num_tokens, 2), dtype="i"),
+            token_starts=numpy.arange(num_tokens, dtype="i"),
             stats={},
         )
 

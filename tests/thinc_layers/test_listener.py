@@ -55,7 +55,8 @@ def data_of(num_rows, num_windows, width=3, seed=0):
     align = Ragged(numpy.arange(1, num_rows - 1, dtype="i"), numpy.ones(num_rows - 2, dtype="i"))
     lengths = numpy.full(num_windows, 5, dtype="i")
     strings, ids = ["x"] * num_rows, numpy.arange(num_rows, dtype="i")
-    return BigBirdData.build(rows, align, window_cls, lengths, strings=strings, ids=ids, stats={})
+    chars = {"offsets": numpy.zeros((num_rows - 2, 2), dtype="i"), "token_starts": ids[:-2]}
+    return BigBirdData.build(rows, align, window_cls, lengths, strings=strings, ids=ids, stats={}, **chars)
 
 
 def test_rows_windows_and_alignment_pass():
@@ -167,7 +168,8 @@ def test_documents_that_nothing_has_encoded():
     install_extensions()
     model = piece_listener("*", 1.0)
     model.layers[0].set_dim("nO", 4)
-    outputs = model.predict([NLP.make_doc("three tokens here"), NLP.make_doc("")])
+    with pytest.warns(UserWarning, match=r"BW130.*PieceListener.*zeros"):
+        outputs = model.predict([NLP.make_doc("three tokens here"), NLP.make_doc("")])
     assert [output.rows.shape for output in outputs] == [(5, 4), (2, 4)]
     assert outputs[0].align.dataXd.tolist() == [1, 2, 3]
     assert not outputs[0].rows.any() and outputs[0].window_cls.shape == (1, 4)

@@ -21,7 +21,8 @@ def data_of(lengths, seed=0):
     )
     ids = numpy.zeros(total + 2, dtype="i")
     window = numpy.array([total], dtype="i")
-    return BigBirdData.build(rows, align, rows[:1], window, strings=[""] * (total + 2), ids=ids, stats={})
+    chars = {"offsets": numpy.zeros((total, 2), dtype="i"), "token_starts": numpy.arange(len(lengths), dtype="i")}
+    return BigBirdData.build(rows, align, rows[:1], window, strings=[""] * (total + 2), ids=ids, stats={}, **chars)
 
 
 def layers(make_pooling):

@@ -12,24 +12,24 @@ from spacy.pipeline.pipe import deserialize_config
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from spacy_transformers import Transformer
 from spacy_transformers.annotation_setters import null_annotation_setter
-from spacy_transformers.layers import TransformerListener
 from thinc.api import Config, Model, Optimizer
 
-from ...annotations.extensions import install_extensions
+from ...annotations.extensions import WithExtensions, install_extensions
 from ...cache.store import open_store
 from ...check.upstreams import check_upstreams
 from ...errors import Errors
 from ...thinc_layers.encoder_wrapper import get_shim, set_width
 from ...thinc_layers.grouping import group_by_size
-from ...thinc_layers.linking import batch_identity, link, listener_keys, release
-from ...thinc_layers.readers import adapt_reader, choose_layers
+from ...thinc_layers.linking import batch_identity, listener_keys
+from ...thinc_layers.readers import choose_layers
 from ...thinc_layers.shim import EncoderShim
 from ...thinc_layers.types import BigBirdBatch
+from ...thinc_layers.vectors import release
 from ...warnings import Warnings
 from ..settings import naming
 from .pending import PendingBatch
+from .upstream import Upstream
 
 DEFAULT_CONFIG_STR = """
 [bigbird]
@@ -64,7 +64,7 @@ def make_bigbird(
     return component
 
 
-class BigBird(Transformer):
+class BigBird(WithExtensions, Upstream):
     """A shared encoder for whole documents.
 
     Components listen to it with spacy-transformers.TransformerListener.v1 or spacy-bigbird.PieceListener.v1.
@@ -92,10 +92,7 @@ class BigBird(Transformer):
             raise ValueError(Errors.BB135.format(name="keep_vectors", value=keep_vectors, expected=expected))
         get_shim(model)
         super().__init__(vocab, model, set_extra_annotations, name=name)
-        # Left empty because `cfg` is saved, and would override the config when the pipeline is loaded.
-        self.cfg: dict[str, Any] = {}
         self.keep_vectors = keep_vectors
-        self._disabled_readers: set[str] = set()
         self._pending: PendingBatch | None = None
         self._has_gradient = False
         self._has_warned = False
@@ -110,19 +107,6 @@ class BigBird(Transformer):
     def hide_labels(self) -> bool:
         """Always True: the component has no labels to show."""
         return True
-
-    # Listeners
-
-    def add_listener(self, listener: TransformerListener, component_name: str) -> None:
-        """Add a listener and link it to this encoder. Arguments as in `Transformer.add_listener`."""
-        super().add_listener(listener, component_name)
-        link(listener, component_name, self.listener_map[component_name].index(listener), self.name)
-
-    def find_listeners(self, component: Any) -> None:
-        """Add a component's listeners, and adapt its pooling to tokens without pieces and to long documents."""
-        super().find_listeners(component)
-        if getattr(component, "name", None) in self.listener_map:
-            adapt_reader(component.model, self.shim)
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
         """Load the weights if there are none yet, and find the components that listen.
@@ -141,7 +125,8 @@ class BigBird(Transformer):
             self.find_listeners(component)
             # spaCy ignores disabled (frozen) components here, but they will read the vectors too.
             if name in nlp.disabled:
-                self._disabled_readers |= listener_keys(self.listener_map.get(name, []))
+                for listener in self.listener_map.get(name, []):
+                    self.expect_reader(listener)
 
     # Prediction
 
@@ -152,7 +137,7 @@ class BigBird(Transformer):
         RETURNS (BigBirdBatch): the data of all documents, including those without tokens.
         """
         self._backprop_pending()
-        choose_layers(self.shim, self.listeners)
+        choose_layers(self.shim, self.readers)
         return self.model.predict(list(docs))
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Any) -> None:
@@ -161,8 +146,9 @@ class BigBird(Transformer):
         docs (Iterable[Doc]): the documents.
         predictions (BigBirdBatch): the result of `predict`.
         """
+        install_extensions()
         docs = list(docs)
-        readers = listener_keys(self.listeners) | self._disabled_readers
+        readers = listener_keys(self.readers)
         for doc, data in zip(docs, predictions.doc_data, strict=True):
             data.encoder, data.keep_vectors, data.waiting = self.name, self.keep_vectors, set(readers)
             doc._.trf_data, doc._.bigbird_stats = data, data.stats
@@ -179,7 +165,6 @@ class BigBird(Transformer):
         batch_size (int): number of documents to read ahead.
         YIELDS (Doc): the documents. One that fails is passed to the error handler; the others are not affected.
         """
-        install_extensions()
         for docs in util.minibatch(stream, batch_size):
             docs, pieces = list(docs), 0
             for part in group_by_size(docs, lambda doc: len(doc) + 2, self.shim.settings.max_batch_pieces):
@@ -234,7 +219,7 @@ class BigBird(Transformer):
         docs = [example.predicted for example in examples]
         if not docs or not self.listeners:
             return losses
-        choose_layers(self.shim, self.listeners)
+        choose_layers(self.shim, self.readers)
         batch, backprop = cast(Any, self.model).begin_update(docs)
         for data in batch.doc_data:
             data.encoder = self.name

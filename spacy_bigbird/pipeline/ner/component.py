@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
-from ...annotations.extensions import install_extensions
+from ...annotations.extensions import WithExtensions, install_extensions, score_attribute
 from ...check.upstreams import check_weights_of_upstreams
 from ...errors import Errors
 from ...scoring.calibration import expected_calibration_error, fit_temperature, log_loss
@@ -97,7 +97,7 @@ def make_ner(
     return EntityTagger(nlp.vocab, model, name, scorer, **settings)
 
 
-class EntityTagger(Labelled, SavedSettings, TrainablePipe):
+class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
     """Tags tokens in the BILUO scheme. Invalid sequences are impossible, see `crf/` and `biluo.py`."""
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
@@ -178,16 +178,17 @@ class EntityTagger(Labelled, SavedSettings, TrainablePipe):
         docs (Iterable[Doc]): the documents.
         predictions (list[Entities]): the result of `predict`.
         """
+        score = score_attribute()
         for doc, result in zip(docs, predictions, strict=True):
             for ent in doc.ents:
                 if self.cfg["overwrite_ents"]:
-                    ent._.score = None
+                    ent._.set(score, None)
             found = [entity for entity in result.found if entity[3] >= self.cfg["threshold"]]
             spans = [Span(doc, start, end, self.labels[label]) for start, end, label, _ in found]
             blocked = [doc[i : i + 1] for i in result.blocked]
             doc.set_ents([*result.kept, *spans], blocked=blocked, default="outside")
             for span, entity in zip(spans, found, strict=True):
-                span._.score = entity[3]
+                span._.set(score, entity[3])
             if key := self.cfg["spans_key"]:
                 listed = found if result.probable is None else result.probable
                 group = [Span(doc, start, end, self.labels[label]) for start, end, label, _ in listed]

@@ -14,7 +14,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ...annotations.extensions import install_extensions
+from ...annotations.extensions import WithExtensions, install_extensions
 from ...errors import Errors
 from ...thinc_layers.encoder_wrapper import get_shim
 from ...thinc_layers.head_wrapper import HeadShim
@@ -22,7 +22,7 @@ from ...warnings import Warnings
 from ..settings import SavedSettings, naming
 
 
-class OwnEncoderPipe(SavedSettings, TrainablePipe):
+class OwnEncoderPipe(WithExtensions, SavedSettings, TrainablePipe):
     """A trainable component with a complete model of its own, which reads pairs of texts or masked texts.
 
     vocab (Vocab): the pipeline's vocabulary.

@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from ...annotations.extensions import install_extensions
+from ...annotations.extensions import WithExtensions, install_extensions
 from ...check.upstreams import check_weights_of_upstreams
 from ...errors import Errors
 from ...thinc_layers.text_classifier import PieceScores, TextScores
@@ -110,7 +110,7 @@ class TextPredictions:
     pieces: list[PieceScores] = field(default_factory=list)
 
 
-class TextLabeler(Labelled, SavedSettings, TrainablePipe):
+class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
     """Assigns one of several labels to each document, or numbers."""
 
     objectives: ClassVar[tuple[str, ...]] = ("exclusive", "regression")

@@ -137,13 +137,6 @@ def test_a_disabled_reader_finds_the_vectors_later(with_vectors):
     assert doc._.trf_data is None
 
 
-def test_a_reader_that_comes_too_late_is_told(with_vectors):
-    nlp = with_vectors("none")
-    doc = nlp(TEXTS[0])
-    with pytest.raises(ValueError, match=r"BB134.*tagger.*bigbird.*keep_vectors"):
-        nlp.get_pipe("tagger")(doc)
-
-
 def test_frozen_readers_are_not_forgotten(vocab_file):
     """spaCy initialises with frozen components disabled, and leaves them out of the encoder's listeners."""
     nlp = make_pipeline(vocab_file, HEADS, keep_vectors="none")
