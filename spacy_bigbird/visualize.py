@@ -14,6 +14,8 @@ from .errors import Errors
 ANSWER_COLOR = "#ffe08a"
 EVIDENCE_COLOR = "255, 160, 90"
 EVIDENCE_PREFIX = "evidence:"
+# Types of entities for which displaCy has no color, and would use gray: those of LitBank and others.
+ENTITY_COLORS = {"PER": "#f7c8a0", "VEH": "#f0b3b3", "LOCATION": "#ff9561", "MISC": "#d6c9f0"}
 GAP = " … "
 
 __all__ = ["render"]
@@ -40,7 +42,8 @@ def render(
     jupyter (bool | None): whether to display the result in a notebook; None to detect a running one.
     colors (dict[str, str] | None): CSS colors of entity types.
     RETURNS (str | None): the HTML; None if it is displayed in a notebook.
-    RAISES ValueError: unknown style.
+    RAISES TypeError: something else than documents is given.
+    RAISES ValueError: unknown style, or nothing has answered questions about a document.
     """
     if style not in FIGURES:
         raise ValueError(Errors.BB200.format(name="style", value=style, expected=" or ".join(FIGURES)))
@@ -48,10 +51,15 @@ def render(
     install_question_extensions()
     if not Span.has_extension("score"):
         Span.set_extension("score", default=None)
-    figures = [figure for doc in ([docs] if isinstance(docs, Doc) else docs) for figure in FIGURES[style](doc)]
+    given = [docs] if isinstance(docs, Doc) else list(docs)
+    if not all(isinstance(doc, Doc) for doc in given):
+        raise TypeError(Errors.BB671.format(given=docs))
+    if style == "answers" and given and all(doc._.answers is None for doc in given):
+        raise ValueError(Errors.BB672)
+    figures = [figure for doc in given for figure in FIGURES[style](doc)]
     if surroundings is not None:
         figures = [shortened(figure, surroundings) for figure in figures]
-    options = {"colors": colors or {}}
+    options = {"colors": {**ENTITY_COLORS, **(colors or {})}}
     return displacy.render(
         figures, style="ent", manual=True, page=page, minify=minify, jupyter=jupyter, options=options
     )

@@ -9,9 +9,33 @@ import spacy
 from spacy.tokens import Doc, Span, SpanGroup
 
 from spacy_bigbird.annotations.extensions import install_extensions
+from spacy_bigbird.annotations.questions import install_question_extensions
 from spacy_bigbird.visualize import render, shortened
 
 NLP = spacy.blank("en")
+
+
+@pytest.mark.parametrize("given", ["Anna met Boris.", ["Anna met Boris."], [None]])
+def test_what_is_no_document_is_named(given):
+    with pytest.raises(TypeError, match=r"BB671.*run the pipeline on the text first"):
+        render(given)
+
+
+def test_a_document_without_answers_is_said():
+    doc = NLP("Anna met Boris.")
+    install_question_extensions()
+    with pytest.raises(ValueError, match=r"BB672.*doc\._\.questions"):
+        render(doc, "answers")
+    doc._.answers = []
+    assert "<mark" not in (render(doc, "answers", jupyter=False) or "")
+
+
+def test_no_common_type_is_gray():
+    doc = NLP("Anna took the Orontes")
+    doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 3, 4, "VEH")]
+    colors = re.findall(r"background: (#\w+)", render(doc, jupyter=False))
+    assert len(set(colors)) == 2 and "#ddd" not in colors
+    assert "background: red" in render(doc, jupyter=False, colors={"PER": "red"})
 
 
 class Marks(HTMLParser):
@@ -67,7 +91,7 @@ def test_answers(doc):
     shown = Marks(render(doc, "answers"))
     assert shown.titles == ["Where <b>?", "Who? — no answer 0.75"]
     assert [mark[:2] for mark in shown.marks] == [["Rome", "ANSWER 0.50"]]
-    assert render(NLP.make_doc("a"), "answers") == ""
+    assert render([NLP.make_doc("a"), doc], "answers") == render(doc, "answers")
 
 
 def test_evidence_is_darker_where_it_weighs_more(doc):

@@ -35,8 +35,12 @@ table { border-collapse: collapse; background: #fff; width: 100% } td, th { padd
 td:first-child, th:first-child { text-align: left } tr + tr td { border-top: 1px solid #e4e4e4 } th { background: #eee }
 .best { font-weight: bold } .no { color: #a33 } .yes { color: #27702a } .small { color: #666; font-size: .88rem }
 figure { margin: 0 } .entities { font-family: Georgia, serif; line-height: 1.9 !important }
-svg { background: #fff; border: 1px solid #ddd; border-radius: 6px; max-width: 100% } .row { display: flex; gap: 1rem;
-flex-wrap: wrap }
+svg { background: #fff; border: 1px solid #ddd; border-radius: 6px; max-width: 100%; height: auto }
+.row { display: flex; gap: 1rem; flex-wrap: wrap }
+@media (max-width: 40rem) {
+  main { padding: 1rem .7rem 3rem } h1 { font-size: 1.5rem } .card { padding: .5rem .6rem }
+  table { display: block; overflow-x: auto; font-size: .85rem } td, th { padding: .25rem .4rem }
+}
 """
 
 INTRODUCTION = """
@@ -102,7 +106,10 @@ def write_report(
         ("Answers in their context", "".join(_answers(one) for one in found["span_qa"][:answered])),
     ]
     body = sections[0] + "".join(f"<h2>{title}</h2>{content}" for title, content in sections[1:])
-    page = "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>spacy-bigbird on long documents</title>"
+    page = (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+    )
+    page += "<title>spacy-bigbird on long documents</title>"
     path.write_text(f"{page}<style>{STYLE}</style></head><body><main>{body}</main></body></html>", encoding="utf8")
 
 

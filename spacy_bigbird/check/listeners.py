@@ -49,6 +49,32 @@ def find_listener_problems(nlp: Language) -> list[str]:
     return problems
 
 
+def find_training_problems(nlp: Language, frozen: Container[str], annotating: Container[str]) -> list[str]:
+    """Find heads that could not be trained, because of how they and their encoder come into the pipeline.
+
+    nlp (Language): the pipeline as described by its config, not initialized.
+    frozen (Container[str]): the `frozen_components` of the config.
+    annotating (Container[str]): its `annotating_components`.
+    RETURNS (list[str]): a message for each frozen encoder whose vectors a trained head would not get, and for each head
+        with weights that were trained on another encoder than the new one.
+    """
+    problems = []
+    for position, (name, component) in enumerate(nlp.components):
+        model = getattr(component, "model", None)
+        nodes: list[Any] = list(model.walk()) if isinstance(model, Model) else []
+        upstreams = {node.upstream_name for node in nodes if isinstance(node, TransformerListener)}
+        for encoder, pipe in nlp.components[:position]:
+            if not isinstance(pipe, Transformer) or not upstreams & {"*", encoder}:
+                continue
+            if encoder in frozen and encoder not in annotating and name not in frozen:
+                problems.append(Errors.BB669.format(encoder=encoder, reader=name))
+            shims = [shim for node in pipe.model.walk() for shim in node.shims if isinstance(shim, EncoderShim)]
+            has_weights = any(node.has_param(key) for node in nodes for key in node.param_names)
+            if has_weights and any(not shim.is_loaded for shim in shims) and encoder not in frozen:
+                problems.append(Errors.BB670.format(encoder=encoder, reader=name))
+    return problems
+
+
 def find_frozen_problems(nlp: Language, frozen: Container[str]) -> list[str]:
     """Find encoders that would never receive weights, because spaCy does not initialize frozen components.
 

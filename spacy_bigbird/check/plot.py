@@ -1,9 +1,21 @@
 """The figure that `spacy bigbird check --plot` writes."""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from ..errors import Errors
+
+
+def check_can_plot() -> None:
+    """Check that figures can be drawn, before the work whose results they are to show.
+
+    RAISES ModuleNotFoundError: Matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ModuleNotFoundError(Errors.BB668)
 
 
 def plot_lengths(path: Path, lengths: Mapping[str, Sequence[int]], window: int) -> None:

@@ -62,13 +62,17 @@ def check_cli(
     would leave out, gold spans that match no tokens, and what an epoch costs. Config settings can be overridden as in
     `spacy train`. The exit code is 1 if data would be lost or training would fail.
     """
+    from ..check.plot import check_can_plot
+
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
     try:
+        if plot is not None:
+            check_can_plot()
         set_up_gpu(use_gpu)
         for path in filter(None, (misaligned, plot)):
             check_place(path)
-    except ValueError as error:
+    except (ValueError, ModuleNotFoundError) as error:
         Printer().fail(str(error), exits=1)
     checked = check(config_path, overrides, limit=limit, measure=measure)
     if misaligned is not None:
@@ -114,7 +118,7 @@ def check(
     from ..check.corpus import check_corpus, find_gold_problems, find_reader_loss, make_batches
     from ..check.encoders import find_encoders
     from ..check.labels import find_label_problems
-    from ..check.listeners import find_frozen_problems, find_listener_problems
+    from ..check.listeners import find_frozen_problems, find_listener_problems, find_training_problems
     from ..check.report import CheckReport
     from ..schedules import find_schedule_problems
 
@@ -126,7 +130,11 @@ def check(
         with show_validation_error(config_path, hint_fill=False):
             nlp, training = _load(config_path, overrides)
         frozen = set(training["frozen_components"])
-        for problem in [*find_listener_problems(nlp), *find_frozen_problems(nlp, frozen)]:
+        for problem in [
+            *find_listener_problems(nlp),
+            *find_frozen_problems(nlp, frozen),
+            *find_training_problems(nlp, frozen, training["annotating_components"]),
+        ]:
             report.loss(problem)
         encoders = find_encoders(nlp)
         report.encoders(encoders)

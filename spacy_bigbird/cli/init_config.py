@@ -60,7 +60,12 @@ def init_config_cli(
         str, Opt("--pipeline", "-p", help="Comma-separated components, such as ner,textcat,span_qa,tagger")
     ] = "ner",
     size: Annotated[
-        Size, Opt("--size", "-s", help="small: from scratch; base and large: from Google's checkpoints")
+        Size,
+        Opt(
+            "--size",
+            "-s",
+            help="small: random weights in a small shape, not a trained model; base, large: Google's checkpoints",
+        ),
     ] = Size.base,
     optimize: Annotated[
         Optimize, Opt("--optimize", "-o", help="efficiency: bf16, half the time; accuracy: fp32 throughout")

@@ -28,6 +28,25 @@ class UsageErrors:
     # Evaluation
     BB667 = "{path!s} has nothing that the pipeline could be scored on:\n{problems}"
 
+    # What cannot be shown
+    BB671 = "visualize.render was given {given!r}. Expected a Doc or several: run the pipeline on the text first."
+    BB672 = (
+        "visualize.render: nothing has answered questions about this. Set doc._.questions, then run a "
+        "pipeline with bigbird_span_qa on it."
+    )
+
+    # What stops a training, or a plot at the end of one
+    BB668 = "Plots need the package matplotlib: pip install 'spacy-bigbird[plot]'."
+    BB669 = (
+        "Component {encoder!r} is in frozen_components but not in annotating_components, so {reader!r} gets no vectors "
+        "of it and the training fails. Add {encoder!r} to annotating_components."
+    )
+    BB670 = (
+        "Component {reader!r} comes from a saved pipeline, but its encoder {encoder!r} is new: spaCy does not "
+        "initialize the former along with the latter, and it was trained on other vectors. Take both from the "
+        "saved pipeline (`source`), or neither."
+    )
+
     # Settings that name labels
     BB662 = (
         "Component {name!r}: class_weights names the labels {unknown}, but there are only {labels}.{hint} Correct the "

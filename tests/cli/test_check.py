@@ -12,12 +12,14 @@ from typer.testing import CliRunner
 from wasabi import Printer
 
 from spacy_bigbird.annotations.questions import install_question_extensions
+from spacy_bigbird.check.listeners import find_training_problems
 from spacy_bigbird.check.report import CheckReport
 from spacy_bigbird.check.terminal import bar, duration, histogram
 from spacy_bigbird.cli.check import check
 from spacy_bigbird.cli.init_config import Size, make_config
 from spacy_bigbird.errors import Errors
 
+from ..toy_pipelines import make_examples, make_pipeline
 from ..toy_text import toy_texts
 
 registry.cli.get_all()
@@ -228,6 +230,28 @@ def test_settings_that_name_labels(folder, tmp_path, vocab_file, setting, expect
     arguments += ["--paths.train", str(tmp_path / "train.jsonl")]
     result = CliRunner().invoke(spacy_app, arguments, catch_exceptions=False)
     assert expected in flat(result) and result.exit_code == ("Nothing" not in expected)
+
+
+def test_a_plot_without_matplotlib_is_refused_at_once(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = run(folder, "--plot", str(tmp_path / "lengths.png"))
+    assert result.exit_code == 1 and "pip install 'spacy-bigbird[plot]'" in flat(result)
+    assert "Encoder of" not in flat(result)
+
+
+def test_heads_that_could_not_be_trained_are_named(vocab_file):
+    nlp = make_pipeline(vocab_file, heads=("tagger",))
+    assert find_training_problems(nlp, [], []) == []
+    nlp.initialize(lambda: make_examples(nlp))
+    assert find_training_problems(nlp, [], []) == []
+    (problem,) = find_training_problems(nlp, ["bigbird"], [])
+    assert "[BB669] Component 'bigbird' is in frozen_components but not in annotating_components" in problem
+    assert find_training_problems(nlp, ["bigbird"], ["bigbird"]) == []
+    assert find_training_problems(nlp, ["bigbird", "tagger"], []) == []
+    fresh = make_pipeline(vocab_file)
+    fresh.add_pipe("tagger", source=nlp)
+    (problem,) = find_training_problems(fresh, [], [])
+    assert "[BB670] Component 'tagger' comes from a saved pipeline, but its encoder 'bigbird' is new" in problem
 
 
 def test_the_summary_repeats_the_findings(folder):

@@ -28,3 +28,10 @@ def test_any_other_error_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["script"])
     with pytest.raises(ValueError, match="a mistake of the program"):
         run(_broken)
+
+
+def test_a_missing_package_is_said_before_the_first_step(monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        run(_broken)
+    assert "pip install 'spacy-bigbird[plot]'" in " ".join(capsys.readouterr().out.split())
