@@ -1,4 +1,4 @@
-"""The results of the workflows that the repository holds: whole, of the planned budget, and what the README says."""
+"""The results of the workflows in the repository: whole, of the planned budget, and what docs/measured.md says."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from project.scripts import report, run_all, tasks
 from project.scripts.statistics import interval
 
 PROJECT = Path(__file__).parents[2] / "project"
-README = PROJECT.parent / "README.md"
+MEASURED = PROJECT.parent / "docs" / "measured.md"
 SECONDS = 600.0
 FILES = sorted((PROJECT / "results").glob("*-seed*.json"))
 PLANNED = {
@@ -41,5 +41,5 @@ def test_a_result_is_what_its_counts_and_its_command_say(path):
 
 def test_the_readme_has_the_table():
     there = [name for name in dict.fromkeys(task for task, _ in run_all.ORDER) if report.read_results(PROJECT, name)]
-    table = README.read_text(encoding="utf8").partition("<!-- tasks -->")[2].partition("<!-- end of tasks -->")[0]
+    table = MEASURED.read_text(encoding="utf8").partition("<!-- tasks -->")[2].partition("<!-- end of tasks -->")[0]
     assert table.strip() == report.readme_table(PROJECT, there).strip()
