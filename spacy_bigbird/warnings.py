@@ -89,5 +89,11 @@ class Warnings(metaclass=WithCodes):
         "room (`python -m spacy bigbird cache clear FOLDER`), or change `cache_dir` or `cache_gb` of the component."
     )
 
+    # Stretches of documents: BW475-BW479
+    BW475 = (
+        "Training may end before it gets to whole documents: it ends after {patience:,} steps without a better score "
+        "(`patience`), and stretches are used until step {until:,}. Lower `until` of the batcher, or raise `patience`."
+    )
+
     # Between the encoder and the components that listen to it: BW630-BW659
     BW630 = "Another package has registered the attribute {attribute} in a form that cannot hold our values: {advice}."

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from wasabi import Printer
 
+from ..corpora.stretches import Phase
 from ..errors import Errors
+from ..warnings import Warnings
 from .corpus import CorpusReport, ReaderLoss, name_of_character
 from .encoders import PlannedEncoder, StepCost, measure_step
 from .terminal import duration, headline, histogram
@@ -202,11 +204,29 @@ class CheckReport:
         else:
             self.msg.good("Every document is in a batch")
 
+    def stretches(self, phases: Sequence[Phase], batches: int, patience: int) -> None:
+        """Print how many updates an epoch has while documents are cut into stretches.
+
+        phases (Sequence[Phase]): the phases before that of whole documents.
+        batches (int): number of batches of whole documents.
+        patience (int): number of steps without a better score after which training ends; 0 for never.
+        """
+        for phase in phases:
+            self.msg.text(
+                f"Until step {phase.until:,}, {phase.updates:,} updates per epoch, with {phase.stretches:,} stretches "
+                f"of about {phase.length:,} tokens"
+            )
+        if phases:
+            self.msg.text(f"From step {phases[-1].until:,}, {batches:,} updates per epoch, with whole documents")
+        if phases and 0 < patience < phases[-1].until:
+            self.problems([Warnings.BW475.format(patience=patience, until=phases[-1].until)])
+
     def cost(
         self,
         encoder: PlannedEncoder,
         reports: Mapping[str, CorpusReport],
         batches: Sequence[Sequence[int]],
+        phases: Sequence[Phase],
         is_frozen: bool,
     ) -> None:
         """Estimate time and memory of an epoch from a short step on this machine, and print them.
@@ -214,6 +234,7 @@ class CheckReport:
         encoder (PlannedEncoder): the encoder.
         reports (Mapping[str, CorpusReport]): the findings about both corpora.
         batches (Sequence[Sequence[int]]): indices of the documents in each batch.
+        phases (Sequence[Phase]): the phases of stretches, in which the pieces are the same, and nothing comes twice.
         is_frozen (bool): whether the encoder is not trained.
         """
         report, limit = reports["train"], encoder.settings.max_batch_pieces
@@ -234,6 +255,9 @@ class CheckReport:
             "Evaluation": f"{1 / cost.prediction_seconds:,.0f} pieces per second, {duration(evaluation)} on dev",
             "Memory": f"{memory / 2**30:.1f} GB for weights, gradients, Adam and {at_once:,} pieces at once",
         }
+        if phases:
+            once = sum(sizes) * (cost.prediction_seconds if is_frozen else cost.training_seconds)
+            rows["Stretches"] = f"{duration(once)} per epoch"
         self.msg.divider(f"Estimated cost of the encoder of {encoder.component} on this machine")
         self.msg.table(rows)
         self._warn_of_memory(memory, cost)

@@ -120,6 +120,7 @@ def check(
     from ..check.labels import find_label_problems
     from ..check.listeners import find_frozen_problems, find_listener_problems, find_training_problems
     from ..check.report import CheckReport
+    from ..corpora.stretches import StretchBatcher
     from ..schedules import find_schedule_problems
 
     report = CheckReport(Printer(no_print=silent))
@@ -163,13 +164,17 @@ def check(
                     report.limits(name, find_reader_loss(readers[name], nlp, limit), examples, nlp)
             if "train" not in corpora:
                 continue
-            batches, discarded = make_batches(corpora["train"], training["batcher"])
+            batcher = training["batcher"]
+            phases = batcher.plan(corpora["train"]) if isinstance(batcher, StretchBatcher) else []
+            whole = batcher.batcher if isinstance(batcher, StretchBatcher) else batcher
+            batches, discarded = make_batches(corpora["train"], whole)
             if encoder is encoders[0]:
                 report.batches(batches, discarded, found["train"])
+                report.stretches(phases, len(batches), training["patience"])
                 steps = _number_of_steps(training, None if limit else len(batches))
                 report.problems(find_schedule_problems(training["optimizer"], steps))
             if measure and found["train"].sample:
-                report.cost(encoder, found, batches, is_frozen=encoder.component in frozen)
+                report.cost(encoder, found, batches, phases, is_frozen=encoder.component in frozen)
     except FAILURES as error:
         # The messages of this package and of spaCy say what to do, so the user does not need a traceback.
         report.loss(str(error))

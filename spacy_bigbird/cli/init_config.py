@@ -49,7 +49,7 @@ class Reader(str, Enum):
 SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
 # Weights that are not pre-trained need, and tolerate, a higher learning rate.
 LEARNING_RATES = {Size.small: 3e-4, Size.base: 5e-5, Size.large: 2e-5}
-WARMUP_STEPS, MAX_STEPS = 250, 20000
+WARMUP_STEPS, MAX_STEPS, STRETCHED_STEPS = 250, 20000, 1600
 
 
 @app.command("init-config")
@@ -187,7 +187,12 @@ def make_config(
             "nlp": {"lang": lang, "pipeline": list(components), "batch_size": 16},
             "components": components,
             "corpora": {part: {**_reader(pipeline, reader), "path": f"${{paths.{part}}}"} for part in ("train", "dev")},
-            "training": _training(size if name is None else Size.base, is_from_scratch),
+            "training": _training(
+                size if name is None else Size.base,
+                is_from_scratch,
+                # A stretch rarely contains what decides between the options of a question about the document.
+                has_stretches="multiple_choice" not in pipeline,
+            ),
         }
     )
     return util.load_model_from_config(config, auto_fill=True).config
@@ -228,7 +233,7 @@ def _reader(pipeline: list[str], reader: Reader) -> dict[str, Any]:
     return {"@readers": "spacy.Corpus.v1", "max_length": 0}
 
 
-def _training(size: Size, is_from_scratch: bool) -> dict[str, Any]:
+def _training(size: Size, is_from_scratch: bool, has_stretches: bool) -> dict[str, Any]:
     rate = LEARNING_RATES[Size.small if is_from_scratch else size]
     # The rate follows the length of the training, also if it is changed on the command line or when resuming.
     schedule = {
@@ -236,9 +241,14 @@ def _training(size: Size, is_from_scratch: bool) -> dict[str, Any]:
         "warmup_steps": WARMUP_STEPS,
         "total_steps": "${training.max_steps}",
     }
-    batcher = {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": 8192}
+    batcher: dict[str, Any] = {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": 8192}
     if is_from_scratch:
         batcher["vocab_file"] = "${paths.vocab_file}"
+    if has_stretches:
+        # The last stretches come before training may end for lack of patience, so that it always gets to documents.
+        until = [STRETCHED_STEPS // 2, STRETCHED_STEPS]
+        stretches = {"@batchers": "spacy-bigbird.stretches.v1", "until": until, "total_steps": "${training.max_steps}"}
+        batcher = {**stretches, "batcher": batcher}
     return {
         "train_corpus": "corpora.train",
         "dev_corpus": "corpora.dev",

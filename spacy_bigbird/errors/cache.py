@@ -26,3 +26,6 @@ class LayerErrors:
         "Component {name!r}: nothing is frozen, so training would read nothing from the cache. Set `freeze_layers` of "
         "its model to a number of layers (all of them for a frozen encoder), or list it in frozen_components."
     )
+
+    # Stretches of documents: BB475-BB479
+    BB475 = "spacy-bigbird.stretches.v1: {name} = {value!r} is not allowed. Expected {expected}."

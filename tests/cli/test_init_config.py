@@ -63,7 +63,12 @@ def test_sizes_checkpoints_and_speed():
     encoder = small["components"]["bigbird"]["model"]
     assert encoder["name"] is None and encoder["transformer_config"]["hidden_size"] == 256
     assert encoder["vocab_file"] == "${paths.vocab_file}" and small["paths"]["vocab_file"] == "my.model"
-    assert small["training"]["batcher"]["vocab_file"] == "${paths.vocab_file}"
+    batcher = small["training"]["batcher"]
+    assert (
+        batcher["@batchers"] == "spacy-bigbird.stretches.v1" and batcher["until"][-1] <= small["training"]["patience"]
+    )
+    assert make_config(["multiple_choice"])["training"]["batcher"]["@batchers"] == "spacy-bigbird.batch_by_pieces.v1"
+    assert batcher["batcher"]["vocab_file"] == "${paths.vocab_file}"
     mine = make_config(["ner"], size=Size.small, name="folder/of/mine")["components"]["bigbird"]["model"]
     assert mine["name"] == "folder/of/mine" and mine["transformer_config"] == {}
     rates = [config["training"]["optimizer"]["learn_rate"]["initial_rate"] for config in (small, large)]

@@ -53,7 +53,8 @@ def test_filling_changes_nothing(name, tmp_path):
     config = load_config(CONFIGS / f"{name}.cfg")
     assert load_config(tmp_path / "filled.cfg") == config
     assert config["nlp"]["batch_size"] == 16
-    assert config["training"]["batcher"]["@batchers"] == "spacy-bigbird.batch_by_pieces.v1"
+    assert config["training"]["batcher"]["@batchers"] == "spacy-bigbird.stretches.v1"
+    assert config["training"]["batcher"]["batcher"]["@batchers"] == "spacy-bigbird.batch_by_pieces.v1"
     assert config["components"]["bigbird"]["model"]["name"] == "google/bigbird-roberta-base"
 
 
@@ -63,7 +64,7 @@ def test_trains_saves_and_loads(name, tmp_path, docs_file, vocab_file):
         **toy_encoder(docs_file, vocab_file),
         "training.max_steps": 4,
         "training.eval_frequency": 2,
-        "training.batcher.size": 60,
+        "training.batcher.batcher.size": 60,
         "training.optimizer.learn_rate.warmup_steps": 1,
     }
     train(CONFIGS / f"{name}.cfg", tmp_path / "out", overrides=overrides)
