@@ -28,11 +28,12 @@ LEVELS = {
     "plan": 3,
     "tokenizer": 4,
     "model.activations": 5,
-    "model.initialization": 6,
-    "model.outputs": 6,
-    "model.packed": 6,
-    "model.padded": 6,
-    "model.cpu": 7,
+    "model.cpu": 6,
+    "model.initialization": 7,
+    "model.outputs": 7,
+    "model.packed": 7,
+    "model.padded": 7,
+    "model.attention.engines": 7,
     "model.attention": 8,
     "model.layers": 9,
     "model.decoder": 10,
@@ -156,6 +157,11 @@ def test_every_message_has_one_code_and_is_used():
     assert len(codes) == len(set(codes))
     used = "\n".join(path.read_text(encoding="utf8") for path in FILES if path not in files)
     assert [code for code in codes if not re.search(rf"\b(Errors|Warnings)\.{code}\b", used)] == []
+
+
+def test_only_the_room_of_the_cpu_asks_for_the_kind_of_a_device():
+    asking = [path for path in (PACKAGE / "model").rglob("*.py") if "device.type" in path.read_text(encoding="utf8")]
+    assert {path.parent.name for path in asking} == {"cpu"}
 
 
 def test_commands_in_docstrings_name_modules_that_exist():

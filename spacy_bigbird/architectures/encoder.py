@@ -35,6 +35,7 @@ def build_bigbird_model_v1(
     precision: str = "fp32",
     mixed_precision: bool = False,
     gradient_checkpointing: bool = False,
+    attention_engine: str = "auto",
     freeze_layers: int = 0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,
@@ -59,6 +60,8 @@ def build_bigbird_model_v1(
     mixed_precision (bool): whether to use bf16 autocast in training, on CPU and GPU; it needs no gradient scaler.
     gradient_checkpointing (bool): whether to recompute each layer in the backward pass instead of keeping its
         activations.
+    attention_engine (str): what computes the attention: "auto" for the fastest on the device, or "cpu", "torch",
+        "flex" or "reference". An engine that cannot do what is asked raises an error; see docs/gpu.md.
     freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings. They need no backward pass.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it.
     map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training.

@@ -21,6 +21,7 @@ def build_span_qa_v1(
     precision: str = "fp32",
     mixed_precision: bool = False,
     gradient_checkpointing: bool = False,
+    attention_engine: str = "auto",
     freeze_layers: int = 0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,
@@ -40,6 +41,8 @@ def build_span_qa_v1(
     precision (str): "fp32" or "bf16", in prediction.
     mixed_precision (bool): whether to use bf16 autocast in training.
     gradient_checkpointing (bool): whether to keep only the layers' inputs and recompute the rest in the backward pass.
+    attention_engine (str): what computes the attention: "auto" for the fastest on the device, or "cpu", "torch",
+        "flex" or "reference".
     freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings; 0 to train everything.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it.
     map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training; offsets are kept.
@@ -59,6 +62,7 @@ def build_multiple_choice_v1(
     precision: str = "fp32",
     mixed_precision: bool = False,
     gradient_checkpointing: bool = False,
+    attention_engine: str = "auto",
     freeze_layers: int = 0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,
@@ -83,6 +87,7 @@ def build_fill_mask_v1(
     precision: str = "fp32",
     mixed_precision: bool = False,
     gradient_checkpointing: bool = False,
+    attention_engine: str = "auto",
     freeze_layers: int = 0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,

@@ -4,6 +4,7 @@ from .bridge import BridgeErrors
 from .cache import LayerErrors
 from .codes import WithCodes
 from .documents import DocumentErrors
+from .engines import EngineErrors
 from .flax import FlaxErrors
 from .model import ModelErrors
 from .pipeline import PipelineErrors
@@ -14,6 +15,7 @@ from .usage import UsageErrors
 class Errors(
     BridgeErrors,
     DocumentErrors,
+    EngineErrors,
     FlaxErrors,
     LayerErrors,
     ModelErrors,

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from ..errors import Errors
 from ..plan.config import BigBirdConfig
 from ..plan.packing import Packing, plan_packing
+from .attention.api import AUTO
 from .cpu.linear import Linear, compute_dtype
 from .decoder.cache import KeyValueCache
 from .decoder.stack import BigBirdDecoder
@@ -112,6 +113,7 @@ class BigBirdModel(PretrainedModel):
         self.encoder = BigBirdDecoder(config) if config.is_decoder else BigBirdEncoder(config)
         self.pooler = Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
         self._gradient_checkpointing = False
+        self._attention_engine = AUTO
         initialize_weights(self, config)
 
     def forward(

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import Errors
 from ..plan.config import BigBirdConfig
 from ..plan.packing import Packing, plan_packing
+from .cpu.device import on_cpu
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,6 @@ def check_rows(name: str, values: Tensor | None, count: int) -> None:
 
 def _outside(values: Tensor, count: int) -> int | None:
     """Return the minimum or maximum if it is outside `range(count)`, or None if neither is or if not on the CPU."""
-    if values.device.type != "cpu" or values.numel() == 0:
+    if not on_cpu(values) or values.numel() == 0:
         return None
     return next((int(bound) for bound in values.aminmax() if not 0 <= bound < count), None)

@@ -28,6 +28,7 @@ from ..errors import Errors
 from ..errors.closest import did_you_mean
 from ..plan.config import BigBirdConfig
 from ..warnings import Warnings
+from .attention.api import AUTO, check_engine
 from .initialization import initialize_weight
 from .load_report import LoadReport
 
@@ -61,6 +62,25 @@ class PretrainedModel(nn.Module):
     @gradient_checkpointing.setter
     def gradient_checkpointing(self, wanted: bool) -> None:
         self._base_model._gradient_checkpointing = wanted
+
+    @property
+    def attention_engine(self) -> str:
+        """Name of the engine that computes the encoder's attention, or "auto" for the fastest on the device.
+
+        RAISES ValueError: when set, there is no such engine, or the model is a decoder, which has none.
+        """
+        return self._base_model._attention_engine
+
+    @attention_engine.setter
+    def attention_engine(self, name: str) -> None:
+        check_engine(name)
+        if self.config.is_decoder:
+            if name != AUTO:
+                raise ValueError(Errors.BB702.format(engine=name))
+            return
+        self._base_model._attention_engine = name
+        for layer in self._base_model.encoder.layers:
+            layer.attention.engine = name
 
     @property
     def _base_model(self) -> Any:

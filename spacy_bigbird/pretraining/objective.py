@@ -60,6 +60,7 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         model.config = model.bigbird.config = model.config.replace(**ids)
         _check(model.config, settings, tokenizer)
     model.gradient_checkpointing = settings.model.gradient_checkpointing
+    model.attention_engine = settings.model.attention_engine
     if model.bigbird.pooler is not None:
         # Without next-sentence prediction the pooler is unused, and distributed training does not allow for trained
         # weights that receive no gradient.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Errors
+from ..model.attention.api import ENGINE_NAMES
 from .config_blocks import build_block, count, one_of, positive, setting, share
 
 
@@ -35,11 +36,13 @@ class ModelSettings:
     transformer_config (dict[str, Any]): fields of BigBirdConfig. Together with `name`, only those that do not change
         shapes.
     gradient_checkpointing (bool): whether layers keep only their input for the backward pass and recompute the rest.
+    attention_engine (str): what computes the attention; "auto" for the fastest on the device.
     """
 
     name: str | None = None
     transformer_config: dict[str, Any] = field(default_factory=dict)
     gradient_checkpointing: bool = False
+    attention_engine: str = one_of(*ENGINE_NAMES)
 
 
 @dataclass(frozen=True)

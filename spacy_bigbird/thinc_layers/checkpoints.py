@@ -125,6 +125,7 @@ class Checkpoint:
             module = self._rebuilt(config)
         changed = type(self)(module, self.tokenizer)
         changed.encoder.gradient_checkpointing = settings.gradient_checkpointing
+        changed.encoder.attention_engine = settings.attention_engine
         frozen = ["embeddings.", *(f"encoder.layers.{number}." for number in range(settings.freeze_layers))]
         for name, parameter in changed.encoder.named_parameters():
             parameter.requires_grad_(not (settings.freeze_layers and name.startswith(tuple(frozen))))

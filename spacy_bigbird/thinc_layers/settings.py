@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import Errors
 from ..errors.closest import did_you_mean
+from ..model.attention.api import ENGINE_NAMES
 from ..plan.config import BigBirdConfig
 from ..plan.windows import usual_overlap
 from ..tokenizer.sentencepiece import BigBirdTokenizer
@@ -40,6 +41,7 @@ class EncoderSettings:
     precision (str): "fp32" or "bf16", in prediction.
     mixed_precision (bool): whether to use bf16 autocast in training.
     gradient_checkpointing (bool): whether to keep only the layers' inputs and recompute the rest in the backward pass.
+    attention_engine (str): what computes the attention; "auto" for the fastest on the device.
     freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings; 0 to train everything.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below; 1.0 for none.
     map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training; offsets are kept.
@@ -55,6 +57,7 @@ class EncoderSettings:
     precision: str = "fp32"
     mixed_precision: bool = False
     gradient_checkpointing: bool = False
+    attention_engine: str = "auto"
     freeze_layers: int = 0
     layer_learning_rate_decay: float = 1.0
     map_whitespace: bool = True
@@ -147,6 +150,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "precision": _one_of("fp32", "bf16"),
     "mixed_precision": _YES_OR_NO,
     "gradient_checkpointing": _YES_OR_NO,
+    "attention_engine": _one_of(*ENGINE_NAMES),
     "freeze_layers": _COUNT_OR_ZERO,
     "layer_learning_rate_decay": (
         lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1,

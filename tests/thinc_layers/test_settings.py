@@ -12,6 +12,7 @@ WRONG = {
     "precision": ["fp16", None],
     "mixed_precision": [1, "yes"],
     "gradient_checkpointing": [0],
+    "attention_engine": ["flash", None],
     "freeze_layers": [-1, 1.0],
     "layer_learning_rate_decay": [0, 1.1, True, "0.9"],
     "map_whitespace": [None],

@@ -19,9 +19,8 @@ from .first_order import first_order_only
 from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
-# Query blocks in a chunk: as many per core as a CPU's caches hold, and on other devices enough to keep them busy.
+# Query blocks in a chunk: as many per core as a CPU's caches hold.
 CHUNK_PER_CORE = 16
-CHUNK_ELSEWHERE = 1024
 
 
 def block_sparse_attention(query_key_value: Tensor, keys: KeyBlocks, length: int, num_heads: int) -> Tensor:
@@ -85,8 +84,7 @@ class _Sequence:
             .view(self.num_blocks, self.block_size)[list(keys.global_queries)]
             .flatten()
         )
-        on_cpu = query_key_value.device.type == "cpu"
-        self.chunk = CHUNK_PER_CORE * torch.get_num_threads() if on_cpu else CHUNK_ELSEWHERE
+        self.chunk = CHUNK_PER_CORE * torch.get_num_threads()
         # A penalty is needed for missing blocks, and for the last block if part of it is padding.
         first_penalised = self.num_blocks - 1 if length < rows else self.num_blocks
         self.to_penalise = _penalised_ranges(self.penalised >= first_penalised, self.chunk)
@@ -134,7 +132,6 @@ def _penalised_ranges(needs_penalty: Tensor, chunk: int) -> list[list[list[_Pena
     for needs in needs_penalty.split(chunk, dim=1):
         before, after = (side.cumsum(1).eq(0).sum(1) for side in (needs, needs.flip(1)))
         bounds.append(torch.stack([before, needs.shape[1] - after], dim=2))
-    # One transfer for everything, because each of them waits for the device.
     ranges = [
         [[_PenalisedRange(place, *bound) for place, bound in enumerate(places)] for places in head]
         for head in torch.stack(bounds, dim=1).tolist()

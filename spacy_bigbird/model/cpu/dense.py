@@ -13,7 +13,7 @@ from .first_order import first_order_only
 from .softmax import softmax, softmax_backward
 from .workspace import few_sizes, workspace
 
-# Up to this many pieces, plain products are faster than PyTorch's operator on a CPU: in bf16, twice as fast.
+# Up to this many pieces, plain products are faster than PyTorch's operator: in bf16, twice as fast.
 LONGEST_FOR_PRODUCTS = 1024
 # Number of scores that a CPU's caches hold, which limits how many heads are computed at a time.
 SCORES_AT_ONCE = 2**20
@@ -28,12 +28,11 @@ def dense_attention(query_key_value: Tensor, num_heads: int, dropout: float = 0.
     RETURNS (Tensor): the concatenated outputs of the heads. Shape: (length, num_heads * head_size).
     """
     length, width = query_key_value.shape
-    on_cpu = query_key_value.device.type == "cpu"
-    if on_cpu and length <= LONGEST_FOR_PRODUCTS:
+    if length <= LONGEST_FOR_PRODUCTS:
         return _AttentionByProducts.apply(query_key_value, num_heads, dropout)
     query, key, value = _by_head(query_key_value, num_heads)[:, None]
     dtype = query_key_value.dtype
-    if query_key_value.requires_grad and on_cpu:
+    if query_key_value.requires_grad:
         # In half precision, the operator's backward pass keeps code for every new length, and there are many.
         query, key, value = (part.to(torch.promote_types(dtype, torch.float32)) for part in (query, key, value))
     output = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .device import on_cpu
 from .dropout_mask import draw_kept
 from .first_order import first_order_only
 
@@ -22,7 +23,7 @@ class Dropout(nn.Dropout):
         """
         if not self.training or self.p == 0:
             return x
-        return _Dropout.apply(x, self.p) if x.device.type == "cpu" else F.dropout(x, self.p)
+        return _Dropout.apply(x, self.p) if on_cpu(x) else F.dropout(x, self.p)
 
 
 class _Dropout(torch.autograd.Function):

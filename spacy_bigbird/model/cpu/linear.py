@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
+from .device import on_cpu
 from .first_order import first_order_only
 from .rows import filled_up, map_rows, split_rows
 
@@ -61,7 +62,7 @@ class Linear(nn.Linear):
     def _is_worth_it(self, x: Tensor, dtype: torch.dtype) -> bool:
         """Whether PyTorch alone would compute this product too slowly or with too much memory."""
         return (
-            x.device.type == self.weight.device.type == "cpu"
+            on_cpu(x, self.weight)
             and dtype in (torch.float32, torch.bfloat16)
             and x.numel() >= SMALLEST_BATCH * self.in_features
         )
@@ -241,7 +242,7 @@ def _onednn_is_faster(example: Tensor) -> bool:
     """
     return (
         example.dtype == torch.float32
-        and example.device.type == "cpu"
+        and on_cpu(example)
         and torch.backends.cpu.get_cpu_capability() == "AVX512"
         and has_onednn(torch.float32)
     )

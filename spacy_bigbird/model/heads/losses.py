@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ...errors import Errors
 from ...plan.config import BigBirdConfig
+from ..cpu.device import on_cpu
 
 IGNORED = -100
 
@@ -97,7 +98,7 @@ def check_labels(labels: Tensor, shape: torch.Size, classes: int) -> None:
     """
     if labels.shape != shape:
         raise _wrong_shape(labels, shape)
-    if labels.device.type == "cpu":
+    if on_cpu(labels):
         wrong = labels[((labels < 0) | (labels >= classes)) & (labels != IGNORED)]
         if len(wrong):
             raise ValueError(Errors.BB101.format(label=int(wrong[0]), highest=classes - 1))

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ...plan.config import BigBirdConfig
 from ...plan.packing import Packing
+from ..cpu.device import on_cpu
 from ..cpu.feed_forward import FeedForward
 from ..cpu.linear import weights_cast_once
 from ..cpu.rows import USUAL_PART, map_rows
@@ -38,7 +39,7 @@ class EncoderLayer(nn.Module):
             probabilities, shape (heads, length, length).
         """
         attended, attentions = self.attention(hidden, packing, head_mask, output_attentions)
-        if self.training or torch.is_grad_enabled() or hidden.device.type != "cpu":
+        if self.training or torch.is_grad_enabled() or not on_cpu(hidden):
             # In training, a pass without gradients must draw the same dropout as the pass with gradients repeating it.
             return self._behind_attention(attended, hidden), attentions
         # In parts, so that everything between the first sum and the last stays in the CPU's caches.

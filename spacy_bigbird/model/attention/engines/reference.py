@@ -1,14 +1,48 @@
-"""The reference implementation: BigBird's attention as dense attention with explicit counts, in quadratic memory.
+"""The reference: BigBird's attention as dense attention with an explicit count for every query and key.
 
-It is also used to compute the attention probabilities for `output_attentions`.
+It is slow and needs quadratic memory. All others must equal it, and only it returns attention probabilities.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ....plan.attention import AttentionPlan
 from ....plan.config import BigBirdConfig
 from ....plan.pattern import random_blocks
+
+
+def attend(query_key_value: Tensor, plan: AttentionPlan, dropout: float) -> Tensor:
+    """Compute the attention. Arguments as in `attention.api.attend`."""
+    return attend_with_probabilities(query_key_value, plan, dropout)[0]
+
+
+def refusal(query_key_value: Tensor, plan: AttentionPlan, dropout: float) -> str | None:
+    """Say what the engine cannot do: nothing."""
+    return None
+
+
+def attend_with_probabilities(
+    query_key_value: Tensor, plan: AttentionPlan, dropout: float
+) -> tuple[Tensor, list[Tensor]]:
+    """Compute the attention and its probabilities.
+
+    query_key_value (Tensor): concatenated projections. Shape: (rows, 3 * hidden_size).
+    plan (AttentionPlan): what attends to what.
+    dropout (float): dropout of dense attention's probabilities.
+    RETURNS (tuple[Tensor, list[Tensor]]): the concatenated outputs of the heads, shape (rows, hidden_size), and for
+        each sequence the probabilities, shape (heads, length, length).
+    """
+    heads = plan.config.num_attention_heads
+    outputs, attentions = [query_key_value.new_empty(0, query_key_value.shape[1] // 3)], []
+    for rows, sequence in zip(query_key_value.split(plan.packing.row_counts), plan.sequences(), strict=True):
+        query, key, value = rows[: sequence.length].unflatten(1, (3, heads, -1)).permute(1, 2, 0, 3)
+        counts = key_counts(plan.config, plan.layer, sequence.length, sequence.pattern_blocks)
+        context, probabilities = reference_attention(query, key, value, counts, dropout if sequence.is_dense else 0.0)
+        padding = (0, 0, 0, sequence.rows - sequence.length)
+        outputs.append(torch.nn.functional.pad(context.transpose(0, 1).flatten(1), padding))
+        attentions.append(probabilities)
+    return torch.cat(outputs), attentions
 
 
 def key_counts(config: BigBirdConfig, layer: int, length: int, num_blocks: int) -> Tensor:
