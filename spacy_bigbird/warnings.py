@@ -68,6 +68,13 @@ class Warnings(metaclass=WithCodes):
         "score says nothing about which pipeline is best. {advice}"
     )
 
+    # Spans of several labels: BW430-BW459
+    BW430 = (
+        "Component {name!r}: {lost} of {total} annotated spans in a batch do not match the tokens of the predicted "
+        "documents and are not learned. `python -m spacy bigbird check --misaligned FILE` lists them; correct their "
+        "offsets."
+    )
+
     # Files: BW490-BW504
     BW490 = "{name}: {empty} of {pages} pages have no text, and may be scanned pictures. The others were read."
 

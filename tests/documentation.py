@@ -117,6 +117,7 @@ def make_pipelines(folder: Path) -> None:
         "my_choice_pipeline": (["bigbird_multiple_choice"], {"@architectures": "spacy-bigbird.MultipleChoice.v1"}),
         "my_mask_pipeline": (["bigbird_fill_mask"], {"@architectures": "spacy-bigbird.FillMask.v1"}),
         "my_ner_pipeline": (["bigbird", "bigbird_ner"], {"@architectures": "spacy-bigbird.BigBirdModel.v1"}),
+        "my_spancat_pipeline": (["bigbird", "bigbird_spancat"], {"@architectures": "spacy-bigbird.BigBirdModel.v1"}),
         "my_textcat_pipeline": (["bigbird", "bigbird_textcat"], {"@architectures": "spacy-bigbird.BigBirdModel.v1"}),
     }
     for name, (factories, model) in heads.items():

@@ -229,7 +229,7 @@ _DEPENDENCIES = ("dependencies", _annotated("DEP"))
 _GOLD_OF_FACTORY: dict[str, tuple[str, Callable[[Example, Any], int]]] = {
     **dict.fromkeys(("bigbird_ner", "ner", "beam_ner"), _ENTITIES),
     **dict.fromkeys(("bigbird_textcat", "bigbird_textcat_multilabel", "textcat", "textcat_multilabel"), _CATS),
-    **dict.fromkeys(("spancat", "spancat_singlelabel"), _SPANS),
+    **dict.fromkeys(("bigbird_spancat", "spancat", "spancat_singlelabel"), _SPANS),
     **dict.fromkeys(("parser", "beam_parser"), _DEPENDENCIES),
     "tagger": ("tags", _annotated("TAG")),
     "morphologizer": ("parts of speech or morphology", _annotated("POS", "MORPH")),

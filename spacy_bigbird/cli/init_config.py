@@ -18,7 +18,7 @@ from ..errors.closest import did_you_mean
 from .app import app
 
 # Heads of this package by their short names. The last three have their own encoder.
-OUR_HEADS = {name: f"bigbird_{name}" for name in ("ner", "textcat", "textcat_multilabel")}
+OUR_HEADS = {name: f"bigbird_{name}" for name in ("ner", "spancat", "textcat", "textcat_multilabel")}
 OWN_ENCODER = {name: f"bigbird_{name}" for name in ("span_qa", "multiple_choice", "fill_mask")}
 OURS = {**OUR_HEADS, **OWN_ENCODER}
 ENCODER = "bigbird"
@@ -83,8 +83,8 @@ def init_config_cli(
 ) -> None:
     """Write a complete config for `spacy train`, with one encoder that all components share.
 
-    ner, textcat and textcat_multilabel are the heads of this package; span_qa, multiple_choice and fill_mask each bring
-    their own encoder; every other name stands for spaCy's component, which listens to the encoder if it can.
+    ner, spancat, textcat and textcat_multilabel are the heads of this package; span_qa, multiple_choice and fill_mask
+    each bring their own encoder; every other name stands for spaCy's component, which listens to the encoder if it can.
     """
     msg = Printer(no_print=str(output_file) == "-")
     if str(output_file) != "-" and output_file.is_dir():

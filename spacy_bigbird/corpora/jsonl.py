@@ -1,4 +1,4 @@
-"""Corpus reader for JSON lines with texts, entities, labels and questions that tolerates broken records."""
+"""Corpus reader for JSON lines with texts, entities, spans, labels and questions that tolerates broken records."""
 
 import json
 import math
@@ -17,7 +17,8 @@ from .broken_records import Problems
 from .readers import check_answers, find_files, given_path, is_unicode, set_questions, usable_questions
 
 ENDING = ".jsonl"
-KEYS = ("text", "entities", "cats", "questions")
+KEYS = ("text", "entities", "spans", "cats", "questions")
+SPANS_KEY = "sc"
 # These, and names that begin with an underscore, are for the users' own data.
 OWN_KEYS = ("id", "meta")
 
@@ -28,8 +29,9 @@ def make_jsonl_corpus(path: Path | None, strict: bool = False, limit: int = 0) -
     Registered as `spacy-bigbird.JsonlCorpus.v1`, for `[corpora.train]` and `[corpora.dev]`.
 
     path (Path | None): a file with a JSON object on each line, or a folder of .jsonl files. `text` (str) is required;
-        `entities` is a list of [start character, end character (exclusive), label], `cats` an object that maps labels
-        to numbers, and `questions` a list as in `doc._.questions`. `id`, `meta` and keys that begin with an underscore
+        `entities` is a list of [start character, end character (exclusive), label]; `spans` a list like it, for
+        `doc.spans["sc"]`, or an object that maps keys of `doc.spans` to such lists; `cats` an object that maps labels
+        to numbers; and `questions` a list as in `doc._.questions`. `id`, `meta` and keys that begin with an underscore
         are for other data; any other key is reported, since it may hold annotation in the form of another tool.
     strict (bool): whether to raise an error for unusable data, instead of reporting it and leaving it out.
     limit (int): maximum number of examples; 0 for no limit.
@@ -59,7 +61,7 @@ class JsonlCorpus:
         RAISES ValueError: there is no file, or `strict` is set and some data is unusable.
         """
         problems = Problems(self.path, self.strict)
-        labels = {attribute: known_labels(nlp, attribute) for attribute in ("doc.ents", "doc.cats")}
+        labels = {attribute: known_labels(nlp, attribute) for attribute in ("doc.ents", "doc.spans", "doc.cats")}
         number = 0
         for file in find_files(self.path, ENDING, "JsonlCorpus"):
             # Read as bytes, so that a line in another encoding does not stop the reader.
@@ -89,7 +91,8 @@ def known_labels(nlp: Language, attribute: str) -> set[str] | None:
     """
     found: set[str] = set()
     for name, component in nlp.components:
-        if attribute in nlp.get_pipe_meta(name).assigns:
+        # Other components than those that learn spans, which have a key, also write to `doc.spans`.
+        if attribute in nlp.get_pipe_meta(name).assigns and (attribute != "doc.spans" or hasattr(component, "key")):
             found |= set(getattr(component, "labels", ()))
     return found or None
 
@@ -119,6 +122,8 @@ def _example(
     example = Example(doc.copy(), doc)
     if "entities" in record:
         set_entities(doc, record["entities"], where, labels["doc.ents"], problems)
+    if "spans" in record:
+        _set_spans(doc, record["spans"], where, labels["doc.spans"], problems)
     if "cats" in record:
         doc.cats = _cats(record["cats"], where, labels["doc.cats"], problems)
     if "questions" in record:
@@ -140,6 +145,41 @@ def is_finite(value: Any) -> bool:
         return False
 
 
+def _aligned_spans(
+    doc: Doc, listed: Any, name: str, where: str, labels: set[str] | None, problems: Problems
+) -> tuple[list[Span], list[Span]]:
+    """Read a list of [start, end, label]. RETURNS: the spans, and what those touch that are not at token boundaries."""
+    spans: list[Span] = []
+    missing: list[Span] = []
+    listed = listed if isinstance(listed, list) else [listed]
+    problems.seen(name, len(listed))
+    for given in listed:
+        try:
+            first, last, label = given
+            start, end = as_whole_number(first), as_whole_number(last)
+        except (TypeError, ValueError):
+            start, end, label = None, None, None
+        is_label = isinstance(label, str) and bool(label)
+        if start is None or end is None or not is_label or not 0 <= start < end <= len(doc.text):
+            problems.add(name, "are not [start, end, label] inside the text", where, given)
+            continue
+        shown = [start, end, label, doc.text[start:end]]
+        span = doc.char_span(start, end, label=label)
+        if span is None:
+            problems.add(name, "are not at token boundaries", where, shown)
+            missing += filter(None, [doc.char_span(start, end, alignment_mode="expand")])
+            continue
+        if labels is not None and label not in labels:
+            problems.add(name, "have a label that the pipeline does not know", where, shown)
+        spans.append(span)
+    return spans, missing
+
+
+def _set_spans(doc: Doc, spans: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
+    for key, listed in (spans if isinstance(spans, dict) else {SPANS_KEY: spans}).items():
+        doc.spans[key] = _aligned_spans(doc, listed, "spans", where, labels, problems)[0]
+
+
 def set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
     """Set the entities of a document. What cannot be used is left out and counted.
 
@@ -149,29 +189,7 @@ def set_entities(doc: Doc, entities: Any, where: str, labels: set[str] | None, p
     labels (set[str] | None): the labels that the pipeline knows; None for any.
     problems (Problems): collects what is left out.
     """
-    spans: list[Span] = []
-    missing: list[Span] = []
-    entities = entities if isinstance(entities, list) else [entities]
-    problems.seen("entities", len(entities))
-    for entity in entities:
-        try:
-            first, last, label = entity
-            start, end = as_whole_number(first), as_whole_number(last)
-        except (TypeError, ValueError):
-            start, end, label = None, None, None
-        is_label = isinstance(label, str) and bool(label)
-        if start is None or end is None or not is_label or not 0 <= start < end <= len(doc.text):
-            problems.add("entities", "are not [start, end, label] inside the text", where, entity)
-            continue
-        shown = [start, end, label, doc.text[start:end]]
-        span = doc.char_span(start, end, label=label)
-        if span is None:
-            problems.add("entities", "are not at token boundaries", where, shown)
-            missing += filter(None, [doc.char_span(start, end, alignment_mode="expand")])
-            continue
-        if labels is not None and label not in labels:
-            problems.add("entities", "have a label that the pipeline does not know", where, shown)
-        spans.append(span)
+    spans, missing = _aligned_spans(doc, entities, "entities", where, labels, problems)
     kept = filter_spans(spans)
     for span in spans:
         if span not in kept:

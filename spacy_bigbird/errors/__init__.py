@@ -8,6 +8,7 @@ from .engines import EngineErrors
 from .flax import FlaxErrors
 from .model import ModelErrors
 from .pipeline import PipelineErrors
+from .spans import SpanErrors
 from .training import TrainingErrors
 from .usage import UsageErrors
 
@@ -20,6 +21,7 @@ class Errors(
     LayerErrors,
     ModelErrors,
     PipelineErrors,
+    SpanErrors,
     TrainingErrors,
     UsageErrors,
     metaclass=WithCodes,

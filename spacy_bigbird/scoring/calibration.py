@@ -115,3 +115,40 @@ def best_threshold(scores: Sequence[float], is_positive: Sequence[bool], default
     last = int(f1.argmax())
     below = float(values[last + 1]) if last + 1 < len(values) else 0.0
     return (float(values[last]) + below) / 2
+
+
+def fit_logistic(
+    features: np.ndarray, is_right: Sequence[bool], start: Sequence[float], strength: float = 1.0
+) -> list[float]:
+    """Fit a logistic regression by Newton's method.
+
+    features (ndarray): features of each prediction. Shape: (predictions, features).
+    is_right (Sequence[bool]): whether each prediction was correct.
+    start (Sequence[float]): weights of the features, then the bias, which the result is drawn to when there is little
+        data.
+    strength (float): how much it is drawn to them; 0.0 for not at all.
+    RETURNS (list[float]): the weights of the features, then the bias.
+    """
+    rows = np.hstack([np.asarray(features, dtype=float), np.ones((len(features), 1))])
+    right, origin = np.asarray(is_right, dtype=float), np.asarray(start, dtype=float)
+
+    def loss(weights: np.ndarray) -> float:
+        logits = rows @ weights
+        return float(
+            (np.logaddexp(0.0, logits) - right * logits).sum() + strength / 2 * ((weights - origin) ** 2).sum()
+        )
+
+    weights = origin.copy()
+    for _ in range(50):
+        probabilities = np.exp(-np.logaddexp(0.0, -(rows @ weights)))
+        slope = rows.T @ (probabilities - right) + strength * (weights - origin)
+        spread = rows.T @ (rows * (probabilities * (1 - probabilities))[:, None]) + (strength + 1e-9) * np.eye(
+            len(origin)
+        )
+        step = np.linalg.solve(spread, slope)
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > 1e-9:
+            step = step / 2
+        weights = weights - step
+        if np.abs(step).max() < 1e-8:
+            break
+    return weights.tolist()

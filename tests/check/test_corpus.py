@@ -169,8 +169,9 @@ def test_annotated_tokens_and_spans_are_gold():
     example.reference.spans["sc"] = [example.reference[0:1], example.reference[0:2]]
     for token in example.reference:
         token.tag_, token.pos_, token.lemma_, token.dep_, token.head = "X", "NUM", "n", "dep", example.reference[0]
-    counts = [gold_of(factory, example)[0]["head"] for factory in ("tagger", "morphologizer", "parser", "spancat")]
-    assert counts == [1, 1, 1, 2]
+    factories = ("tagger", "morphologizer", "parser", "spancat", "bigbird_spancat")
+    counts = [gold_of(factory, example)[0]["head"] for factory in factories]
+    assert counts == [1, 1, 1, 2, 2]
     # A component that learns nothing, or of a kind that is not known here.
     assert gold_of("sentencizer", example) == ({}, [])
 

@@ -25,7 +25,7 @@ PIPELINES = [
     ["span_qa"],
     ["ner", "span_qa", "multiple_choice"],
     ["fill_mask"],
-    ["tagger", "parser", "spancat", "sentencizer", "textcat"],
+    ["tagger", "parser", "span_finder", "spancat", "sentencizer", "textcat"],
 ]
 
 

@@ -48,6 +48,15 @@ def test_whole_records(tmp_path, nlp):
     assert [example.text for example in make_jsonl_corpus(tmp_path, limit=4)(nlp)] == [TEXT, TEXT, "", "b"]
 
 
+def test_spans_under_one_key_or_several(tmp_path, nlp):
+    listed = [[0, 8, "EVENT"], [0, 4, "PER"], [0, 24, "EVENT"]]
+    path = write(tmp_path / "a.jsonl", {"text": TEXT, "spans": listed}, {"text": TEXT, "spans": {"a": [], "b": listed}})
+    one, several = (example.reference for example in make_jsonl_corpus(path, strict=True)(nlp))
+    assert [(s.start_char, s.end_char, s.label_) for s in one.spans["sc"]] == [tuple(span) for span in listed]
+    # An empty list says that there are no spans, not that nothing is known.
+    assert {key: len(group) for key, group in several.spans.items()} == {"a": 0, "b": 3}
+
+
 BROKEN = [
     (b'{"text": "cut', "1 of 2 records are not a JSON object with a string `text`"),
     (b'{"text": "\xff\xfe"}', "1 of 2 records are not a JSON object"),
@@ -67,7 +76,9 @@ BROKEN = [
     ({"text": TEXT, "cats": ["A"]}, "1 of 3 cats are not an object of labels and numbers"),
     ({"text": TEXT, "label": [[0, 4, "PER"]]}, "1 of 2 records have a key that is not read, 'label'"),
     ({"text": TEXT, "entitys": []}, "have a key that is not read, 'entitys'. Did you mean 'entities' for 'entitys'?"),
-    ({"text": TEXT, "spans": [{"start": 0, "end": 4, "label": "PER"}]}, "have a key that is not read, 'spans'"),
+    ({"text": TEXT, "spans": [{"start": 0, "end": 4, "label": "PER"}]}, "1 of 1 spans are not [start, end, label]"),
+    ({"text": TEXT, "spans": {"x": [[0, 3, "PER"]]}}, "1 of 1 spans are not at token boundaries"),
+    ({"text": TEXT, "spans": {"x": 3}}, "1 of 1 spans are not [start, end, label] inside the text"),
     ({"text": TEXT, "entities": [{"start": 0, "end": 4}]}, "1 of 3 entities are not [start, end, label]"),
     ({"text": TEXT, "questions": [" "]}, "1 of 1 questions have no text"),
     (

@@ -28,7 +28,8 @@ def with_toy_rows(factory: str, pooling: str, **settings: Any) -> Language:
     """A pipeline of one component that reads the stand-in."""
     spacy.util.fix_random_seed(0)
     nlp = spacy.blank("en")
-    architecture = "TokenClassifier" if factory == "bigbird_ner" else "TextClassifier"
+    architectures = {"bigbird_ner": "TokenClassifier", "bigbird_spancat": "SpanClassifier"}
+    architecture = architectures.get(factory, "TextClassifier")
     model = {"@architectures": f"spacy-bigbird.{architecture}.v1", "pooling": pooling, "tok2vec": dict(TOY_ROWS)}
     nlp.add_pipe(factory, config={"model": model, **settings})
     return nlp

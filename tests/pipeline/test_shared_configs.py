@@ -12,7 +12,7 @@ from spacy.util import load_config
 from .heads_util import TOY_CONFIG
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-NAMES = ["existing_heads", "ner", "shared_encoder", "textcat", "textcat_multilabel"]
+NAMES = ["existing_heads", "ner", "shared_encoder", "spancat", "textcat", "textcat_multilabel"]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_trains_saves_and_loads(name, tmp_path, docs_file, vocab_file):
     performance = nlp.meta["performance"]
     for component in nlp.pipe_names:
         assert performance[f"{component}_loss"] > 0.0
-    expected = {"ner": "ents_f", "existing_heads": "dep_uas"}.get(name, "cats_score")
+    expected = {"ner": "ents_f", "spancat": "spans_sc_aupr", "existing_heads": "dep_uas"}.get(name, "cats_score")
     assert expected in performance
     doc = nlp("Ann met Bob in Rome. " * 10)
     assert doc._.bigbird_stats["windows"] > 1

@@ -18,12 +18,13 @@ from thinc.types import Ragged
 from ...annotations.extensions import WithExtensions, install_extensions
 from ...check.upstreams import check_weights_of_upstreams
 from ...errors import Errors
+from ...thinc_layers.stretches import stretches_of
 from ...thinc_layers.text_classifier import PieceScores, TextScores
 from ..labelled import Labelled
 from ..ner.crf import Floats
 from ..probabilities import sigmoid, softmax
 from ..settings import SavedSettings, check_settings, is_number
-from .evidence import contributions, evidence, stretches_of
+from .evidence import contributions, evidence
 from .loss import LOSSES, check_class_weights, class_weights, gold_values, number_scales
 
 DEFAULT_CONFIG_STR = """[textcat]
@@ -219,8 +220,7 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         docs (Iterable[Doc]): the documents.
         predictions (TextPredictions): the result of `predict`.
         """
-        for row, doc in enumerate(docs):
-            values = predictions.values[row]
+        for row, (doc, values) in enumerate(zip(docs, predictions.values, strict=True)):
             doc.cats.update(zip(self.labels, values.tolist(), strict=True))
             if not predictions.pieces or not self.cfg["evidence_share"]:
                 continue

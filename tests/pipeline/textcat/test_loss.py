@@ -8,7 +8,7 @@ import torch
 from spacy.scorer import Scorer
 from spacy.training import Example
 
-from spacy_bigbird.pipeline.textcat.evidence import evidence, stretches_of
+from spacy_bigbird.pipeline.textcat.evidence import evidence
 from spacy_bigbird.pipeline.textcat.loss import (
     check_class_weights,
     class_weights,
@@ -117,15 +117,6 @@ def test_moving_a_threshold_keeps_order_and_decision(threshold):
     moved = [move_threshold(score, threshold) for score in scores]
     assert moved == sorted(moved) and moved[0] >= 0.0 and moved[-1] == 1.0
     assert [value >= 0.5 for value in moved] == [score >= threshold for score in scores]
-
-
-def test_stretches_of_documents_with_and_without_sentences():
-    assert stretches_of(NLP("One two. Three?\n\nFour")) == [(0, 3), (3, 5), (5, 6), (6, 7)]
-    assert stretches_of(NLP("")) == []
-    assert stretches_of(NLP("a " * 150)) == [(0, 64), (64, 128), (128, 150)]
-    with_sentences = spacy.blank("en")
-    with_sentences.add_pipe("sentencizer")
-    assert stretches_of(with_sentences("One two. Three")) == [(0, 3), (3, 4)]
 
 
 def test_the_fewest_stretches_that_make_up_a_share():

@@ -1,0 +1,296 @@
+"""Long and overlapping labelled spans in documents of any length, with probabilities, from a shared encoder."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.types import Floats2d
+
+from ...check.upstreams import check_weights_of_upstreams
+from ...thinc_layers.span_classifier import KINDS
+from ...warnings import Warnings
+from ..labelled import Labelled
+from ..ner.crf import Floats
+from ..settings import SavedSettings, check_settings, is_count, is_number
+from .decoding import Candidate, Found, candidates, probabilities, select
+from .fitting import LOWEST_OF_ALL, FittedSpans
+from .loss import gold_of, span_loss
+
+DEFAULT_CONFIG = Config().from_str(
+    """[spancat]
+spans_key = "sc"
+threshold = 0.5
+candidates_key = null
+candidates_threshold = 0.01
+longest = 512
+max_overlap = 0.5
+min_overlap = 1.0
+positive_weight = 1.0
+
+[spancat.scorer]
+@scorers = "spacy-bigbird.spancat_scorer.v1"
+
+[spancat.model]
+@architectures = "spacy-bigbird.SpanClassifier.v1"
+pooling = "mean"
+width = 128
+depth = 2
+
+[spancat.model.tok2vec]
+@architectures = "spacy-bigbird.PieceListener.v2"
+upstream = "*"
+grad_factor = 1.0
+layers = "last"
+"""
+)["spancat"]
+
+SCORE_WEIGHTS = {"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0, "spans_sc_aupr": 0.0, "spans_sc_p80r": 0.0}
+
+
+@Language.factory(
+    "bigbird_spancat",
+    assigns=["doc.spans"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_spancat(
+    nlp: Language,
+    name: str,
+    model: Model,
+    spans_key: str,
+    threshold: float,
+    candidates_key: str | None,
+    candidates_threshold: float,
+    longest: int,
+    max_overlap: float,
+    min_overlap: float,
+    positive_weight: float,
+    scorer: Callable | None,
+) -> "SpanTagger":
+    """Construct the component of `[components.bigbird_spancat]`, which sets `doc.spans[spans_key]`.
+
+    The group's `attrs["scores"]` are the probabilities of its spans.
+
+    nlp (Language): the pipeline.
+    name (str): name of the component.
+    model (Model): `spacy-bigbird.SpanClassifier.v1`.
+    spans_key (str): key in `doc.spans` of the annotation and the predictions.
+    threshold (float): minimum probability of a predicted span, until `tune_thresholds` sets one for each label.
+    candidates_key (str | None): key in `doc.spans` for all spans with at least the probability `candidates_threshold`,
+        for example to score the whole curve of precision and recall; None to not set any.
+    candidates_threshold (float): see `candidates_key`.
+    longest (int): maximum number of tokens in a span.
+    max_overlap (float): maximum overlap of two predicted spans with the same label, as intersection over union: 0.0 for
+        none, 0.5 to keep one of several similar spans, 0.99 for nested mentions. Different labels are independent.
+    min_overlap (float): minimum overlap with an annotated span for a prediction to count as correct in `calibrate`,
+        `tune_thresholds` and the scorer's curve; 1.0 for equal spans.
+    positive_weight (float): weight in the loss of tokens where a span starts, where one ends, and inside of spans.
+        Above 1.0, more spans are found, and fewer of them are correct.
+    scorer (Callable | None): the scoring function.
+    RETURNS (SpanTagger): the component.
+    RAISES ValueError: a setting is not allowed.
+    """
+    settings = {
+        "spans_key": spans_key,
+        "threshold": threshold,
+        "candidates_key": candidates_key,
+        "candidates_threshold": candidates_threshold,
+        "longest": longest,
+        "max_overlap": max_overlap,
+        "min_overlap": min_overlap,
+        "positive_weight": positive_weight,
+    }
+    return SpanTagger(nlp.vocab, model, name, scorer, **settings)
+
+
+class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
+    """Finds spans of several labels, which may overlap, by their starts, their ends and what is inside."""
+
+    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
+        """Construct the component. The settings are those of `make_spancat`.
+
+        vocab (Vocab): the pipeline's vocabulary.
+        model (Model): `spacy-bigbird.SpanClassifier.v1`.
+        name (str): name of the component.
+        scorer (Callable | None): the scoring function.
+        RAISES ValueError: a setting is not allowed.
+        """
+        key, other = settings["spans_key"], settings["candidates_key"]
+        allowed: dict[str, tuple[bool, str]] = {
+            "spans_key": (isinstance(key, str) and bool(key), "a string that is not empty"),
+            "candidates_key": (other is None or (bool(other) and other != key), "null, or a key other than spans_key"),
+            "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
+            "candidates_threshold": (0.001 <= settings["candidates_threshold"] <= 1.0, "0.001 to 1.0"),
+            "longest": (is_count(settings["longest"]), "a whole number of at least 1"),
+            "max_overlap": (0.0 <= settings["max_overlap"] < 1.0, "0.0 to below 1.0"),
+            "min_overlap": (0.0 < settings["min_overlap"] <= 1.0, "above 0.0, to 1.0"),
+            "positive_weight": (
+                is_number(settings["positive_weight"], 0.0) and settings["positive_weight"] > 0,
+                "above 0.0",
+            ),
+        }
+        check_settings(settings, allowed)
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        fitted: dict[str, Any] = {"labels": [], "thresholds": {}, "weights": list(LOWEST_OF_ALL)}
+        self.cfg = {**fitted, **settings, "configured": dict(settings)}
+        self._has_reported_misaligned = False
+
+    @property
+    def key(self) -> str:
+        """Key of the span group, by the name that spaCy's components use."""
+        return self.cfg["spans_key"]
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The minimum probability of a predicted span of each label: the tuned threshold, or else the setting."""
+        if self.cfg["threshold"] is not None:
+            return dict.fromkeys(self.labels, self.cfg["threshold"])
+        default = self.cfg["configured"]["threshold"]
+        return {label: self.cfg["thresholds"].get(label, default) for label in self.labels}
+
+    def _num_outputs(self) -> int:
+        return KINDS * len(self.labels)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """Initialize the weights for the labels.
+
+        get_examples (Callable[[], Iterable[Example]]): returns examples; their labels are used without `labels`.
+        nlp (Language | None): the pipeline.
+        labels (Iterable[str] | None): the labels, for example from `spacy init labels`.
+        RAISES ValueError: there are no labels, or the encoder is missing or has no weights.
+        """
+        validate_get_examples(get_examples, "SpanTagger.initialize")
+        if nlp is not None:
+            check_weights_of_upstreams(self.name, self, nlp)
+        if labels is None:
+            groups = (example.reference.spans.get(self.key, ()) for example in get_examples())
+            labels = sorted({span.label_ for group in groups for span in group} - {""})
+        for label in labels:
+            self.add_label(label)
+        self._require_labels()
+        if not self.model.has_dim("nO"):
+            self.model.set_dim("nO", self._num_outputs())
+        self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
+
+    def predict(self, docs: Iterable[Doc]) -> list[list[Found]]:
+        """Find the spans of documents without modifying them.
+
+        docs (Iterable[Doc]): the documents.
+        RETURNS (list[list[Found]]): the spans of each document that may become predictions or candidates.
+        RAISES ValueError: there are no labels or no weights yet.
+        """
+        docs = list(docs)
+        lowest = min(self.thresholds.values(), default=1.0)
+        if self.cfg["candidates_key"]:
+            lowest = min(lowest, self.cfg["candidates_threshold"])
+        return [self._found(listed, lowest) for listed in self._candidates(docs)]
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: list[list[Found]]) -> None:
+        """Set the span group, and that of all candidates if there is a key for it.
+
+        docs (Iterable[Doc]): the documents.
+        predictions (list[list[Found]]): the result of `predict`.
+        """
+        thresholds = list(self.thresholds.values())
+        for doc, found in zip(docs, predictions, strict=True):
+            self._set_group(doc, self.key, [span for span in found if span.probability >= thresholds[span.label]])
+            if key := self.cfg["candidates_key"]:
+                lowest = self.cfg["candidates_threshold"]
+                self._set_group(doc, key, [span for span in found if span.probability >= lowest])
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples. Those whose reference lacks the span group are not learned from.
+
+        examples (Iterable[Example]): the batch.
+        drop (float): the dropout rate.
+        sgd (Optimizer | None): if given, takes a step immediately.
+        losses (dict[str, float] | None): the loss is added under the component's name: the cross-entropy of starts,
+            ends and insides, summed over labels, per annotated token.
+        RETURNS (dict[str, float]): the losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "SpanTagger.update")
+        if not examples:
+            return losses
+        self._report_unknown(span.label_ for example in examples for span in example.reference.spans.get(self.key, ()))
+        set_dropout_rate(self.model, drop)
+        scores, backprop = self.model.begin_update([example.predicted for example in examples])
+        loss, gradient = self.get_loss(examples, scores)
+        backprop(gradient)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """Compute the loss of a batch and its gradient. See `update`.
+
+        examples (Iterable[Example]): the batch.
+        scores (list[Floats2d]): the output of the model. Shape of each: (tokens, 3 labels).
+        RETURNS (tuple[float, list[Floats2d]]): the loss, and the gradient of the scores.
+        """
+        gold = self._gold(list(examples))
+        loss, gradients = span_loss(self._to_host(scores), gold, self.labels, self.cfg["positive_weight"])
+        return loss, [self.model.ops.asarray2f(gradient.astype("f")) for gradient in gradients]
+
+    def _candidates(self, docs: list[Doc]) -> list[list[Candidate]]:
+        self._require_weights()
+        scores = self._to_host(self.model.predict(docs)) if docs else []
+        # As in spaCy, a span neither starts nor ends with whitespace.
+        visible = [doc.to_array("IS_SPACE").astype(bool) ^ True for doc in docs]
+        longest = self.cfg["longest"]
+        return [candidates(rows, mask, longest) for rows, mask in zip(scores, visible, strict=True)]
+
+    def _found(self, listed: list[Candidate], lowest: float) -> list[Found]:
+        values = probabilities([one.features for one in listed], self.cfg["weights"]).tolist()
+        scored = [Found(*one, value) for one, value in zip(listed, values, strict=True) if value >= lowest]
+        return select(scored, self.cfg["max_overlap"], self.cfg["longest"])
+
+    def _set_group(self, doc: Doc, key: str, found: list[Found]) -> None:
+        spans = [Span(doc, one.start, one.end, self.labels[one.label]) for one in found]
+        scores = np.asarray([one.probability for one in found], dtype="f")
+        doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs={"scores": scores})
+
+    def _gold(self, examples: list[Example]) -> list[list[Span] | None]:
+        golds = [gold_of(example, self.key) for example in examples]
+        if not self._has_reported_misaligned:
+            known = [
+                (len(e.reference.spans[self.key]), len(g))
+                for e, g in zip(examples, golds, strict=True)
+                if g is not None
+            ]
+            total, kept = sum(n for n, _ in known), sum(n for _, n in known)
+            if kept < total:
+                self._has_reported_misaligned = True
+                message = Warnings.BW430.format(name=self.name, lost=total - kept, total=total)
+                warnings.warn(message, stacklevel=3)
+        return golds
+
+    def _to_host(self, scores: list[Floats2d]) -> list[Floats]:
+        return [self.model.ops.to_numpy(rows).astype(np.float64) for rows in scores]

@@ -1,0 +1,100 @@
+"""What is fitted on held-out documents: the probabilities of spans, and the threshold of each label."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ...errors import Errors
+from ...scoring.calibration import expected_calibration_error, fit_logistic
+from ...scoring.spans import Curve, Match, outcomes_by_label
+from ..settings import encoded_batches
+from .decoding import Candidate, Found, probabilities
+
+# Until it is fitted, the logit of a span is the lowest of its logits, without a constant.
+LOWEST_OF_ALL = [0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+class FittedSpans:
+    """Mixin for a component that finds spans, whose `cfg` holds the fitted values."""
+
+    name: str
+    cfg: dict[str, Any]
+    key: str
+    labels: tuple[str, ...]
+    thresholds: dict[str, float]
+
+    def _candidates(self, docs: list[Doc]) -> list[list[Candidate]]:
+        """Get the candidates of each document."""
+        raise NotImplementedError
+
+    def _found(self, listed: list[Candidate], lowest: float) -> list[Found]:
+        """Keep those with at least the given probability that do not overlap too much."""
+        raise NotImplementedError
+
+    def _gold(self, examples: list[Example]) -> list[list[Span] | None]:
+        """Get the annotated spans of each example."""
+        raise NotImplementedError
+
+    def calibrate(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, Any]:
+        """Fit how the scores make up the probability of a span, so that spans are correct as often as it says.
+
+        examples (Iterable[Example]): held-out examples, whose `predicted` documents have been processed by the encoder
+            unless `nlp` is given.
+        nlp (Language | None): the pipeline, whose components before this one are run on the `predicted` documents.
+        RETURNS (dict[str, Any]): the `weights` of the scores, and the expected calibration error `before` and `after`,
+            of all spans with a probability of at least `candidates_threshold`.
+        RAISES ValueError: no span is predicted in annotated text.
+        """
+        match = Match(self.cfg["min_overlap"])
+        features: list[tuple[float, ...]] = []
+        before: list[float] = []
+        is_right: list[bool] = []
+        for gold, found in self._held_out(examples, nlp):
+            for label in self.labels:
+                there = [(span, one) for span, one in found if span.label_ == label]
+                table = match.table([span for span in gold if span.label_ == label], [span for span, _ in there])
+                is_right += table.any(axis=0).tolist()
+                features += [one.features for _, one in there]
+                before += [one.probability for _, one in there]
+        if not is_right:
+            raise ValueError(Errors.BB430.format(name=self.name, lowest=self.cfg["candidates_threshold"]))
+        self.cfg["weights"] = fit_logistic(np.asarray(features), is_right, LOWEST_OF_ALL)
+        after = probabilities(features, self.cfg["weights"]).tolist()
+        return {
+            "weights": self.cfg["weights"],
+            "before": expected_calibration_error(before, is_right),
+            "after": expected_calibration_error(after, is_right),
+        }
+
+    def tune_thresholds(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, float]:
+        """Set the threshold of each label to the one with the best F1 on held-out examples.
+
+        examples (Iterable[Example]): held-out examples, as for `calibrate`, after which the thresholds should be tuned.
+        nlp (Language | None): as for `calibrate`.
+        RETURNS (dict[str, float]): the threshold of each label. Those of labels of which no span was found correctly
+            are not changed.
+        """
+        tuned = self.thresholds
+        pairs = (
+            (gold, [(span, one.probability) for span, one in found]) for gold, found in self._held_out(examples, nlp)
+        )
+        for label, outcomes in outcomes_by_label(pairs, Match(self.cfg["min_overlap"])).items():
+            if outcomes.right and label in tuned:
+                tuned[label] = Curve.of(outcomes).best_threshold()
+        # A threshold that is set from now on, as `spacy find-threshold` does, is meant for all labels again.
+        self.cfg["thresholds"], self.cfg["threshold"] = tuned, None
+        return self.thresholds
+
+    def _held_out(
+        self, examples: Iterable[Example], nlp: Language | None
+    ) -> Iterator[tuple[list[Span], list[tuple[Span, Found]]]]:
+        """Yield the annotated spans of each example, and all that are at least possible."""
+        known = [example for example in examples if self.key in example.reference.spans]
+        for batch, docs in encoded_batches(known, self.name, nlp):
+            for doc, gold, listed in zip(docs, self._gold(batch), self._candidates(docs), strict=True):
+                found = self._found(listed, self.cfg["candidates_threshold"])
+                yield gold or [], [(Span(doc, one.start, one.end, self.labels[one.label]), one) for one in found]
