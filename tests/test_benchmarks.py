@@ -84,3 +84,15 @@ def test_options_are_read_from_the_environment(common, tmp_path, monkeypatch):
 def test_real_articles_are_whole(common, data_dir):
     texts = common.real_texts(data_dir, 3, min_characters=2000)
     assert len(texts) == 3 and min(map(len, texts)) >= 2000
+
+
+def test_engines_are_compared_and_measured_without_a_gpu(common, tmp_path, monkeypatch):
+    names = runpy.run_path(str(BENCHMARKS[0].with_name("gpu.py")), run_name="benchmark")
+    given = argparse.Namespace(device="cpu", tiny=True, lengths=[128], layers=1, repeats=1)
+    results = {(check["engine"], check["case"]): check["result"] for check in names["check_engines"](given)}
+    assert {engine for engine, _ in results} == {"cpu", "torch", "flex"}
+    for (engine, _), result in results.items():
+        if engine == "flex":
+            assert "BB701" in result
+        else:
+            assert all(float(word.rstrip(",")) < 1e-5 for word in result.split()[1::2]), result
