@@ -42,6 +42,7 @@ LEVELS = {
     "flax": 13,
     "cache": 12,
     "thinc_layers": 13,
+    "distributed": 13,
     "architectures": 14,
     "annotations": 14,
     "pipeline.ner.crf": 14,
@@ -58,6 +59,7 @@ LEVELS = {
     "visualize": 18,
     "question_answering": 19,
     "check": 19,
+    "apply": 19,
     "cli": 20,
 }
 # The public face of the PyTorch level gathers the names of the heads.

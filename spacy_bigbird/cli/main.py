@@ -4,11 +4,25 @@ spaCy imports this module whenever its command line starts, so the modules named
 the models) inside their functions.
 """
 
-from . import ask, cache, check, convert, evaluate, import_checkpoint, init_config, pretrain, resume, train_vocab
+from . import (
+    apply,
+    ask,
+    cache,
+    check,
+    convert,
+    evaluate,
+    import_checkpoint,
+    init_config,
+    pretrain,
+    resume,
+    train,
+    train_vocab,
+)
 from .app import app
 
 __all__ = [
     "app",
+    "apply",
     "ask",
     "cache",
     "check",
@@ -18,5 +32,6 @@ __all__ = [
     "init_config",
     "pretrain",
     "resume",
+    "train",
     "train_vocab",
 ]

@@ -1,4 +1,4 @@
-"""Reads texts of any size, one document at a time: plain text, JSON lines and .spacy, also with gzip and xz."""
+"""Reads texts of any size, one document at a time: plain text, JSON lines and .spacy, also with gzip, xz and zst."""
 
 import gzip
 import json
@@ -6,7 +6,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 import spacy
 from spacy.tokens import DocBin
@@ -14,7 +14,7 @@ from spacy.tokens import DocBin
 from ..errors import Errors
 
 SUFFIXES = (".txt", ".jsonl", ".spacy")
-_DECOMPRESSORS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+COMPRESSED = (".gz", ".xz", ".zst")
 
 
 def text_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -28,14 +28,14 @@ def text_files(paths: Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and _kind(file) in SUFFIXES)
+            inside = sorted(file for file in path.rglob("*") if file.is_file() and file_kind(file) in SUFFIXES)
             if not inside:
                 raise FileNotFoundError(Errors.BB300.format(path=path, found="a folder without text files"))
             found.extend(inside)
         elif not path.is_file():
             raise FileNotFoundError(Errors.BB300.format(path=path, found="no such file or folder"))
-        elif _kind(path) not in SUFFIXES:
-            raise ValueError(Errors.BB300.format(path=path, found=f"a file of kind {_kind(path) or 'unknown'}"))
+        elif file_kind(path) not in SUFFIXES:
+            raise ValueError(Errors.BB300.format(path=path, found=f"a file of kind {file_kind(path) or 'unknown'}"))
         else:
             found.append(path)
     return found
@@ -48,7 +48,7 @@ def read_texts(
     a whole.
 
     paths (Iterable[str | Path]): .txt, .jsonl (a JSON object with `text` on each line) or .spacy files, optionally
-        compressed (.gz or .xz), or folders of them.
+        compressed (.gz, .xz or .zst), or folders of them.
     one_per_line (bool): whether each line of a .txt file is a document, rather than the whole file.
     on_bytes (Callable[[int], object] | None): called with the number of bytes read since the last call, to show
         progress.
@@ -67,19 +67,48 @@ def read_texts(
                         on_bytes(told - before)
                     if text.strip():
                         yield text
-            except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError) as error:
+            except Exception as error:  # each way of compression has errors of its own
+                is_message = isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError)
+                if is_message or isinstance(error, ImportError | MemoryError):
+                    raise
                 raise ValueError(Errors.BB301.format(path=path, reason=error)) from error
             if on_bytes is not None:
                 on_bytes(raw.tell() - told)
 
 
-def _kind(path: Path) -> str:
-    return Path(path.stem).suffix if path.suffix in _DECOMPRESSORS else path.suffix
+def file_kind(path: Path) -> str:
+    """Get the ending that says what a file contains, apart from its compression.
+
+    path (Path): the file.
+    RETURNS (str): the ending, such as ".jsonl" for "texts.jsonl.gz".
+    """
+    return Path(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
+
+
+def decompressed(path: Path, raw: IO[bytes]) -> IO[bytes]:
+    """Decompress a file while it is read.
+
+    path (Path): the file, whose ending says how it is compressed.
+    raw (IO[bytes]): the open file.
+    RETURNS (IO[bytes]): its content; `raw` itself if it is not compressed.
+    RAISES ImportError: it needs a package that is not installed.
+    """
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(raw))
+    if path.suffix == ".xz":
+        return cast(IO[bytes], lzma.open(raw))
+    if path.suffix == ".zst":
+        try:
+            from backports import zstd
+        except ImportError as error:
+            raise ImportError(Errors.BB304.format(path=path)) from error
+        return cast(IO[bytes], zstd.open(raw))
+    return raw
 
 
 def _texts_of_file(path: Path, raw: IO[bytes], one_per_line: bool) -> Iterator[str]:
-    content = _DECOMPRESSORS[path.suffix](raw) if path.suffix in _DECOMPRESSORS else raw
-    kind = _kind(path)
+    content = decompressed(path, raw)
+    kind = file_kind(path)
     if kind == ".spacy":
         yield from _texts_of_docs(path, content.read())
     elif kind == ".txt" and not one_per_line:

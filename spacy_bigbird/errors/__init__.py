@@ -1,8 +1,10 @@
 """Every error of the package, with a code to search for: what was given, what was expected, what to do."""
 
+from .apply import ApplyErrors
 from .bridge import BridgeErrors
 from .cache import LayerErrors
 from .codes import WithCodes
+from .distributed import DistributedErrors
 from .documents import DocumentErrors
 from .engines import EngineErrors
 from .flax import FlaxErrors
@@ -14,7 +16,9 @@ from .usage import UsageErrors
 
 
 class Errors(
+    ApplyErrors,
     BridgeErrors,
+    DistributedErrors,
     DocumentErrors,
     EngineErrors,
     FlaxErrors,

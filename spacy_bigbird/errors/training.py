@@ -5,12 +5,15 @@ class TrainingErrors:
     """Messages of exceptions, part of `Errors`."""
 
     # Training, readers and the command line: BB300-BB379
-    BB300 = "Cannot read texts from {path!s}: {found}. Expected .txt, .jsonl or .spacy files (.gz, .xz), or folders."
+    BB300 = (
+        "Cannot read texts from {path!s}: {found}. Expected .txt, .jsonl or .spacy files (.gz, .xz, .zst), or folders."
+    )
     BB301 = "{path!s} cannot be read: {reason}. Expected UTF-8 text or spaCy's DocBin, complete if it is compressed."
     BB302 = "{path!s}, line {number}: {found!r}. Expected a JSON object with a string `text`."
     BB303 = (
         "{path!s} exists. Choose another folder, or --force to replace it; old checkpoints will not fit the new one."
     )
+    BB304 = "{path!s} is compressed with Zstandard: pip install 'spacy-bigbird[zst]', or decompress it first."
     BB310 = "{reader}: nothing to read at path = {path!r}. Expected a file or a folder of files in its format."
     BB311 = "{path!s} is not in SQuAD's JSON format (data, paragraphs, context, qas, question, answers): {error}."
     BB312 = (

@@ -14,6 +14,7 @@ from spacy.training.loggers import console_logger
 from thinc.api import Model
 
 from ..atomic import replace_file
+from ..distributed.processes import count_processes
 from .state import (
     FINISHED,
     FOLDER,
@@ -116,6 +117,7 @@ class _Saver:
             max_length=self.nlp.max_length,
             spacy_version=spacy_version(),
             directory=os.getcwd(),
+            processes=count_processes(),
         )
         self.saved = state.save(output, self.nlp, self.watch.optimizer)
         # Saving must not affect the rest of the training.

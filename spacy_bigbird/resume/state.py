@@ -46,6 +46,7 @@ class TrainingState:
     max_length (int): `max_length` of the pipeline, which its folder does not store. Unit: characters.
     spacy_version (str): the spaCy version, as returned by `spacy_version`.
     directory (str): the working directory, which relative corpus paths refer to.
+    processes (int): number of processes that trained together.
     """
 
     step: int
@@ -59,6 +60,7 @@ class TrainingState:
     max_length: int
     spacy_version: str
     directory: str
+    processes: int = 1
 
     def save(self, output: Path, nlp: Language, optimizer: Optimizer) -> Path:
         """Write the state to disk. Earlier states are deleted once it is complete.
@@ -288,7 +290,7 @@ class OptimizerWatch(Shim):
             model.shims.append(self)
 
     def finish_update(self, optimizer: Any) -> None:
-        self.optimizer = optimizer
+        self.optimizer = getattr(optimizer, "optimizer", optimizer)  # several processes have one in its place
         self.remove()
 
     def remove(self) -> None:
