@@ -139,7 +139,7 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        fitted: dict[str, Any] = {"labels": [], "positive_label": None, "weights": {}, "scales": {}, "thresholds": {}}
+        fitted: dict[str, Any] = {"labels": [], "positive_label": None, "weights": {}, "scales": {}}
         self.cfg = {**fitted, **settings, "configured": dict(settings)}
         install_extensions()
 

@@ -65,7 +65,7 @@ class MultiTextLabeler(TextLabeler):
         if self.cfg["threshold"] is not None:
             return dict.fromkeys(self.labels, self.cfg["threshold"])
         default = self.cfg["configured"]["threshold"]
-        return {label: self.cfg["thresholds"].get(label, default) for label in self.labels}
+        return {label: self.cfg["tuned_thresholds"].get(label, default) for label in self.labels}
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score examples that the component has processed. Arguments as in spaCy's `Pipe.score`."""
@@ -109,5 +109,13 @@ class MultiTextLabeler(TextLabeler):
             if gold.any():
                 tuned[label] = best_threshold(scores[known, column].tolist(), gold.tolist())
         # A threshold that is set from now on, as `spacy find-threshold` does, is meant for all labels again.
-        self.cfg["thresholds"], self.cfg["threshold"] = tuned, None
+        self.cfg["tuned_thresholds"], self.cfg["threshold"] = tuned, None
         return self.thresholds
+
+    def _with_settings(self, settings: dict[str, Any]) -> Any:
+        # Pipelines saved by earlier versions have tuned thresholds beside the one that they take precedence over.
+        if tuned := self.cfg.pop("thresholds", None):
+            default = self.cfg["threshold"]
+            self.cfg["tuned_thresholds"] = {label: tuned.get(label, default) for label in self.labels}
+            self.cfg["threshold"] = None
+        return super()._with_settings(settings)

@@ -184,6 +184,27 @@ def test_thresholds_are_tuned_used_by_the_scores_and_saved(tmp_path):
         numbers.get_pipe("bigbird_textcat_multilabel").tune_thresholds([])
 
 
+@pytest.mark.parametrize("stored", ["disk", "bytes"])
+def test_tuned_thresholds_of_earlier_versions_stay_in_force(stored, tmp_path):
+    name = "bigbird_textcat_multilabel"
+    nlp = with_toy_rows(name, "mean")
+    nlp.initialize(lambda: examples_for(nlp, [("abc", {"A": 1.0, "B": 0.0, "C": 1.0})]))
+    cfg = nlp.get_pipe(name).cfg
+    # As they were saved: the tuned thresholds, and the setting for the other labels.
+    cfg.update(thresholds={"A": 0.25, "B": 0.0625}, threshold=0.75)
+    cfg["configured"]["threshold"] = 0.5
+    nlp.to_disk(tmp_path)
+    other = spacy.load(tmp_path) if stored == "disk" else with_toy_rows(name, "mean").from_bytes(nlp.to_bytes())
+    pipe = other.get_pipe(name)
+    assert pipe.thresholds == {"A": 0.25, "B": 0.0625, "C": 0.75}
+    other.to_disk(tmp_path)
+    assert spacy.load(tmp_path).get_pipe(name).thresholds == pipe.thresholds
+    pipe.cfg["threshold"] = 0.375
+    assert set(pipe.thresholds.values()) == {0.375}
+    other.to_disk(tmp_path)
+    assert set(spacy.load(tmp_path).get_pipe(name).thresholds.values()) == {0.375}
+
+
 WORDS = ["red", "sea", "day", "one", "two", "hill", "moor", "lane"]
 SENTENCES = 6
 
