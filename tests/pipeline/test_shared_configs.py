@@ -84,7 +84,7 @@ def test_trains_saves_and_loads(name, tmp_path, docs_file, vocab_file):
 
 @pytest.mark.parametrize("factory", ["bigbird_ner", "bigbird_textcat"])
 def test_a_head_takes_a_copy_of_the_encoder_with_it(factory, docs_file, vocab_file, tmp_path):
-    config = load_config(CONFIGS / f"{factory.removeprefix('bigbird_')}.cfg")
+    config = load_config(CONFIGS / f"{factory.removeprefix('bigbird_')}.cfg").interpolate()
     config["components"]["bigbird"]["model"].update(
         name=None, vocab_file=str(vocab_file), transformer_config=dict(TOY_CONFIG)
     )
