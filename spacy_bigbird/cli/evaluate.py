@@ -71,7 +71,7 @@ def evaluate(model: "str | Path | Language", data_path: Path, *, show_progress: 
 
     nlp = model if isinstance(model, Language) else spacy.load(model)
     examples, tokens, seconds = StoredExamples(nlp.vocab), 0, 0.0
-    pairs = ((example.predicted, example) for example in _make_reader(Path(data_path))(nlp))
+    pairs = ((example.predicted, example) for example in make_reader(Path(data_path))(nlp))
     processed = nlp.pipe(pairs, as_tuples=True, batch_size=nlp.batch_size)
     start = time.perf_counter()
     for doc, example in tqdm(processed, unit="doc", disable=not show_progress, file=sys.stderr):
@@ -91,7 +91,13 @@ def evaluate(model: "str | Path | Language", data_path: Path, *, show_progress: 
     return {**Scorer(nlp=nlp).score(examples), "speed": tokens / seconds}
 
 
-def _make_reader(path: Path) -> Any:
+def make_reader(path: Path) -> Any:
+    """Find the reader of a corpus by the names of its files.
+
+    path (Path): a .spacy, .jsonl or SQuAD .json file, or a folder of files of one of these kinds.
+    RETURNS (Any): the reader, which takes a pipeline and yields examples.
+    RAISES ValueError: there are no such files.
+    """
     from ..corpora.jsonl import JsonlCorpus
     from ..corpora.readers import QuestionCorpus, SquadCorpus
 

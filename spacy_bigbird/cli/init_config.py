@@ -4,7 +4,7 @@ import sys
 from copy import deepcopy
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import spacy
 from spacy import util
@@ -16,6 +16,7 @@ from wasabi import Printer
 from ..errors import Errors
 from ..errors.closest import did_you_mean
 from .app import app
+from .evaluate import make_reader
 
 # Heads of this package by their short names. The last three have their own encoder.
 OUR_HEADS = {name: f"bigbird_{name}" for name in ("ner", "spancat", "textcat", "textcat_multilabel")}
@@ -49,7 +50,41 @@ class Reader(str, Enum):
 SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
 # Weights that are not pre-trained need, and tolerate, a higher learning rate.
 LEARNING_RATES = {Size.small: 3e-4, Size.base: 5e-5, Size.large: 2e-5}
-WARMUP_STEPS, MAX_STEPS, STRETCHED_STEPS = 250, 20000, 1600
+# Passes over the corpus, as if all of its pieces were trained on each time, and evaluations without a better score.
+PASSES, PATIENT_FOR = 40, 8
+
+
+class Steps(NamedTuple):
+    """How long to train.
+
+    batch (int): maximum size of a batch. Unit: pieces.
+    total (int): number of steps at most.
+    evaluation (int): number of steps between evaluations.
+    patience (int): number of steps without a better score after which training ends.
+    warmup (int): number of steps in which the learning rate rises.
+    """
+
+    batch: int
+    total: int
+    evaluation: int
+    patience: int
+    warmup: int
+
+    @classmethod
+    def of(cls, pieces: int) -> "Steps":
+        """Choose the numbers for a corpus.
+
+        pieces (int): number of pieces of the training corpus.
+        RETURNS (Steps): the numbers. Few documents get small batches, and a score after each pass.
+        """
+        batch = 8192 if pieces > 100 * 8192 else 4096
+        updates = -(-pieces // batch)
+        evaluation = min(200, max(20, updates))
+        total = min(20000, max(20 * evaluation, PASSES * updates))
+        return cls(batch, total, evaluation, PATIENT_FOR * evaluation, min(250, total // 20))
+
+
+LARGE = Steps(8192, 20000, 200, 1600, 250)
 
 
 @app.command("init-config")
@@ -79,6 +114,9 @@ def init_config_cli(
     reader: Annotated[
         Reader, Opt("--reader", "-r", help="spacy: .spacy files (SQuAD's .json for span_qa alone); jsonl: JSON lines")
     ] = Reader.spacy,
+    train: Annotated[
+        Path | None, Opt("--train", "-t", help="Training corpus: steps, evaluations and warm-up follow its size")
+    ] = None,
     force: Annotated[bool, Opt("--force", "-F", help="Overwrite an existing file")] = False,
 ) -> None:
     """Write a complete config for `spacy train`, with one encoder that all components share.
@@ -101,6 +139,7 @@ def init_config_cli(
             name=name,
             vocab_file=None if vocab_file is None else str(vocab_file),
             reader=reader,
+            train=train,
         )
     except ValueError as error:
         Printer().fail(str(error))
@@ -129,6 +168,7 @@ def make_config(
     name: str | None = None,
     vocab_file: str | None = None,
     reader: Reader = Reader.spacy,
+    train: Path | None = None,
 ) -> Config:
     """Create a complete config, to which `spacy init fill-config` has nothing to add.
 
@@ -139,6 +179,7 @@ def make_config(
     name (str | None): another checkpoint to start from.
     vocab_file (str | None): SentencePiece model for an encoder trained from scratch. If None, spiece.model is used.
     reader (Reader): whether the corpora are .spacy files (or, for span_qa alone, SQuAD's .json) or JSON lines.
+    train (Path | None): the training corpus, whose size decides on the numbers of steps; None for those of a large one.
     RETURNS (Config): the config, with variables.
     RAISES ValueError: there is no component, a language or component is unknown, or both a checkpoint and a vocabulary
         are given.
@@ -190,12 +231,21 @@ def make_config(
             "training": _training(
                 size if name is None else Size.base,
                 is_from_scratch,
+                LARGE if train is None else Steps.of(_count_pieces(train, nlp)),
                 # A stretch rarely contains what decides between the options of a question about the document.
                 has_stretches="multiple_choice" not in pipeline,
             ),
         }
     )
     return util.load_model_from_config(config, auto_fill=True).config
+
+
+def _count_pieces(path: Path, nlp: Language) -> int:
+    """Estimate the pieces that one pass over a corpus has. RAISES ValueError: there is no such corpus."""
+    from ..corpora.batchers import PieceBatcher
+
+    count = PieceBatcher(1).count_pieces
+    return sum(count(example) for example in make_reader(path)(nlp))
 
 
 def _encoder(size: Size, optimize: Optimize, name: str | None, is_from_scratch: bool) -> dict[str, Any]:
@@ -233,20 +283,20 @@ def _reader(pipeline: list[str], reader: Reader) -> dict[str, Any]:
     return {"@readers": "spacy.Corpus.v1", "max_length": 0}
 
 
-def _training(size: Size, is_from_scratch: bool, has_stretches: bool) -> dict[str, Any]:
+def _training(size: Size, is_from_scratch: bool, steps: "Steps", has_stretches: bool) -> dict[str, Any]:
     rate = LEARNING_RATES[Size.small if is_from_scratch else size]
     # The rate follows the length of the training, also if it is changed on the command line or when resuming.
     schedule = {
         "@schedules": "spacy-bigbird.warmup_linear.v1",
-        "warmup_steps": WARMUP_STEPS,
+        "warmup_steps": steps.warmup,
         "total_steps": "${training.max_steps}",
     }
-    batcher: dict[str, Any] = {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": 8192}
+    batcher: dict[str, Any] = {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": steps.batch}
     if is_from_scratch:
         batcher["vocab_file"] = "${paths.vocab_file}"
     if has_stretches:
         # The last stretches come before training may end for lack of patience, so that it always gets to documents.
-        until = [STRETCHED_STEPS // 2, STRETCHED_STEPS]
+        until = [steps.patience // 2, steps.patience]
         stretches = {"@batchers": "spacy-bigbird.stretches.v1", "until": until, "total_steps": "${training.max_steps}"}
         batcher = {**stretches, "batcher": batcher}
     return {
@@ -254,7 +304,9 @@ def _training(size: Size, is_from_scratch: bool, has_stretches: bool) -> dict[st
         "dev_corpus": "corpora.dev",
         "seed": "${system.seed}",
         "gpu_allocator": "${system.gpu_allocator}",
-        "max_steps": MAX_STEPS,
+        "max_steps": steps.total,
+        "eval_frequency": steps.evaluation,
+        "patience": steps.patience,
         "batcher": batcher,
         "logger": {
             "@loggers": "spacy-bigbird.ResumableLogger.v1",

@@ -13,7 +13,7 @@ from spacy.util import registry
 from typer.testing import CliRunner
 
 from spacy_bigbird.check.listeners import find_listener_problems
-from spacy_bigbird.cli.init_config import Optimize, Size, make_config
+from spacy_bigbird.cli.init_config import LARGE, Optimize, Size, Steps, make_config
 
 from ..toy_text import toy_texts
 
@@ -167,3 +167,18 @@ def test_corpora_of_json_lines(tmp_path):
     for part in ("train", "dev"):
         assert config["corpora"][part]["@readers"] == "spacy-bigbird.JsonlCorpus.v1"
         assert config["corpora"][part]["path"] == f"${{paths.{part}}}"
+
+
+def test_steps_follow_the_size_of_the_corpus(tmp_path):
+    assert Steps.of(40 * 2_000) == Steps(batch=4096, total=800, evaluation=20, patience=160, warmup=40)
+    assert Steps.of(10**8) == Steps(batch=8192, total=20000, evaluation=200, patience=1600, warmup=250) == LARGE
+    docs = [spacy.blank("en").make_doc("tea " * 400) for _ in range(40)]
+    DocBin(docs=docs).to_disk(tmp_path / "train.spacy")
+    result = run(tmp_path / "a.cfg", "--train", tmp_path / "train.spacy")
+    assert result.exit_code == 0, result.output
+    training = util.load_config(tmp_path / "a.cfg", interpolate=False)["training"]
+    assert (training["max_steps"], training["eval_frequency"], training["patience"]) == (400, 20, 160)
+    assert training["batcher"]["until"] == [80, 160] and training["batcher"]["batcher"]["size"] == 4096
+    assert training["optimizer"]["learn_rate"]["warmup_steps"] == 20
+    result = run(tmp_path / "b.cfg", "--train", tmp_path / "missing.spacy")
+    assert result.exit_code == 1 and "BB323" in result.output and not (tmp_path / "b.cfg").exists()
