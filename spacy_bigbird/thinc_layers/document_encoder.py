@@ -7,22 +7,20 @@ from typing import Any
 import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.types import Ints1d
 
 from ..errors import Errors
 from ..warnings import Warnings
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
 from .piece_encoder import DocumentPieces, encode_documents, token_starts
-from .types import BigBirdBatch, BigBirdData, widened
-from .windows import DocumentRows
+from .types import BigBirdBatch, BigBirdData, PieceRows
 
 
 def document_encoder(
-    windows: Model[list[Ints1d], list[DocumentRows]], attrs: dict[str, Any]
+    windows: Model[list[DocumentPieces], list[PieceRows]], attrs: dict[str, Any]
 ) -> Model[list[Doc], BigBirdBatch]:
     """Build the layer that encodes whole documents.
 
-    windows (Model[list[Ints1d], list[DocumentRows]]): the result of `with_windows`.
+    windows (Model[list[DocumentPieces], list[PieceRows]]): the result of `with_windows`.
     attrs (dict[str, Any]): the attributes that spaCy looks up when it replaces listeners.
     RETURNS (Model[list[Doc], BigBirdBatch]): a layer from documents to their data.
     """
@@ -39,7 +37,7 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
     shim = get_shim(model)
     layers = shim.layers if shim.wanted_layers - {"last"} else ()
     documents = _encode_within_limits(model, docs)
-    all_rows, backprop_windows = model.layers[0]([document.ids for document in documents], is_train)
+    all_rows, backprop_windows = model.layers[0](documents, is_train)
     doc_data = []
     for doc, document, encoded in zip(docs, documents, all_rows, strict=True):
         ids = numpy.concatenate([[tokenizer.cls_token_id], document.ids, [tokenizer.sep_token_id]]).astype("int32")
@@ -64,12 +62,8 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
         doc_data.append(data)
 
     def backprop(batch: BigBirdBatch) -> list:
-        gradients = []
-        for (d_rows, *d_window_cls), encoded in zip(batch.gradient, all_rows, strict=True):
-            columns = encoded.rows.shape[1]
-            rows = widened(d_rows.reshape(-1, d_rows.shape[-1]), columns)
-            gradients.append(DocumentRows(rows, widened(d_window_cls[0], columns) if d_window_cls else None))
-        backprop_windows(gradients)
+        columns = [encoded.rows.shape[1] for encoded in all_rows]
+        backprop_windows([rows.widened(width) for rows, width in zip(batch.gradient, columns, strict=True)])
         return []
 
     return BigBirdBatch.build(doc_data), backprop

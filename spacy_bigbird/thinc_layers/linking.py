@@ -155,16 +155,17 @@ def _compute_missing(model: Any, docs: list[Doc], is_train: bool) -> dict[int, T
     """
     link, datas = model.link, [doc._.trf_data for doc in docs]
     missing = [number for number, doc in enumerate(docs) if len(doc) and _is_missing(model, datas[number])]
-    if not missing or link.sample == batch_identity(docs):
+    if not missing:
         return {}
+    is_sample = not is_train and link.sample == batch_identity(docs)
     encoder: Any = link.reference.component
     dropped = [number for number in missing if datas[number] is not None or docs[number]._.bigbird_stats is not None]
     if dropped and encoder is None:
         raise ValueError(Errors.BB134.format(reader=link.reader, encoder=link.encoder))
     if dropped:
         encoder.expect_reader(model)
-    wanted = missing if link.makes_documents and encoder is not None else dropped
-    if len(wanted) < len(missing):
+    wanted = missing if link.makes_documents and encoder is not None and not is_sample else dropped
+    if len(wanted) < len(missing) and not is_sample:
         if is_train:
             raise ValueError(SpacyErrors.E203.format(name=link.encoder))
         if not link.has_warned:

@@ -28,12 +28,61 @@ class PieceRows:
     window_cls (Floats2d): [CLS] of every window; row 0 repeats `rows[0]`. In a gradient, the values for
         `window_cls[0]` and `rows[0]` are added up. Shape: (windows, width).
     window_lengths (Ints1d): pieces of each window, without special pieces. Ignored in a gradient. Shape: (windows,).
+
+    In the encoder, where several layers may be read, the width is that of all of them, or of the last one only for the
+    gradient of a head that reads no others; `window_cls` of a gradient may be None for zeros.
     """
 
     rows: Floats2d
     align: Ragged
     window_cls: Floats2d
     window_lengths: Ints1d
+
+    @classmethod
+    def of(cls, data: TransformerData) -> "PieceRows":
+        """Read a document's data, or its gradient as listeners send it.
+
+        data (TransformerData): the data. Stock listeners send no gradient of `window_cls`.
+        RETURNS (PieceRows): its rows, as they are.
+        """
+        output: Any = data.model_output
+        rows = output["last_hidden_state"]
+        return cls(rows.reshape(-1, rows.shape[-1]), data.align, output.get("window_cls"), output.get("window_lengths"))
+
+    def __add__(self, other: "PieceRows") -> "PieceRows":
+        """Add two gradients of the same document, of which one may be that of the last layer only."""
+        rows, window_cls = _sum(self.rows, other.rows), _sum(self.window_cls, other.window_cls)
+        return PieceRows(rows, self.align, window_cls, self.window_lengths)
+
+    def widened(self, columns: int) -> "PieceRows":
+        """Extend the gradient of the last layer to that of several layers, of which it is the last.
+
+        columns (int): layers * width.
+        RETURNS (PieceRows): the gradient, with zeros for the other layers.
+        """
+        rows, window_cls = _widened(self.rows, columns), _widened(self.window_cls, columns)
+        return PieceRows(rows, self.align, window_cls, self.window_lengths)
+
+    def sum_of_squares(self) -> Array:
+        """Add up the squares of a gradient. RETURNS: a number on the gradient's device."""
+        arrays: list[Array] = [self.rows, self.window_cls]
+        return sum((array**2).sum() for array in arrays if array is not None)
+
+
+def _sum(first: Array, second: Array) -> Array:
+    if first is None or second is None:
+        return second if first is None else first
+    columns = max(first.shape[-1], second.shape[-1])
+    return _widened(first, columns) + _widened(second, columns)
+
+
+def _widened(gradient: Array, columns: int) -> Array:
+    missing = 0 if gradient is None else columns - gradient.shape[-1]
+    if not missing:
+        return gradient
+    wide = get_array_module(gradient).zeros((len(gradient), columns), dtype="f")
+    wide[:, missing:] = gradient
+    return wide
 
 
 @dataclass
@@ -154,31 +203,14 @@ def with_output(data: TransformerData, output: ModelOutput) -> TransformerData:
     return copied
 
 
-def widened(gradient: Array, columns: int) -> Array:
-    """Extend the gradient of the last layer to that of several layers, of which it is the last.
-
-    gradient (Floats): the gradient. Shape: (..., columns), or (..., width) of the last layer.
-    columns (int): layers * width.
-    RETURNS (Floats): the gradient, with zeros for the other layers. Shape: (..., columns).
-    """
-    missing = columns - gradient.shape[-1]
-    if not missing:
-        return gradient
-    wide = get_array_module(gradient).zeros((*gradient.shape[:-1], columns), dtype="f")
-    wide[..., missing:] = gradient
-    return wide
-
-
 @dataclass
 class BigBirdBatch(FullTransformerBatch):
     """Documents of different lengths, each with its own rows: there is no padding to add or remove.
 
-    gradient (list[list[Floats]]): in the backward pass, per document the gradient of its rows, followed by that of its
-        window_cls if the document has several windows and a head used them. Each is as wide as the last layer, or as
-        all the layers that listeners read.
+    gradient (list[PieceRows]): in the backward pass, the gradient of each document.
     """
 
-    gradient: list[list[Any]] = field(default_factory=list)
+    gradient: list[PieceRows] = field(default_factory=list)
 
     @classmethod
     def build(cls, doc_data: Sequence[BigBirdData]) -> "BigBirdBatch":
@@ -191,12 +223,24 @@ class BigBirdBatch(FullTransformerBatch):
         spans: list = [[] for _ in doc_data]
         return cls(spans, empty.wordpieces, empty.model_output, empty.align, cached_doc_data=list(doc_data))
 
+    def with_gradient(self, gradient: list[PieceRows]) -> "BigBirdBatch":
+        """Make what the backward pass takes.
+
+        gradient (list[PieceRows]): the gradient of each document.
+        RETURNS (BigBirdBatch): a batch that contains only the gradient.
+        """
+        batch = BigBirdBatch.build([])
+        batch.gradient = gradient
+        return batch
+
     def unsplit_by_doc(self, arrays: list[list[Any]]) -> "BigBirdBatch":
-        """Combine the gradients of the documents into that of the batch.
+        """Make what the backward pass takes from the arrays that spacy-transformers passes.
 
         arrays (list[list[Floats]]): per document the gradient of `last_hidden_state`, then any of `window_cls`.
         RETURNS (BigBirdBatch): a batch that contains only the gradient.
         """
-        batch = BigBirdBatch.build([])
-        batch.gradient = arrays
-        return batch
+        gradient = []
+        for data, (last, *window_cls) in zip(self.doc_data, arrays, strict=True):
+            output = dict(zip(("last_hidden_state", "window_cls"), (last, *window_cls), strict=False))
+            gradient.append(PieceRows.of(with_output(data, ModelOutput(output))))
+        return self.with_gradient(gradient)

@@ -1,42 +1,27 @@
 """Encode documents of any length with an encoder of limited length: split into windows, encode in groups, merge."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy
 from thinc.api import Model
-from thinc.types import Floats2d, Ints1d
+from thinc.types import Floats2d
 
 from ..plan.windows import Window, plan_windows
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
 from .grouping import group_by_size
-from .types import Array, PackedPieces
+from .piece_encoder import DocumentPieces
+from .types import Array, PackedPieces, PieceRows
 
 
-@dataclass
-class DocumentRows:
-    """The rows of one document, or their gradient. See PieceRows.
-
-    rows (Floats2d): one row per piece, with [CLS] and [SEP]. Shape: (pieces + 2, layers * width).
-    window_cls (Floats2d): [CLS] of every window. In a gradient, None for zeros. Shape: (windows, layers * width).
-    window_lengths (Ints1d): pieces of each window. None in a gradient. Shape: (windows,).
-    """
-
-    rows: Array
-    window_cls: Array
-    window_lengths: Array = None
-
-
-def with_windows(encoder: Model[PackedPieces, Floats2d]) -> Model[list[Ints1d], list[DocumentRows]]:
+def with_windows(encoder: Model[PackedPieces, Floats2d]) -> Model[list[DocumentPieces], list[PieceRows]]:
     """Extend an encoder of limited length to documents of any length.
 
     There are never more than `max_batch_pieces` pieces (or one window) in the encoder at a time, even in training: all
     groups but the last keep no activations and are recomputed in the backward pass. The results are not affected.
 
     encoder (Model[PackedPieces, Floats2d]): the result of `build_encoder`; its settings say how to split documents.
-    RETURNS (Model[list[Ints1d], list[DocumentRows]]): a layer from each document's piece ids, without special pieces,
-        to its rows.
+    RETURNS (Model[list[DocumentPieces], list[PieceRows]]): a layer from each document's pieces to its rows.
     """
     return Model("with_windows", _forward, init=_init, dims={"nO": None}, layers=[encoder])
 
@@ -59,7 +44,7 @@ class _Job(NamedTuple):
         """Number of pieces to encode, including [CLS] and [SEP]."""
         return self.window.end - self.window.start + 2
 
-    def take(self, encoded: Array, outputs: list[DocumentRows]) -> None:
+    def take(self, encoded: Array, outputs: list[PieceRows]) -> None:
         """Copy this window's rows from the encoder's output to the rows of its document."""
         target, window = outputs[self.document], self.window
         shift = 1 - window.start
@@ -71,7 +56,7 @@ class _Job(NamedTuple):
         if self.is_last:
             target.rows[-1] = encoded[-1]
 
-    def give(self, gradients: list[DocumentRows], d_encoded: Array) -> None:
+    def give(self, gradients: list[PieceRows], d_encoded: Array) -> None:
         """Add the gradient of this window's rows to that of the encoder's output, which starts as zeros."""
         source, window = gradients[self.document], self.window
         shift = 1 - window.start
@@ -86,20 +71,20 @@ class _Job(NamedTuple):
 
 
 def _forward(
-    model: Model, documents: list[Ints1d], is_train: bool
-) -> tuple[list[DocumentRows], Callable[[list[DocumentRows]], list]]:
+    model: Model, documents: list[DocumentPieces], is_train: bool
+) -> tuple[list[PieceRows], Callable[[list[PieceRows]], list]]:
     encoder, shim, tokenizer = model.layers[0], get_shim(model), get_tokenizer(model)
     capacity, overlap = shim.settings.window_capacity(shim.config)
     width, xp = shim.config.hidden_size * len(shim.layers), model.ops.xp
-    outputs: list[DocumentRows] = []
+    outputs: list[PieceRows] = []
     jobs: list[_Job] = []
-    for index, ids in enumerate(documents):
-        windows = plan_windows(len(ids), capacity, overlap)
-        rows = xp.zeros((len(ids) + 2, width), dtype="f")
-        lengths = numpy.array([window.end - window.start for window in windows], dtype="i")
-        outputs.append(DocumentRows(rows, xp.zeros((len(windows), width), dtype="f"), lengths))
+    for index, document in enumerate(documents):
+        windows = plan_windows(len(document.ids), capacity, overlap)
+        rows = xp.zeros((len(document.ids) + 2, width), dtype="f")
+        lengths: Array = numpy.array([window.end - window.start for window in windows], dtype="i")
+        outputs.append(PieceRows(rows, document.align, xp.zeros((len(windows), width), dtype="f"), lengths))
         # A document without pieces is not encoded: its rows stay zeros.
-        if len(ids):
+        if len(document.ids):
             last = len(windows) - 1
             jobs += [_Job(index, number, window, number == last) for number, window in enumerate(windows)]
     groups = list(group_by_size(jobs, lambda job: job.size, shim.settings.max_batch_pieces))
@@ -107,7 +92,7 @@ def _forward(
     for group in groups:
         packed: list[Any] = []
         for job in group:
-            ids = documents[job.document][job.window.start : job.window.end]
+            ids = documents[job.document].ids[job.window.start : job.window.end]
             packed += [[tokenizer.cls_token_id], ids, [tokenizer.sep_token_id]]
         sizes, is_last = [job.size for job in group], group is groups[-1]
         all_ids: Array = numpy.concatenate(packed)
@@ -117,7 +102,7 @@ def _forward(
         if is_train:
             tape.append((group, backprop))
 
-    def backprop_windows(gradients: list[DocumentRows]) -> list:
+    def backprop_windows(gradients: list[PieceRows]) -> list:
         while tape:
             group, backprop = tape.pop()
             d_encoded = xp.zeros((sum(job.size for job in group), width), dtype="f")

@@ -130,7 +130,7 @@ def test_gradients_reach_the_encoder(nlp, encoder):
     outputs, backprop = model.begin_update(docs)
     backprop([PieceRows(2 * o.rows, o.align, 3 * o.window_cls, o.window_lengths) for o in outputs])
     found = {name: p.grad.clone() for name, p in module.named_parameters()}
-    assert encoder._pending is None
+    assert not encoder._deferred.is_waiting
     module.zero_grad()
     batch, direct = encoder.model.begin_update(docs)
     arrays = []
@@ -200,7 +200,9 @@ def test_a_batch_carries_nothing_twice():
     batch = BigBirdBatch.build(datas)
     assert batch.doc_data == datas and batch.spans == [[], []]
     assert batch.tensors == ()
-    assert batch.unsplit_by_doc([[1], [2]]).gradient == [[1], [2]]
+    given = [[data.model_output["last_hidden_state"]] for data in datas]
+    first, second = batch.unsplit_by_doc(given).gradient
+    assert (first.rows == datas[0].rows).all() and (second.rows == datas[1].rows).all() and first.window_cls is None
 
 
 def test_layer_is_copied_and_saved_with_a_head():
@@ -208,3 +210,13 @@ def test_layer_is_copied_and_saved_with_a_head():
     again = piece_listener("*", 1.0).from_bytes(model.to_bytes())
     assert again.layers[1].attrs["grad_factor"] == 0.25
     assert model.get_ref("listener") is model.layers[0]
+
+
+def test_gradients_of_different_layers_and_windows_are_added():
+    wide, last = (numpy.full((2, width), value, dtype="f") for width, value in ((4, 1.0), (2, 2.0)))
+    both = PieceRows(wide, None, wide, None) + PieceRows(last, None, None, None)
+    assert both.rows.tolist() == [[1, 1, 3, 3]] * 2 and (both.window_cls == wide).all()
+    assert (PieceRows(last, None, None, None) + PieceRows(wide, None, None, None)).rows.tolist() == both.rows.tolist()
+    assert PieceRows(last, None, last, None).widened(4).window_cls.tolist() == [[0, 0, 2, 2]] * 2
+    assert PieceRows(last, None, None, None).sum_of_squares() == 16 and both.sum_of_squares() == 48
+    assert (wide == 1).all() and (last == 2).all()

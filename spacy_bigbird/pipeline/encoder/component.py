@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import srsly
 from spacy import util
@@ -21,14 +21,14 @@ from ...check.upstreams import check_upstreams
 from ...errors import Errors
 from ...thinc_layers.encoder_wrapper import get_shim, set_width
 from ...thinc_layers.grouping import group_by_size
-from ...thinc_layers.linking import batch_identity, listener_keys
+from ...thinc_layers.linking import listener_keys
 from ...thinc_layers.readers import choose_layers
 from ...thinc_layers.shim import EncoderShim
 from ...thinc_layers.types import BigBirdBatch
 from ...thinc_layers.vectors import release
 from ...warnings import Warnings
 from ..settings import naming
-from .pending import PendingBatch
+from .deferred import DeferredBackprop
 from .upstream import Upstream
 
 DEFAULT_CONFIG_STR = """
@@ -93,8 +93,7 @@ class BigBird(WithExtensions, Upstream):
         get_shim(model)
         super().__init__(vocab, model, set_extra_annotations, name=name)
         self.keep_vectors = keep_vectors
-        self._pending: PendingBatch | None = None
-        self._has_gradient = False
+        self._deferred = DeferredBackprop(model)
         self._has_warned = False
         install_extensions()
 
@@ -136,7 +135,7 @@ class BigBird(WithExtensions, Upstream):
         docs (Iterable[Doc]): the documents.
         RETURNS (BigBirdBatch): the data of all documents, including those without tokens.
         """
-        self._backprop_pending()
+        self._deferred.run()
         choose_layers(self.shim, self.readers)
         return self.model.predict(list(docs))
 
@@ -207,29 +206,18 @@ class BigBird(WithExtensions, Upstream):
         examples (Iterable[Example]): the batch; only `predicted` is used.
         drop (float): not used; dropout rates are set in `transformer_config`.
         sgd (Optimizer | None): takes a step once the backward pass has run.
-        losses (dict[str, float] | None): the sum of squares of the gradient is added under the component's name.
+        losses (dict[str, float] | None): the norm of the gradient is added under the component's name.
         RETURNS (dict[str, float]): the losses.
         """
         examples = list(examples)
         validate_examples(examples, "BigBird.update")
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
-        self._backprop_pending()
-        self._pending = None
+        self._deferred.finish()
         docs = [example.predicted for example in examples]
-        if not docs or not self.listeners:
-            return losses
-        choose_layers(self.shim, self.readers)
-        batch, backprop = cast(Any, self.model).begin_update(docs)
-        for data in batch.doc_data:
-            data.encoder = self.name
-        self._pending = pending = PendingBatch(
-            batch, backprop, len(self.listeners), self._backprop_pending, losses=losses, name=self.name
-        )
-        pending.optimizer = sgd or None
-        identity = batch_identity(docs)
-        for listener in self.listeners:
-            listener.receive(identity, batch.doc_data, pending.receive)
+        if docs and self.listeners:
+            choose_layers(self.shim, self.readers)
+            self._deferred.start(docs, self.listeners, self.name, losses, sgd or None)
         return losses
 
     def finish_update(self, sgd: Optimizer) -> None:
@@ -237,32 +225,13 @@ class BigBird(WithExtensions, Upstream):
 
         sgd (Optimizer): the optimizer.
         """
-        self._backprop_pending()
-        if self._has_gradient:
-            self.model.finish_update(sgd)
-            self._has_gradient = False
-        elif self._pending is not None:
-            self._pending.optimizer = sgd
-
-    def _backprop_pending(self) -> None:
-        pending = self._pending
-        if pending is None or pending.gradient is None:
-            return
-        self._pending = None
-        pending.run()
-        self._has_gradient = True
-        for listener in self.listeners:
-            # Listeners that never answered (in frozen components) must release the batch too.
-            if listener._backprop == pending.receive:
-                listener.receive(None, None, None)
-        if pending.optimizer is not None:
-            self.finish_update(pending.optimizer)
+        self._deferred.step(sgd)
 
     # Saving
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
         """Serialize the component, once the pending backward pass has run. Arguments as in `Transformer.to_bytes`."""
-        self._backprop_pending()
+        self._deferred.run()
         return super().to_bytes(exclude=exclude)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -271,7 +240,7 @@ class BigBird(WithExtensions, Upstream):
         path (str | Path): the component's folder.
         exclude (Iterable[str]): what to leave out: "cfg", "vocab", "model".
         """
-        self._backprop_pending()
+        self._deferred.run()
         writers = {
             "cfg": lambda file: srsly.write_json(file, self.cfg),
             "vocab": lambda folder: self.vocab.to_disk(folder),

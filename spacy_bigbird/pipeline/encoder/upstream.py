@@ -36,7 +36,8 @@ class Upstream(Transformer):
     @property
     def listeners(self) -> list[Any]:
         """The linked listeners. One that two encoders could feed belongs to the encoder that linked it last."""
-        return [listener for listener in super().listeners if listener.link.reference is self._reference]
+        linked: list[Any] = super().listeners
+        return [listener for listener in linked if listener.link.reference is self._reference]
 
     @property
     def readers(self) -> list[Any]:

@@ -113,6 +113,19 @@ def test_predict_can_be_repeated_and_the_vectors_go_after_the_annotations(nlp, h
     assert [doc._.trf_data for doc in later] == [None] * len(docs)
 
 
+def test_documents_of_the_initialization_are_read_like_others(nlp):
+    """A head was initialized with these very documents, before anything had encoded them."""
+    component, encoder = nlp.get_pipe("tagger"), nlp.get_pipe("bigbird")
+    docs = [encoder(example.predicted) for example in make_examples(nlp)]
+    tok2vec = component.model.get_ref("tok2vec")
+    expected = tok2vec.predict(docs)
+    for doc in docs:
+        release(doc)
+    for found, rows in zip(tok2vec.predict(docs), expected, strict=True):
+        numpy.testing.assert_allclose(found, rows, atol=1e-5)
+    assert abs(expected[0]).max() > 0
+
+
 def test_the_last_of_several_readers_lets_the_vectors_go(everything):
     nlp = with_heads(everything, ["tagger", "ner", "bigbird_textcat"])
     docs = encoded(nlp)
