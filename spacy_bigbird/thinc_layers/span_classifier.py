@@ -52,7 +52,8 @@ def span_classifier(
         if not is_allowed:
             raise ValueError(Errors.BB200.format(name=name, value=value, expected=expected))
     reduce = Maxout(width, nP=PIECES)
-    hidden = [chain(Dropout(), reduce, LayerNorm(width))]
+    dropout: Model = Dropout()
+    hidden: list[Model] = [chain(dropout, reduce, LayerNorm(width))]
     for _ in range(depth):
         hidden.append(residual(chain(expand_window(1), _hidden(width, 3 * width))))
     local: Model = chain(*hidden) if depth else hidden[0]

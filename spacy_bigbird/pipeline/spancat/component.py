@@ -52,7 +52,13 @@ layers = "last"
 """
 )["spancat"]
 
-SCORE_WEIGHTS = {"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0, "spans_sc_aupr": 0.0, "spans_sc_p80r": 0.0}
+SCORE_WEIGHTS: dict[str, float | None] = {
+    "spans_sc_f": 1.0,
+    "spans_sc_p": 0.0,
+    "spans_sc_r": 0.0,
+    "spans_sc_aupr": 0.0,
+    "spans_sc_p80r": 0.0,
+}
 
 
 @Language.factory(
@@ -145,19 +151,6 @@ class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
         fitted: dict[str, Any] = {"labels": [], "thresholds": {}, "weights": list(LOWEST_OF_ALL)}
         self.cfg = {**fitted, **settings, "configured": dict(settings)}
         self._has_reported_misaligned = False
-
-    @property
-    def key(self) -> str:
-        """Key of the span group, by the name that spaCy's components use."""
-        return self.cfg["spans_key"]
-
-    @property
-    def thresholds(self) -> dict[str, float]:
-        """The minimum probability of a predicted span of each label: the tuned threshold, or else the setting."""
-        if self.cfg["threshold"] is not None:
-            return dict.fromkeys(self.labels, self.cfg["threshold"])
-        default = self.cfg["configured"]["threshold"]
-        return {label: self.cfg["thresholds"].get(label, default) for label in self.labels}
 
     def _num_outputs(self) -> int:
         return KINDS * len(self.labels)
@@ -257,7 +250,8 @@ class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
         """
         gold = self._gold(list(examples))
         loss, gradients = span_loss(self._to_host(scores), gold, self.labels, self.cfg["positive_weight"])
-        return loss, [self.model.ops.asarray2f(gradient.astype("f")) for gradient in gradients]
+        to_model: Any = self.model.ops.asarray
+        return loss, [to_model(gradient.astype("f")) for gradient in gradients]
 
     def _candidates(self, docs: list[Doc]) -> list[list[Candidate]]:
         self._require_weights()

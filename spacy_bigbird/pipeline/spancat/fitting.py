@@ -23,9 +23,24 @@ class FittedSpans:
 
     name: str
     cfg: dict[str, Any]
-    key: str
-    labels: tuple[str, ...]
-    thresholds: dict[str, float]
+
+    @property
+    def key(self) -> str:
+        """Key of the span group, by the name that spaCy's components use."""
+        return self.cfg["spans_key"]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The minimum probability of a predicted span of each label: the tuned threshold, or else the setting."""
+        if self.cfg["threshold"] is not None:
+            return dict.fromkeys(self.labels, self.cfg["threshold"])
+        default = self.cfg["configured"]["threshold"]
+        return {label: self.cfg["thresholds"].get(label, default) for label in self.labels}
 
     def _candidates(self, docs: list[Doc]) -> list[list[Candidate]]:
         """Get the candidates of each document."""
@@ -57,7 +72,7 @@ class FittedSpans:
             for label in self.labels:
                 there = [(span, one) for span, one in found if span.label_ == label]
                 table = match.table([span for span in gold if span.label_ == label], [span for span, _ in there])
-                is_right += table.any(axis=0).tolist()
+                is_right += [bool(matches) for matches in table.any(axis=0)]
                 features += [one.features for _, one in there]
                 before += [one.probability for _, one in there]
         if not is_right:
