@@ -158,7 +158,8 @@ def make_corpus(
 
     path (str): a .spacy file.
     tokenizer (str | None): spiece.model or checkpoint, needed for `first_pieces`.
-    first_pieces (int | None): yield only the beginning of each document. Unit: pieces.
+    first_pieces (int | None): yield only the beginning of each document. With `is_dev`, the entities after it are
+        yielded too, on tokens that are blocked from predictions, so that they count as missed. Unit: pieces.
     stretch (int | None): in addition to the documents, yield parts of them of about this length. Unit: tokens.
     is_dev (bool): whether the clock of the budget is paused from when this corpus is read until the next batch.
     limit (int): maximum number of documents, spread over the file; 0 for all.
@@ -169,10 +170,16 @@ def make_corpus(
     def make(nlp: Language) -> Iterator[Example]:
         docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
         for doc in docs[:: math.ceil(len(docs) / limit) or 1 if limit else 1]:
-            whole = doc if pieces is None else doc_part(doc, 0, tokens_within(doc, *pieces))
+            end = len(doc) if pieces is None else tokens_within(doc, *pieces)
+            whole = doc_part(doc, 0, end)
             parts = stretches(whole, stretch) if stretch is not None else []
             for one in (whole, *(doc_part(whole, *part) for part in parts)):
                 yield Example(plain(one), one)
+            if is_dev and end < len(doc) and doc.has_annotation("ENT_IOB"):
+                rest = doc_part(doc, end, len(doc))
+                unread = plain(rest)
+                unread.set_ents([], blocked=[unread[:]])
+                yield Example(unread, rest)
 
     def read(nlp: Language) -> Iterable[Example]:
         if is_dev:

@@ -27,18 +27,20 @@ def make_questions(
 
     path (str): a .spacy file.
     tokenizer (str | None): spiece.model or checkpoint, needed for `first_pieces`.
-    first_pieces (int | None): yield only the beginning of each document. Unit: pieces.
+    first_pieces (int | None): yield only the beginning of each document. With `is_dev`, answers after it remain, so
+        that they count as missed. Unit: pieces.
     limit (int): maximum number of documents; 0 for all.
     is_dev (bool): whether the clock of the budget is paused from when this corpus is read until the next batch.
     """
-    return read_beginnings(
-        path,
-        tokenizer,
-        first_pieces,
-        limit,
-        is_dev,
-        lambda doc, end: as_example(doc if end == len(doc) else doc_part(doc, 0, end)),
-    )
+
+    def make_example(doc: Doc, end: int) -> Example:
+        questions = read_questions(doc)
+        example = as_example(doc if end == len(doc) else doc_part(doc, 0, end))
+        if is_dev:
+            example.reference._.questions = questions
+        return example
+
+    return read_beginnings(path, tokenizer, first_pieces, limit, is_dev, make_example)
 
 
 @spacy.registry.batchers("project.extracts.v1")

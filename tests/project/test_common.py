@@ -13,6 +13,8 @@ import srsly
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Span
 from spacy.training import Example
 from spacy.util import load_config, registry
 from spacy.vocab import Vocab
@@ -22,6 +24,7 @@ from project.scripts.machines import describe_machines
 from project.scripts.options import make_settings
 from project.scripts.preprocess import split_ids
 from spacy_bigbird.model import BigBirdConfig, BigBirdModel
+from spacy_bigbird.pipeline.ner.biluo import preset_entities
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from .stand_ins import PROJECT, write_archive
@@ -267,6 +270,25 @@ def test_the_first_pieces_end_with_a_whole_token(nlp, vocab_file):
             assert len(tokenizer.text_ids([doc[: more + 1].text])[0]) > pieces
         previous = kept
     assert previous == len(doc)
+
+
+def test_entities_after_the_beginning_count_as_missed_in_development(nlp, vocab_file, tmp_path):
+    doc = nlp.make_doc("Ann saw Bob in town. " * 30)
+    doc.set_ents([Span(doc, i, i + 1, "PER") for i, token in enumerate(doc) if token.text in ("Ann", "Bob")])
+    spacy.tokens.DocBin(docs=[doc]).to_disk(tmp_path / "dev.spacy")
+    read, unread = budget.make_corpus(str(tmp_path / "dev.spacy"), str(vocab_file), first_pieces=100, is_dev=True)(nlp)
+    assert len(read.reference) < len(unread.reference) and len(read.reference) + len(unread.reference) == len(doc)
+    # spaCy evaluates copies.
+    assert preset_entities(unread.predicted.copy()) == ([], list(range(len(unread.predicted))))
+    read.predicted.ents = [Span(read.predicted, ent.start, ent.end, ent.label_) for ent in read.reference.ents]
+    scores = get_ner_prf([read, unread])
+    assert scores["ents_p"] == 1.0 and scores["ents_r"] == pytest.approx(len(read.reference.ents) / len(doc.ents))
+    # Categories are those of the document, whatever is read of it.
+    plain = nlp.make_doc(doc.text)
+    plain.cats = {"A": 1.0}
+    spacy.tokens.DocBin(docs=[plain]).to_disk(tmp_path / "dev.spacy")
+    (only,) = budget.make_corpus(str(tmp_path / "dev.spacy"), str(vocab_file), first_pieces=100, is_dev=True)(nlp)
+    assert len(only.reference) == len(read.reference) and only.reference.cats == {"A": 1.0}
 
 
 # Systems

@@ -9,6 +9,7 @@ import tarfile
 import pytest
 import spacy
 import srsly
+from spacy.training import Example
 
 from project.scripts import qa
 from project.scripts.assets import Asset
@@ -18,6 +19,7 @@ from project.scripts.qa_data import CATEGORIES, Article, read_covid_qa, read_cua
 from project.scripts.report import write_report
 from project.scripts.systems import Settings
 from project.scripts.train import train
+from spacy_bigbird.annotations.questions import gold_texts, read_questions, without_gold
 from spacy_bigbird.scoring.squad import AnsweredQuestion
 
 from ..toy_text import toy_texts
@@ -276,6 +278,20 @@ def test_the_reader_gives_the_beginnings(tmp_path, vocab_file):
     assert len(whole.reference) == 400 and len(whole.reference._.questions[0]["answers"]) == 2
     assert len(first.reference) < 200 and whole.reference.text.startswith(first.reference.text)
     assert [answer["text"] for answer in first.reference._.questions[0]["answers"]] == ["w50 w51"]
+
+
+def test_answers_after_the_beginning_count_as_missed_in_development(tmp_path, vocab_file):
+    nlp = spacy.blank("en")
+    spacy.tokens.DocBin(docs=[long_doc()], store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    (first,) = make_questions(str(tmp_path / "dev.spacy"), str(vocab_file), first_pieces=99, is_dev=True)(nlp)
+    assert len(first.predicted) == len(first.reference) < 99
+    asked = first.reference._.questions
+    assert asked == long_doc()._.questions and asked[0]["answers"]
+    gold = {text for question in asked for text in gold_texts(question)}
+    assert any(text not in first.predicted.text for text in gold)
+    # spaCy evaluates copies.
+    copied = Example(first.predicted.copy(), first.reference)
+    assert read_questions(copied.predicted) == without_gold(asked) and read_questions(copied.reference) == asked
 
 
 def test_the_workflow_from_assets_to_results(tmp_path, monkeypatch):
