@@ -11,6 +11,12 @@ class Warnings(metaclass=WithCodes):
         "{model}: the weights do not match the model. Missing weights are newly initialized and need training. {report}"
     )
 
+    BW051 = (
+        "{name}: the encoder has embeddings for {rows} pieces, but its vocabulary has only {pieces}. Tokens that were "
+        "added to the vocabulary are treated as plain text: copy added_tokens.json or tokenizer_config.json from the "
+        "checkpoint's source."
+    )
+
     # The encoder in a spaCy pipeline: BW130-BW189
     BW130 = (
         "{reader} found no vectors of {encoder} on its documents and continues with zeros: its predictions are "

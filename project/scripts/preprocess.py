@@ -73,7 +73,7 @@ def write_vocabulary(folder: Path, texts: Sequence[str], pieces: int, settings: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     if settings.checkpoint is not None:
-        load_tokenizer(settings.checkpoint).save_vocabulary(folder)
+        load_tokenizer(settings.checkpoint).save_pretrained(folder)
         return load_tokenizer(folder / "spiece.model")
     try:
         model = train_vocabulary(texts, pieces, max_sentences=VOCABULARY_SENTENCES, num_threads=1)

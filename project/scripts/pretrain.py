@@ -73,7 +73,7 @@ def preprocess(root: Path, settings: Settings) -> None:
         facts[part] = {"documents": len(texts), "characters": sum(len(row["text"]) for row in texts)}
     srsly.write_json(corpus / "split.json", {"seed": SPLIT_SEED, "facts": facts, "split": dict(sorted(split.items()))})
     if settings.checkpoint is not None:
-        BigBirdTokenizer.from_pretrained(settings.checkpoint).save_vocabulary(corpus)
+        BigBirdTokenizer.from_pretrained(settings.checkpoint).save_pretrained(corpus)
         return
     pieces = VOCABULARY
     while True:
@@ -118,7 +118,7 @@ def overrides(corpus: Path, settings: Settings, folder: Path) -> dict[str, Any]:
     model = BigBirdForMaskedLM(BigBirdConfig(**shape, **ids, vocab_size=tokenizer.vocab_size))
     add_neighbours(model.bigbird)
     model.save_pretrained(folder)
-    tokenizer.save_vocabulary(folder)
+    tokenizer.save_pretrained(folder)
     return {**common, "model.name": str(folder), "training.optimizer.learning_rate": RATES[settings.size]}
 
 

@@ -202,5 +202,5 @@ def _write_first_positions(folder: Path, whole: BigBirdModel, tokenizer: BigBird
     short.load_state_dict(weights)
     shutil.rmtree(folder, ignore_errors=True)
     short.save_pretrained(folder)
-    tokenizer.save_vocabulary(folder)
+    tokenizer.save_pretrained(folder)
     return folder

@@ -27,6 +27,7 @@ UNSHARED_LAYERS = "spacy-bigbird.BigBirdTok2Vec.v2"
 
 def build_bigbird_model_v1(
     name: str | None = None,
+    revision: str | None = None,
     vocab_file: str | None = None,
     transformer_config: dict[str, Any] = NO_OVERRIDES,
     overlap: int | None = None,
@@ -47,6 +48,7 @@ def build_bigbird_model_v1(
 
     name (str | None): directory or hub name of a checkpoint. Read once, by `initialize`; a saved pipeline needs
         neither the checkpoint nor a network.
+    revision (str | None): branch, tag or commit of `name` on the hub; None for the newest of the main branch.
     vocab_file (str | None): without `name`, path of a spiece.model to train from scratch with.
     transformer_config (dict): fields of BigBirdConfig. With `name`, only those that the weights do not depend on
         (random_pattern, full_attention_up_to, dropouts ...); others are an error.

@@ -14,6 +14,7 @@ from .encoder import NO_OVERRIDES
 
 def build_span_qa_v1(
     name: str | None = None,
+    revision: str | None = None,
     vocab_file: str | None = None,
     transformer_config: dict[str, Any] = NO_OVERRIDES,
     overlap: int | None = None,
@@ -33,6 +34,7 @@ def build_span_qa_v1(
 
     name (str | None): directory or hub name of a checkpoint, read once, by `initialize`: a BigBirdForQuestionAnswering,
         or an encoder only, with a new head.
+    revision (str | None): branch, tag or commit of `name` on the hub; None for the newest of the main branch.
     vocab_file (str | None): without `name`, a SentencePiece model to train from scratch with.
     transformer_config (dict[str, Any]): fields of BigBirdConfig; with `name`, only those that the weights do not depend
         on.
@@ -55,6 +57,7 @@ def build_span_qa_v1(
 
 def build_multiple_choice_v1(
     name: str | None = None,
+    revision: str | None = None,
     vocab_file: str | None = None,
     transformer_config: dict[str, Any] = NO_OVERRIDES,
     overlap: int | None = None,
@@ -80,6 +83,7 @@ def build_multiple_choice_v1(
 
 def build_fill_mask_v1(
     name: str | None = None,
+    revision: str | None = None,
     vocab_file: str | None = None,
     transformer_config: dict[str, Any] = NO_OVERRIDES,
     overlap: int | None = None,

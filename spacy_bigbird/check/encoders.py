@@ -65,7 +65,7 @@ class PlannedEncoder:
         if settings.name is None and settings.vocab_file is None:
             raise ValueError(Errors.BB137)
         if settings.name is not None:
-            directory = resolve_directory(settings.name, weights=False)
+            directory = resolve_directory(settings.name, revision=settings.revision, weights=False)
             tokenizer = BigBirdTokenizer.from_pretrained(directory, map_whitespace=settings.map_whitespace)
             config = settings.apply_to(BigBirdConfig.from_dict(read_config(directory)))
         else:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..atomic import replace_file
 from ..errors import Errors
 from .flax import read_flax, to_torch_names
+from .wrappings import without_nests
 
 SAFETENSORS_NAME = "model.safetensors"
 # In order of preference. Each may also be split into parts, listed in a file with ".index.json" appended to the name.
@@ -105,12 +106,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     content = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided
-        for name, value in content.items()
-    ):
+    tensors = without_nests(content)
+    if tensors is None or any(value.layout != torch.strided for value in tensors.values()):
         raise ValueError(f"it holds a {type(content).__name__} that is not a mapping of names to dense tensors")
-    return dict(content)
+    return tensors
 
 
 _READERS: dict[str, Callable[[Path], dict[str, Tensor]]] = {

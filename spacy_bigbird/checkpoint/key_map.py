@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .wrappings import without_wrappers
+
 WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 LM_DECODER = "lm_head.decoder.weight"
 HUGGINGFACE_PREFIX = "bert."
@@ -60,9 +62,10 @@ _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 # Buffers that older versions of transformers stored, and the second name of the LM head's bias.
 _IGNORED = re.compile(r"embeddings\.(position_ids|token_type_ids)|cls\.predictions\.decoder\.bias")
 _OLD_LEAVES = {"gamma": "weight", "beta": "bias"}
+_OF_BERT = re.compile(r"^(bert|roberta)\.")
 # Differences between the names in BERT and RoBERTa and those in transformers' BigBird.
 _BERT_TO_BIGBIRD = (
-    (re.compile(r"^(bert|roberta)\."), ""),
+    (_OF_BERT, ""),
     (re.compile(r"^pooler\.dense\."), "pooler."),
     (re.compile(r"^lm_head\.dense\."), "cls.predictions.transform.dense."),
     (re.compile(r"^lm_head\.layer_norm\."), "cls.predictions.transform.LayerNorm."),
@@ -79,12 +82,14 @@ class Translation:
     uneven (dict[str, dict[str, tuple[int, ...]]]): for each fused tensor whose parts cannot be concatenated, the
         Hugging Face name and shape of each part.
     unknown (list[str]): names in the file that BigBird does not have.
+    stripped (tuple[str, ...]): what training tools had put into the names.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     incomplete: dict[str, list[str]] = field(default_factory=dict)
     uneven: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    stripped: tuple[str, ...] = ()
 
 
 def is_base_name(name: str) -> bool:
@@ -110,10 +115,12 @@ def theirs_of(ours: str) -> list[str]:
 def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
     """Translate a checkpoint's tensors into our names, and concatenate the parts of fused tensors.
 
-    tensors (Mapping[str, Tensor]): tensors by Hugging Face's name, with or without "bert." before the base model's.
+    tensors (Mapping[str, Tensor]): tensors by Hugging Face's name, with or without "bert." before the base model's, and
+        with or without what training tools put into names.
     RETURNS (Translation): tensors under our canonical names, and what could not be translated.
     """
-    result = Translation()
+    tensors, stripped = unwrapped(tensors)
+    result = Translation(stripped=stripped)
     parts: dict[str, dict[int, Tensor]] = {}
     for name, tensor in tensors.items():
         canonical = name.removeprefix(HUGGINGFACE_PREFIX)
@@ -142,6 +149,21 @@ def from_huggingface(tensors: Mapping[str, Tensor]) -> Translation:
         else:
             result.tensors[ours] = ordered[0] if len(ordered) == 1 else torch.cat(ordered)
     return result
+
+
+def unwrapped(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Strip what training tools put into the names of a checkpoint of BigBird, BERT or RoBERTa.
+
+    tensors (Mapping[str, Tensor]): tensors by name.
+    RETURNS (tuple[dict[str, Tensor], tuple[str, ...]]): tensors by bare name, and what was stripped.
+    """
+
+    def is_known(name: str) -> bool:
+        canonical = _OF_BERT.sub("", name)
+        return _split(canonical)[0] in _FROM_THEIRS or _IGNORED.fullmatch(canonical) is not None
+
+    names, stripped = without_wrappers(tensors, is_known, lambda name: is_base_name(_OF_BERT.sub("", name)))
+    return {names[name]: tensor for name, tensor in tensors.items()}, stripped
 
 
 def from_bert(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -53,6 +53,7 @@ def import_cli(
     checkpoint: Annotated[str, Arg(help="Directory written by transformers or this package, or a name on the hub")],
     output: Annotated[Path, Arg(help="Folder to save the pipeline to")],
     task: Annotated[Task, Opt("--task", "-t", help="What the checkpoint was trained for")],
+    revision: Annotated[str | None, Opt("--revision", help="Branch, tag or commit of a checkpoint on the hub")] = None,
     lang: Annotated[str, Opt("--lang", "-l", help="Language code for spaCy's tokenizer")] = "en",
     random_pattern: Annotated[
         RandomPattern | None,
@@ -74,7 +75,11 @@ def import_cli(
         msg.fail(Errors.BB342.format(path=output), exits=1)
     try:
         nlp = import_checkpoint(
-            checkpoint, task.value, lang=lang, random_pattern=random_pattern and random_pattern.value
+            checkpoint,
+            task.value,
+            revision=revision,
+            lang=lang,
+            random_pattern=random_pattern and random_pattern.value,
         )
     except (OSError, ValueError) as error:
         msg.fail(f"Cannot import {checkpoint}", str(error), exits=1)
@@ -90,12 +95,18 @@ def import_cli(
 
 
 def import_checkpoint(
-    checkpoint: str | Path, task: str, *, lang: str = "en", random_pattern: str | None = None
+    checkpoint: str | Path,
+    task: str,
+    *,
+    revision: str | None = None,
+    lang: str = "en",
+    random_pattern: str | None = None,
 ) -> "Language":
     """Create a pipeline from a checkpoint.
 
     checkpoint (str | Path): directory or name on the Hugging Face Hub.
     task (str): "encoder", "ner", "textcat", "qa", "multiple-choice" or "fill-mask".
+    revision (str | None): branch, tag or commit of a checkpoint on the hub; None for the newest of the main branch.
     lang (str): language of spaCy's tokenizer.
     random_pattern (str | None): "paper", "huggingface" or "none". If None, the pattern in config.json is used, or else
         "paper".
@@ -115,14 +126,14 @@ def import_checkpoint(
         nlp = spacy.blank(lang, config={"nlp": {"batch_size": 16}})
     except ImportError as error:
         raise ValueError(Errors.BB322.format(lang=lang, reason=str(error).rstrip("."))) from error
-    directory = resolve_directory(checkpoint)
+    directory = resolve_directory(checkpoint, revision=revision)
     config = BigBirdConfig.from_dict(read_config(directory))
     needed = HEAD_WEIGHTS.get(task)
     weights = from_huggingface(read_weights(find_weights(directory))).tensors if needed else {}
     if needed and needed not in weights:
         raise ValueError(Errors.BB340.format(checkpoint=checkpoint, task=task, weight=needed))
     changes = {} if random_pattern is None else {"random_pattern": random_pattern}
-    model = {"name": str(checkpoint), "transformer_config": changes}
+    model = {"name": str(checkpoint), "revision": revision, "transformer_config": changes}
     if task in COMPONENTS:
         nlp.add_pipe(COMPONENTS[task], config={"model": model})
         nlp.initialize()

@@ -108,6 +108,7 @@ def init_config_cli(
     name: Annotated[
         str | None, Opt("--name", "-n", help="Directory or hub name of another checkpoint to start from")
     ] = None,
+    revision: Annotated[str | None, Opt("--revision", help="Branch, tag or commit on the hub")] = None,
     vocab_file: Annotated[
         Path | None, Opt("--vocab-file", "-v", help="SentencePiece model for training from scratch")
     ] = None,
@@ -137,6 +138,7 @@ def init_config_cli(
             size=size,
             optimize=optimize,
             name=name,
+            revision=revision,
             vocab_file=None if vocab_file is None else str(vocab_file),
             reader=reader,
             train=train,
@@ -166,6 +168,7 @@ def make_config(
     size: Size = Size.base,
     optimize: Optimize = Optimize.accuracy,
     name: str | None = None,
+    revision: str | None = None,
     vocab_file: str | None = None,
     reader: Reader = Reader.spacy,
     train: Path | None = None,
@@ -177,6 +180,7 @@ def make_config(
     size (Size): small is trained from scratch; base and large start from Google's checkpoints.
     optimize (Optimize): efficiency runs in bf16, accuracy in fp32.
     name (str | None): another checkpoint to start from.
+    revision (str | None): branch, tag or commit of the checkpoint on the hub.
     vocab_file (str | None): SentencePiece model for an encoder trained from scratch. If None, spiece.model is used.
     reader (Reader): whether the corpora are .spacy files (or, for span_qa alone, SQuAD's .json) or JSON lines.
     train (Path | None): the training corpus, whose size decides on the numbers of steps; None for those of a large one.
@@ -204,7 +208,7 @@ def make_config(
         expected = "no vocabulary along with a checkpoint, which brings its own"
         raise ValueError(Errors.BB383.format(name="vocab_file", value=vocab_file, expected=expected))
     is_from_scratch = name is None and (size is Size.small or vocab_file is not None)
-    model = _encoder(size, optimize, name, is_from_scratch)
+    model = {**_encoder(size, optimize, name, is_from_scratch), "revision": revision}
     components: dict[str, Any] = {}
     if any(part not in OWN_ENCODER for part in pipeline):
         block = {"@architectures": "spacy-bigbird.BigBirdModel.v1", **model}

@@ -27,6 +27,11 @@ class ModelErrors:
         "{path} cannot be converted to a spiece.model: {reason}. Expected a file written by transformers' fast BigBird "
         "tokenizer."
     )
+    BB029 = (
+        "The added tokens of {source} do not fit together: there is {found}. Copy added_tokens.json, "
+        "tokenizer_config.json and tokenizer.json from the same checkpoint."
+    )
+    BB030 = "{path!s} cannot be read: {reason}. Expected what transformers writes: copy the file again."
 
     # Checkpoints: BB050-BB089
     BB050 = (
@@ -57,6 +62,10 @@ class ModelErrors:
     BB061 = (
         "{path!s}: {name} has {rows} rows, but the vocabulary in the same directory has ids up to {largest}. They are "
         "not from the same checkpoint: copy both again."
+    )
+    BB063 = (
+        "revision = {revision!r} was requested of {given!s}, which is a local directory. Only a name on the Hugging "
+        "Face hub has revisions: leave it out, or give the name."
     )
     BB062 = "{path!s}: {name} holds {found}. Expected floating-point numbers: use weights that are not quantized."
 

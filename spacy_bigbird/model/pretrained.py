@@ -19,9 +19,7 @@ from ..checkpoint.key_map import (
     HUGGINGFACE_PREFIX,
     LM_DECODER,
     WORD_EMBEDDINGS,
-    from_huggingface,
     is_base_name,
-    theirs_of,
     to_huggingface,
 )
 from ..errors import Errors
@@ -30,7 +28,7 @@ from ..plan.config import BigBirdConfig
 from ..warnings import Warnings
 from .attention.api import AUTO, check_engine
 from .initialization import initialize_weight
-from .load_report import LoadReport
+from .load_report import LoadReport, match_tensors
 
 Model = TypeVar("Model", bound="PretrainedModel")
 
@@ -88,7 +86,12 @@ class PretrainedModel(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls: type[Model], path_or_hub_name: str | Path, *, dtype: torch.dtype | str = torch.float32, **overrides: Any
+        cls: type[Model],
+        path_or_hub_name: str | Path,
+        *,
+        revision: str | None = None,
+        dtype: torch.dtype | str = torch.float32,
+        **overrides: Any,
     ) -> Model:
         """Load a model from a checkpoint written by this package, or by transformers for PyTorch or Flax.
 
@@ -96,6 +99,7 @@ class PretrainedModel(nn.Module):
         missing or have another shape, they are newly initialized with a warning; see `load_report` for details.
 
         path_or_hub_name (str | Path): a directory with config.json and weights, or a name on the Hugging Face hub.
+        revision (str | None): branch, tag or commit on the hub; None for the newest of the main branch.
         dtype (torch.dtype | str): type to which the weights are converted, or its name, such as "bfloat16".
         **overrides (Any): fields of the configuration to change, and further arguments of the class's constructor.
         RETURNS (PretrainedModel): the model, in eval mode, on the CPU.
@@ -105,7 +109,7 @@ class PretrainedModel(nn.Module):
         RAISES TypeError: an override is neither a field of the configuration nor an argument of the constructor.
         """
         dtype = _floating_dtype(dtype)
-        directory = resolve_directory(path_or_hub_name)
+        directory = resolve_directory(path_or_hub_name, revision=revision)
         config = BigBirdConfig.from_dict(read_config(directory))
         changes, arguments = split_overrides(cls, overrides)
         path = find_weights(directory)
@@ -213,44 +217,12 @@ class PretrainedModel(nn.Module):
         return self.load_report
 
     def _match(self, tensors: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], LoadReport]:
-        """Match tensors with weights.
-
-        RETURNS (tuple[dict[str, Tensor], LoadReport]): new values by canonical name, and what did not match.
-        """
-        translation = from_huggingface(tensors)
-        given, wanted = translation.tensors, self.canonical_weights()
-        untied = False
-        if LM_DECODER in wanted and WORD_EMBEDDINGS in given:
-            given.setdefault(LM_DECODER, given[WORD_EMBEDDINGS])
-        elif LM_DECODER in self.state_dict():
-            decoder, words = given.pop(LM_DECODER, None), given.get(WORD_EMBEDDINGS)
-            untied = decoder is not None and words is not None and not torch.equal(decoder, words)
-        missing: list[str] = []
-        mismatched = []
-        for name, weight in wanted.items():
-            if name in translation.uneven:
-                parts = translation.uneven[name]
-                shape = (len(weight) // len(parts), *weight.shape[1:])
-                mismatched += [(their, found, shape) for their, found in parts.items() if found != shape]
-            elif name not in given:
-                missing += translation.incomplete.get(name) or theirs_of(name)
-            elif given[name].shape != weight.shape:
-                mismatched.append((" + ".join(theirs_of(name)), tuple(given[name].shape), tuple(weight.shape)))
-            elif not given[name].is_floating_point():
-                dtype = str(given[name].dtype).removeprefix("torch.")
-                raise ValueError(Errors.BB062.format(path=source, name=" + ".join(theirs_of(name)), found=dtype))
-        useless = {*given, *translation.incomplete, *translation.uneven} - wanted.keys()
-        unexpected = [
-            their
-            for name in sorted(useless)
-            for their in theirs_of(name)
-            if their not in translation.incomplete.get(name, ())
-        ]
-        report = LoadReport(source, tuple(missing), tuple(mismatched), tuple(unexpected + translation.unknown), untied)
+        weights = self.canonical_weights()
+        is_tied = LM_DECODER in self.state_dict() and LM_DECODER not in weights
+        values, report = match_tensors(weights, tensors, source, is_tied=is_tied)
         if not report.fits:
             raise ValueError(Errors.BB057.format(model=type(self).__name__, report=report))
-        fitting = {name for name, weight in wanted.items() if name in given and given[name].shape == weight.shape}
-        return {name: given[name] for name in fitting}, report
+        return values, report
 
     def _copy(self, values: Mapping[str, Tensor]) -> None:
         weights = self.canonical_weights()
@@ -307,7 +279,7 @@ def split_overrides(cls: type, overrides: Mapping[str, Any]) -> tuple[dict[str, 
     arguments = [name for name in inspect.signature(cls).parameters if name != "config"]
     unknown = sorted(set(overrides) - {*fields, *arguments})
     if unknown:
-        allowed = ", ".join(["a field of BigBirdConfig", *arguments, "dtype (in from_pretrained)"])
+        allowed = ", ".join(["a field of BigBirdConfig", *arguments, "revision, dtype (in from_pretrained)"])
         hint = did_you_mean(unknown, [*fields, *arguments])
         raise TypeError(Errors.BB058.format(model=cls.__name__, unknown=", ".join(unknown), allowed=allowed, hint=hint))
     changes = {name: value for name, value in overrides.items() if name in fields}

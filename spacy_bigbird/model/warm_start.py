@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..checkpoint.config_json import MODEL_TYPE, read_config
 from ..checkpoint.files import find_weights, read_weights
 from ..checkpoint.hub import resolve_directory
-from ..checkpoint.key_map import from_bert
+from ..checkpoint.key_map import from_bert, unwrapped
 from ..checkpoint.vocabulary import Match, read_vocabulary, sentencepiece_vocabulary
 from ..errors import Errors
 from ..plan.config import BigBirdConfig
@@ -76,6 +76,7 @@ def warm_start(
     vocab_file: str | Path | None = None,
     max_position_embeddings: int = 4096,
     *,
+    revision: str | None = None,
     model_class: type[Model] = BigBirdModel,  # type: ignore[assignment]  # a default cannot narrow a type variable
     **overrides: Any,
 ) -> tuple[Model, WarmStartReport]:
@@ -89,6 +90,7 @@ def warm_start(
         and a vocabulary, which is not needed if `vocab_file` is None.
     vocab_file (str | Path | None): the new model's spiece.model; None to keep a BigBird checkpoint's vocabulary.
     max_position_embeddings (int): longest sequence of the new model. Unit: pieces.
+    revision (str | None): branch, tag or commit of the source on the hub; None for the newest of the main branch.
     model_class (type[PretrainedModel]): class of the new model, such as BigBirdForMaskedLM.
     **overrides (Any): further fields of the new configuration, such as `block_size`, and arguments of the constructor.
     RETURNS (tuple[PretrainedModel, WarmStartReport]): the model in eval mode, and what was copied.
@@ -97,10 +99,11 @@ def warm_start(
         allowed.
     RAISES TypeError: an override is neither a field of the configuration nor an argument of the constructor.
     """
-    directory = resolve_directory(path_or_hub_name)
+    directory = resolve_directory(path_or_hub_name, revision=revision)
     values = read_config(directory, SOURCE_TYPES)
     path = find_weights(directory)
-    tensors = {name: tensor.float() for name, tensor in from_bert(read_weights(path)).items()}
+    bare, stripped = unwrapped(read_weights(path))
+    tensors = {name: tensor.float() for name, tensor in from_bert(bare).items()}
     vocabulary: dict[str, Any] = {}
     if vocab_file is not None:
         tokenizer = BigBirdTokenizer(vocab_file)
@@ -125,6 +128,7 @@ def warm_start(
         if name in tensors:
             tensors[name] = _tile(tensors[name][first:], size)
     model, weights = model_class.from_huggingface_tensors(config, tensors, str(path), **arguments)
+    weights = model.load_report = replace(weights, stripped=stripped)
     return model, WarmStartReport(len(found), found.count("copied"), found.count("averaged"), weights)
 
 

@@ -165,17 +165,21 @@ class BigBirdConfig:
         return cls(**{key: value for key, value in values.items() if key in known - ignored}, extra=extra)
 
     @classmethod
-    def from_pretrained(cls, path_or_hub_name: str | Path, **changes: Any) -> BigBirdConfig:
+    def from_pretrained(
+        cls, path_or_hub_name: str | Path, *, revision: str | None = None, **changes: Any
+    ) -> BigBirdConfig:
         """Read a checkpoint's config.json. The weights are not downloaded.
 
         path_or_hub_name (str | Path): a directory with config.json, or a name on the Hugging Face hub.
+        revision (str | None): branch, tag or commit on the hub; None for the newest of the main branch.
         **changes (Any): fields and their new values, as for `replace`.
         RETURNS (BigBirdConfig): the configuration.
         RAISES FileNotFoundError: there is no such checkpoint, or no config.json in it.
         RAISES ValueError: the file is corrupt or of another type of model, or a value is not allowed.
         RAISES TypeError: there is no such field.
         """
-        return cls.from_dict(read_config(resolve_directory(path_or_hub_name, weights=False))).replace(**changes)
+        directory = resolve_directory(path_or_hub_name, revision=revision, weights=False)
+        return cls.from_dict(read_config(directory)).replace(**changes)
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write only config.json. A model's `save_pretrained` writes it along with the weights.

@@ -28,7 +28,9 @@ def load_tokenizer(settings: PretrainingSettings) -> BigBirdTokenizer:
     """
     if settings.paths.vocab is not None:
         return BigBirdTokenizer(settings.paths.vocab, map_whitespace=True)
-    return BigBirdTokenizer.from_pretrained(str(settings.model.name), map_whitespace=True)
+    return BigBirdTokenizer.from_pretrained(
+        str(settings.model.name), revision=settings.model.revision, map_whitespace=True
+    )
 
 
 def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> LanguageModel:
@@ -56,7 +58,7 @@ def build_model(settings: PretrainingSettings, tokenizer: BigBirdTokenizer) -> L
         _check(config, settings, tokenizer)
         model: LanguageModel = kind.build(config)
     else:
-        model = kind.from_pretrained(settings.model.name, **fields)
+        model = kind.from_pretrained(settings.model.name, revision=settings.model.revision, **fields)
         model.config = model.bigbird.config = model.config.replace(**ids)
         _check(model.config, settings, tokenizer)
     model.gradient_checkpointing = settings.model.gradient_checkpointing

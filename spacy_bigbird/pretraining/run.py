@@ -286,4 +286,4 @@ class Run:
 
     def _save_checkpoint(self) -> None:
         self.objective.model.save_pretrained(self.output)
-        self.tokenizer.save_vocabulary(self.output)
+        self.tokenizer.save_pretrained(self.output)

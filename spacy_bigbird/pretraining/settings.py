@@ -33,6 +33,7 @@ class ModelSettings:
 
     name (str | None): checkpoint to start from: a directory or a name on the Hugging Face Hub. If None, training starts
         from random weights.
+    revision (str | None): branch, tag or commit of `name` on the hub; None for the newest of the main branch.
     transformer_config (dict[str, Any]): fields of BigBirdConfig. Together with `name`, only those that do not change
         shapes.
     gradient_checkpointing (bool): whether layers keep only their input for the backward pass and recompute the rest.
@@ -40,6 +41,7 @@ class ModelSettings:
     """
 
     name: str | None = None
+    revision: str | None = None
     transformer_config: dict[str, Any] = field(default_factory=dict)
     gradient_checkpointing: bool = False
     attention_engine: str = one_of(*ENGINE_NAMES)

@@ -1,7 +1,8 @@
 """Load an encoder and its tokenizer from a checkpoint or create them from scratch; save them as files or as bytes."""
 
 import json
-from dataclasses import dataclass
+import warnings
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,9 @@ from safetensors.torch import save as save_tensors
 from ..errors import Errors
 from ..model.encoder import BigBirdModel
 from ..plan.config import BigBirdConfig
+from ..tokenizer.added import AddedToken
 from ..tokenizer.sentencepiece import BigBirdTokenizer
+from ..warnings import Warnings
 from .settings import EncoderSettings
 
 
@@ -45,8 +48,10 @@ class Checkpoint:
         RAISES ValueError: the settings name nothing, or do not fit what they name.
         """
         if settings.name is not None:
-            tokenizer = BigBirdTokenizer.from_pretrained(settings.name, map_whitespace=settings.map_whitespace)
-            module = cls.model_class.from_pretrained(settings.name, **cls.model_arguments)
+            source: dict[str, Any] = {"path_or_hub_name": settings.name, "revision": settings.revision}
+            tokenizer = BigBirdTokenizer.from_pretrained(**source, map_whitespace=settings.map_whitespace)
+            module = cls.model_class.from_pretrained(**source, **cls.model_arguments)
+            _check_size(settings.name, module.config.vocab_size, tokenizer.vocab_size)
         elif settings.vocab_file is not None:
             tokenizer = BigBirdTokenizer(settings.vocab_file, map_whitespace=settings.map_whitespace)
             module = cls.model_class.build(settings.scratch_config(tokenizer), **cls.model_arguments)
@@ -77,7 +82,7 @@ class Checkpoint:
         if dtype != "float32":
             module = self._rebuilt(module.config, getattr(torch, dtype))
         module.save_pretrained(path)
-        self.tokenizer.save_vocabulary(str(path))
+        self.tokenizer.save_pretrained(path)
 
     @classmethod
     def from_message(cls, message: dict[str, Any], settings: EncoderSettings) -> "Checkpoint":
@@ -88,7 +93,11 @@ class Checkpoint:
         RETURNS (Checkpoint): the checkpoint, with weights in fp32 on the CPU.
         RAISES ValueError: the settings do not fit the weights.
         """
-        tokenizer = BigBirdTokenizer(message["vocabulary"], map_whitespace=settings.map_whitespace)
+        # Messages of earlier versions have no added tokens.
+        added_tokens = [AddedToken(**token) for token in message.get("added_tokens", ())]
+        tokenizer = BigBirdTokenizer(
+            message["vocabulary"], map_whitespace=settings.map_whitespace, added_tokens=added_tokens
+        )
         prefix = f"{cls.model_class.base_model_prefix}." if cls.model_class.base_model_prefix else ""
         weights = {name.removeprefix(prefix): weight for name, weight in load_tensors(message["weights"]).items()}
         config = BigBirdConfig.from_dict(json.loads(message["config"]))
@@ -108,6 +117,7 @@ class Checkpoint:
             "config": json.dumps(self.module.config.to_dict()),
             "weights": save_tensors(state),
             "vocabulary": self.tokenizer.to_bytes(),
+            "added_tokens": [asdict(token) for token in self.tokenizer.added_tokens],
         }
 
     def adapted(self, settings: EncoderSettings) -> "Checkpoint":
@@ -135,3 +145,9 @@ class Checkpoint:
         """Build a module with copies of the same weights."""
         weights = self.module.canonical_weights()
         return self.model_class.build(config, weights, dtype=dtype, complete=True, **self.model_arguments)
+
+
+def _check_size(name: str, rows: int, pieces: int) -> None:
+    """Warn if there are embeddings for more pieces than the vocabulary has, except to make a round number."""
+    if rows > pieces and rows not in {-(-pieces // size) * size for size in (8, 16, 32, 64, 128, 256)}:
+        warnings.warn(Warnings.BW051.format(name=name, rows=rows, pieces=pieces), stacklevel=2)

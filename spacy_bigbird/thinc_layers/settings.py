@@ -33,6 +33,7 @@ class EncoderSettings:
     """The arguments of the architectures. They are not saved with the weights: on loading, the config determines them.
 
     name (str | None): directory or hub name of a checkpoint, read once, by `initialize`.
+    revision (str | None): branch, tag or commit of `name` on the hub; None for the newest of the main branch.
     vocab_file (str | None): without `name`, a SentencePiece model to train from scratch with.
     transformer_config (dict): fields of BigBirdConfig; with `name`, only those that the weights do not depend on.
     overlap (int | None): pieces shared by neighbouring windows, less than half of a window; None for an eighth.
@@ -49,6 +50,7 @@ class EncoderSettings:
     """
 
     name: str | None = None
+    revision: str | None = None
     vocab_file: str | None = None
     transformer_config: dict[str, Any] = field(default_factory=dict)
     overlap: int | None = None
@@ -72,6 +74,9 @@ class EncoderSettings:
             value = getattr(self, name)
             if not allows(value):
                 raise ValueError(Errors.BB135.format(name=name, value=value, expected=expected))
+        if self.revision is not None and self.name is None:
+            expected = "null without `name`: only a name on the Hugging Face hub has revisions"
+            raise ValueError(Errors.BB135.format(name="revision", value=self.revision, expected=expected))
         if self.name is not None and self.vocab_file is not None:
             expected = f"null along with name = {self.name!r}: the checkpoint brings its own vocabulary"
             raise ValueError(Errors.BB135.format(name="vocab_file", value=self.vocab_file, expected=expected))
@@ -143,6 +148,7 @@ _YES_OR_NO = (lambda value: isinstance(value, bool), "true or false")
 _COUNT_OR_ZERO = (lambda value: _is_count(value, 0), "a whole number of at least 0")
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": _TEXT_OR_NONE,
+    "revision": _TEXT_OR_NONE,
     "vocab_file": _TEXT_OR_NONE,
     "overlap": (lambda value: value is None or _is_count(value, 0), "a whole number of at least 0, or null"),
     "on_oversize": _one_of("window", "error", "truncate"),

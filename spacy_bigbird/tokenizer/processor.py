@@ -1,7 +1,6 @@
 """The interface to the sentencepiece package: loading, encoding with character offsets, decoding."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import sentencepiece
 
 from ..errors import Errors
+from .added import AddedToken, Stretches, extended
 from .encoding import TextPieces
 from .proto import without_spellable_marks
 
@@ -27,11 +27,14 @@ class Processor:
     model (bytes): the content of a spiece.model.
     marks (Sequence[str]): special pieces.
     settings (dict[str, Any]): SentencePiece's `enable_sampling`, `nbest_size` and `alpha`.
+    added (Sequence[AddedToken]): tokens that were added to the vocabulary.
     source (str): where the model comes from, for error messages.
     RAISES ValueError: there is an unknown setting, or the bytes are not a SentencePiece model.
     """
 
-    def __init__(self, model: bytes, marks: Sequence[str], settings: dict[str, Any], source: str) -> None:
+    def __init__(
+        self, model: bytes, marks: Sequence[str], settings: dict[str, Any], added: Sequence[AddedToken], source: str
+    ) -> None:
         unknown = sorted(set(settings) - _SAMPLING)
         if unknown:
             expected = "enable_sampling, nbest_size and alpha"
@@ -39,9 +42,6 @@ class Processor:
         self.model = model
         self._settings = settings
         self._source = source
-        # Longest first, in case one is a prefix of another.
-        longest_first = sorted(set(marks), key=len, reverse=True)
-        self._marks = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
         try:
             changed = without_spellable_marks(model, marks)
         except ValueError as error:
@@ -55,6 +55,10 @@ class Processor:
         bare = [piece.strip(WORD_START) for piece in self.pieces]
         self._is_blank = np.array([not piece for piece in bare], dtype=bool)
         self._starts_word = np.array([piece.startswith(WORD_START) for piece in self.pieces], dtype=bool)
+        of_marks = {piece: number for number, piece in enumerate(self.pieces) if piece in marks}
+        of_added = {token.content: token.id for token in added}
+        self.pieces = extended(self.pieces, added, source)
+        self._stretches = {False: Stretches(of_added, added), True: Stretches({**of_marks, **of_added}, added)}
 
     @cached_property
     def _spelling(self) -> sentencepiece.SentencePieceProcessor:
@@ -100,23 +104,38 @@ class Processor:
             ([piece.id for piece in one.pieces], [(piece.begin, piece.end) for piece in one.pieces]) for one in found
         ]
 
-    def encode_with_marks(self, text: str) -> TextPieces:
-        """Encode a text in which special pieces are recognized. The stretches between them are encoded separately.
+    def encode_around(
+        self, texts: list[str], num_threads: int, prepare: Callable[[str], str], *, spell_marks: bool
+    ) -> list[TextPieces]:
+        """Encode texts in which added tokens are recognized. The stretches between them are encoded separately.
 
-        text (str): the text.
-        RETURNS (TextPieces): ids and character offsets of its pieces.
+        texts (list[str]): the texts.
+        num_threads (int): number of threads; -1 for one per core.
+        prepare (Callable[[str], str]): changes the characters of a stretch, but not their number.
+        spell_marks (bool): whether special pieces are recognized, too.
+        RETURNS (list[TextPieces]): ids and character offsets of each text's pieces.
         """
-        ids, offsets, start = [_NO_IDS], [_NO_OFFSETS], 0
-        for number, part in enumerate(self._marks.split(text)):
-            if number % 2:
-                ids.append(np.array([self.pieces.index(part)], dtype=np.int32))
-                offsets.append(np.array([[start, start + len(part)]], dtype=np.int32))
-            elif part:
-                (pieces,) = self.encode([part], 1, spell_marks=True)
-                ids.append(pieces.ids)
-                offsets.append(pieces.offsets + np.int32(start))
-            start += len(part)
-        return TextPieces(np.concatenate(ids), np.concatenate(offsets))
+        cut = [list(self._stretches[spell_marks].of(text)) for text in texts]
+        between = [
+            prepare(text[start:end])
+            for text, stretches in zip(texts, cut, strict=True)
+            for start, end, token in stretches
+            if token is None
+        ]
+        encoded = iter(self.encode(between, num_threads, spell_marks=spell_marks))
+        result = []
+        for stretches in cut:
+            ids, offsets = [_NO_IDS], [_NO_OFFSETS]
+            for start, end, token in stretches:
+                if token is None:
+                    pieces = next(encoded)
+                    ids.append(pieces.ids)
+                    offsets.append(pieces.offsets + np.int32(start))
+                else:
+                    ids.append(np.array([token], dtype=np.int32))
+                    offsets.append(np.array([[start, end]], dtype=np.int32))
+            result.append(TextPieces(np.concatenate(ids), np.concatenate(offsets)))
+        return result
 
     def encode_ids(self, texts: list[str], num_threads: int) -> list[np.ndarray]:
         """Encode texts without character offsets.

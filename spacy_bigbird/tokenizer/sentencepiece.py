@@ -11,7 +11,8 @@ import numpy as np
 from ..atomic import replace_file
 from ..checkpoint.hub import resolve_directory
 from ..errors import Errors
-from .encoding import Encoding, TextPieces, pad_encodings
+from .added import AddedToken, read_added_tokens, write_added_tokens
+from .encoding import Encoding, TextPieces
 from .pairs import (
     ADDED_TO_ONE,
     ADDED_TO_TWO,
@@ -24,7 +25,7 @@ from .processor import Processor
 from .special import SpecialPieces
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 VOCAB_FILE = "spiece.model"
 _WHITESPACE_BUT_SPACE = re.compile(r"[^\S ]")
@@ -49,6 +50,7 @@ class BigBirdTokenizer(SpecialPieces):
     allow_special (bool): whether special pieces in a text become their ids, as in transformers.
     map_whitespace (bool): whether to replace line breaks, tabs and other white space by spaces, runs of which become
         one: Google's vocabulary has no line break, and was pre-trained with a space instead. Offsets do not change.
+    added_tokens (Sequence[AddedToken]): tokens that were added to the vocabulary. A text contains them literally.
     RAISES FileNotFoundError: there is no such file.
     RAISES ValueError: the file is not a SentencePiece model, lacks a special piece, or a setting is unknown.
     """
@@ -67,6 +69,7 @@ class BigBirdTokenizer(SpecialPieces):
         *,
         allow_special: bool = False,
         map_whitespace: bool = False,
+        added_tokens: Sequence[AddedToken] = (),
     ) -> None:
         source = "The given model" if isinstance(vocab_file, bytes) else str(vocab_file)
         if not isinstance(vocab_file, bytes):
@@ -78,19 +81,23 @@ class BigBirdTokenizer(SpecialPieces):
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.allow_special = allow_special
         self.map_whitespace = map_whitespace
-        self._processor = Processor(vocab_file, tokens, self.sp_model_kwargs, source)
-        super().__init__(self._processor.pieces, tokens, source)
+        added = [token for token in added_tokens if token.content not in tokens]
+        self._processor = Processor(vocab_file, tokens, self.sp_model_kwargs, added, source)
+        super().__init__(self._processor.pieces, tokens, source, added)
 
     @classmethod
-    def from_pretrained(cls, path_or_hub_name: str | Path, **kwargs: Any) -> "BigBirdTokenizer":
-        """Load the tokenizer of a checkpoint.
+    def from_pretrained(
+        cls, path_or_hub_name: str | Path, *, revision: str | None = None, **kwargs: Any
+    ) -> "BigBirdTokenizer":
+        """Load the tokenizer of a checkpoint, including tokens that were added to its vocabulary.
 
         path_or_hub_name (str | Path): a directory with spiece.model, or a name on the Hugging Face hub.
+        revision (str | None): branch, tag or commit on the hub; None for the newest of the main branch.
         **kwargs (Any): keyword arguments of the constructor.
         RETURNS (BigBirdTokenizer): the tokenizer.
         RAISES FileNotFoundError: there is no such directory or name, or no spiece.model in it.
         """
-        directory = resolve_directory(path_or_hub_name, weights=False)
+        directory = resolve_directory(path_or_hub_name, revision=revision, weights=False)
         path = directory / VOCAB_FILE
         if not path.is_file():
             advice = "Copy it from the checkpoint that this one was trained from."
@@ -100,7 +107,7 @@ class BigBirdTokenizer(SpecialPieces):
                     f"python -m spacy_bigbird.tokenizer.convert {shlex.quote(str(directory))}"
                 )
             raise FileNotFoundError(Errors.BB023.format(path=path, advice=advice))
-        return cls(path, **kwargs)
+        return cls(path, **{"added_tokens": read_added_tokens(directory), **kwargs})
 
     def to_bytes(self) -> bytes:
         """Serialize the vocabulary.
@@ -121,8 +128,20 @@ class BigBirdTokenizer(SpecialPieces):
         replace_file(path, lambda temporary: temporary.write_bytes(self.to_bytes()))
         return (str(path),)
 
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Write the spiece.model and, if there are any, the added tokens, which transformers finds too.
+
+        save_directory (str | Path): directory to write to, created if it does not exist.
+        """
+        self.save_vocabulary(save_directory)
+        write_added_tokens(Path(save_directory), self.added_tokens)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {"allow_special": self.allow_special, "map_whitespace": self.map_whitespace}
+        options = {
+            "allow_special": self.allow_special,
+            "map_whitespace": self.map_whitespace,
+            "added_tokens": self.added_tokens,
+        }
         return _unpickle, (type(self), (self.to_bytes(), *self._tokens, self.sp_model_kwargs), options)
 
     # Texts to pieces
@@ -131,30 +150,34 @@ class BigBirdTokenizer(SpecialPieces):
         """Split each text into pieces, without adding special pieces.
 
         texts (Iterable[str]): texts of any length.
-        num_threads (int): number of threads; -1 for one per core. With `allow_special`, there is always one.
+        num_threads (int): number of threads; -1 for one per core.
         RETURNS (list[TextPieces]): ids and character offsets of each text's pieces.
         RAISES TypeError: a text is not a string.
         """
-        prepared = [self._prepare(text) for text in texts]
-        if not self.allow_special:
-            return self._processor.encode(prepared, num_threads)
-        return [self._processor.encode_with_marks(text) for text in prepared]
+        if not self._has_marks:
+            return self._processor.encode([self._prepare(text) for text in texts], num_threads)
+        checked = [_checked(text) for text in texts]
+        return self._processor.encode_around(checked, num_threads, self._prepare, spell_marks=self.allow_special)
 
     def text_ids(self, texts: Iterable[str], num_threads: int = -1) -> list[np.ndarray]:
-        """Compute only the ids of each text's pieces. Unless with `allow_special`, this is several times as fast.
+        """Compute only the ids of each text's pieces, several times as fast if no marks are looked for in the texts.
 
         texts (Iterable[str]): texts of any length.
-        num_threads (int): number of threads; -1 for one per core. With `allow_special`, there is always one.
+        num_threads (int): number of threads; -1 for one per core.
         RETURNS (list[ndarray]): ids of each text's pieces. Shape: (pieces,) each. Type: int32.
         RAISES TypeError: a text is not a string.
         """
-        if self.allow_special:
-            return [pieces.ids for pieces in self.text_pieces(texts)]
+        if self._has_marks:
+            return [pieces.ids for pieces in self.text_pieces(texts, num_threads)]
         return self._processor.encode_ids([self._prepare(text) for text in texts], num_threads)
 
+    @property
+    def _has_marks(self) -> bool:
+        """Whether texts may contain pieces that stand for themselves."""
+        return self.allow_special or bool(self.added_tokens)
+
     def _prepare(self, text: str) -> str:
-        if not isinstance(text, str):
-            raise TypeError(Errors.BB024.format(given=type(text).__name__, expected="str (`batch` takes several)"))
+        _checked(text)
         if self.map_whitespace:
             text = _WHITESPACE_BUT_SPACE.sub(" ", text)
         # A lone surrogate cannot be encoded as UTF-8. It is replaced by one character, so that offsets do not change.
@@ -233,31 +256,6 @@ class BigBirdTokenizer(SpecialPieces):
         )
         return first[:kept], None if second is None else second[:kept_of_second]
 
-    def encoding(
-        self, first: TextPieces, second: TextPieces | None = None, *, add_special_tokens: bool = True
-    ) -> Encoding:
-        """Make a model input from pieces that have already been computed.
-
-        first (TextPieces): pieces of the text, or of the question.
-        second (TextPieces | None): pieces of the second text.
-        add_special_tokens (bool): whether to add [CLS] and [SEP].
-        RETURNS (Encoding): ids, pieces, character offsets and masks.
-        """
-        parts = [first] if second is None else [first, second]
-        ids, offsets = [part.ids for part in parts], [part.offsets for part in parts]
-        special_rows: list[int] = []
-        second_start = len(first)
-        if add_special_tokens:
-            cls_id, sep_id = np.array([[self.cls_token_id], [self.sep_token_id]], dtype=np.int32)
-            ids = [cls_id, *(stretch for part in ids for stretch in (part, sep_id))]
-            no_characters = np.zeros((1, 2), dtype=np.int32)
-            offsets = [no_characters, *(stretch for part in offsets for stretch in (part, no_characters))]
-            second_start += ADDED_TO_ONE
-            special_rows = [0, *(np.cumsum([len(part) + 1 for part in parts])).tolist()]
-        return Encoding(
-            np.concatenate(ids), np.concatenate(offsets), second_start, special_rows, self._processor.pieces
-        )
-
     def windows(
         self, question: str | TextPieces, text: str | TextPieces, *, max_length: int, overlap: int | None = None
     ) -> list[PairWindow]:
@@ -274,23 +272,6 @@ class BigBirdTokenizer(SpecialPieces):
         ids = {"cls_id": self.cls_token_id, "sep_id": self.sep_token_id}
         return pair_windows(both[0], both[1], **ids, max_length=max_length, overlap=overlap)
 
-    def pad(
-        self,
-        encodings: Sequence[Encoding | Sequence[int]],
-        *,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-    ) -> "dict[str, torch.Tensor]":
-        """Combine inputs of different lengths into one batch, padded on the right.
-
-        encodings (Sequence[Encoding | Sequence[int]]): encodings, or only ids, which get token type 0.
-        max_length (int | None): pad to this length instead of the longest input's. Unit: pieces.
-        pad_to_multiple_of (int | None): round the length up to a multiple of this number. Unit: pieces.
-        RETURNS (dict[str, Tensor]): input_ids, attention_mask and token_type_ids. Shape: (batch, length) each.
-        RAISES ValueError: an input is longer than `max_length`.
-        """
-        return pad_encodings(encodings, self.pad_token_id, max_length=max_length, multiple=pad_to_multiple_of or 1)
-
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
         """Convert ids to text, in the format of transformers' tokenizer.
 
@@ -300,7 +281,7 @@ class BigBirdTokenizer(SpecialPieces):
         RAISES ValueError: an id is not in the vocabulary.
         """
         pieces = self.convert_ids_to_tokens([int(index) for index in ids], skip_special_tokens=skip_special_tokens)
-        special = set(self.all_special_tokens)
+        special = {*self.all_special_tokens, *(token.content for token in self.added_tokens)}
         parts: list[str] = []
         words: list[str] = []
         for piece in [*pieces, None]:
@@ -313,6 +294,12 @@ class BigBirdTokenizer(SpecialPieces):
             if piece is not None:
                 parts.append(piece)
         return re.sub(r" (\[(MASK|SEP)\])", r"\1", " ".join(parts))
+
+
+def _checked(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(Errors.BB024.format(given=type(text).__name__, expected="str (`batch` takes several)"))
+    return text
 
 
 def _unpickle(cls: type[BigBirdTokenizer], arguments: tuple[Any, ...], options: dict[str, Any]) -> BigBirdTokenizer:

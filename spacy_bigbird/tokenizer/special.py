@@ -1,9 +1,17 @@
 """Special pieces: their ids, their positions in an input, and the vocabulary as a dictionary."""
 
 from collections.abc import Sequence
-from typing import overload
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
 
 from ..errors import Errors
+from .added import AddedToken
+from .encoding import Encoding, TextPieces, pad_encodings
+from .pairs import ADDED_TO_ONE
+
+if TYPE_CHECKING:
+    import torch
 
 
 class SpecialPieces:
@@ -12,12 +20,16 @@ class SpecialPieces:
     pieces (list[str]): string of each piece, in the order of their ids.
     tokens (Sequence[str]): the unknown, begin, end, padding, separator, mask and class piece.
     source (str): where the vocabulary comes from, for error messages.
+    added_tokens (Sequence[AddedToken]): tokens that were added to the vocabulary, which are among `pieces`.
     RAISES ValueError: a special piece is not in the vocabulary.
     """
 
-    def __init__(self, pieces: list[str], tokens: Sequence[str], source: str) -> None:
+    def __init__(
+        self, pieces: list[str], tokens: Sequence[str], source: str, added_tokens: Sequence[AddedToken] = ()
+    ) -> None:
         self._pieces = pieces
         self._ids = {piece: index for index, piece in enumerate(pieces)}
+        self.added_tokens = tuple(added_tokens)
         self._tokens = tuple(tokens)
         missing = [token for token in tokens if token not in self._ids]
         if missing:
@@ -32,9 +44,9 @@ class SpecialPieces:
     def all_special_tokens(self) -> list[str]:
         """The special pieces.
 
-        RETURNS (list[str]): the seven special pieces, without duplicates.
+        RETURNS (list[str]): the seven special pieces and special added tokens, without duplicates.
         """
-        return list(dict.fromkeys(self._tokens))
+        return list(dict.fromkeys((*self._tokens, *(token.content for token in self.added_tokens if token.special))))
 
     @property
     def all_special_ids(self) -> list[int]:
@@ -96,7 +108,7 @@ class SpecialPieces:
         """Convert ids to pieces.
 
         ids (int | Sequence[int]): one id, or several.
-        skip_special_tokens (bool): whether to leave out the seven special pieces. Has no effect on a single id.
+        skip_special_tokens (bool): whether to leave out special pieces. Has no effect on a single id.
         RETURNS (str | list[str]): the piece or pieces.
         RAISES ValueError: an id is not in the vocabulary.
         """
@@ -109,6 +121,46 @@ class SpecialPieces:
             return self._pieces[ids]
         skipped = set(self.all_special_ids) if skip_special_tokens else set()
         return [self._pieces[index] for index in several if index not in skipped]
+
+    def encoding(
+        self, first: TextPieces, second: TextPieces | None = None, *, add_special_tokens: bool = True
+    ) -> Encoding:
+        """Make a model input from pieces that have already been computed.
+
+        first (TextPieces): pieces of the text, or of the question.
+        second (TextPieces | None): pieces of the second text.
+        add_special_tokens (bool): whether to add [CLS] and [SEP].
+        RETURNS (Encoding): ids, pieces, character offsets and masks.
+        """
+        parts = [first] if second is None else [first, second]
+        ids, offsets = [part.ids for part in parts], [part.offsets for part in parts]
+        special_rows: list[int] = []
+        second_start = len(first)
+        if add_special_tokens:
+            cls_id, sep_id = np.array([[self.cls_token_id], [self.sep_token_id]], dtype=np.int32)
+            ids = [cls_id, *(stretch for part in ids for stretch in (part, sep_id))]
+            no_characters = np.zeros((1, 2), dtype=np.int32)
+            offsets = [no_characters, *(stretch for part in offsets for stretch in (part, no_characters))]
+            second_start += ADDED_TO_ONE
+            special_rows = [0, *(np.cumsum([len(part) + 1 for part in parts])).tolist()]
+        return Encoding(np.concatenate(ids), np.concatenate(offsets), second_start, special_rows, self._pieces)
+
+    def pad(
+        self,
+        encodings: Sequence[Encoding | Sequence[int]],
+        *,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+    ) -> "dict[str, torch.Tensor]":
+        """Combine inputs of different lengths into one batch, padded on the right.
+
+        encodings (Sequence[Encoding | Sequence[int]]): encodings, or only ids, which get token type 0.
+        max_length (int | None): pad to this length instead of the longest input's. Unit: pieces.
+        pad_to_multiple_of (int | None): round the length up to a multiple of this number. Unit: pieces.
+        RETURNS (dict[str, Tensor]): input_ids, attention_mask and token_type_ids. Shape: (batch, length) each.
+        RAISES ValueError: an input is longer than `max_length`.
+        """
+        return pad_encodings(encodings, self.pad_token_id, max_length=max_length, multiple=pad_to_multiple_of or 1)
 
     def build_inputs_with_special_tokens(self, a: list[int], b: list[int] | None = None) -> list[int]:
         """Add the special pieces: [CLS] a [SEP], or [CLS] a [SEP] b [SEP].

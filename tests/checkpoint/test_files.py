@@ -157,7 +157,7 @@ def test_pickled_code_is_never_run(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [[1, 2], {"state_dict": {"a": torch.ones(1)}}, torch.ones(1), {1: torch.ones(1)}, {"a": torch.eye(2).to_sparse()}],
+    [[1, 2], {"optimizer": {"a": torch.ones(1)}}, torch.ones(1), {1: torch.ones(1)}, {"a": torch.eye(2).to_sparse()}],
     ids=["list", "nested", "tensor", "numbers for names", "sparse"],
 )
 def test_a_pickle_of_something_else_is_refused(content, tmp_path):

@@ -97,3 +97,33 @@ def test_only_the_first_weight_format_on_offer_is_downloaded(tmp_path, monkeypat
     assert set(asked) == {"config.json", "spiece.model"}
     resolve_directory("toy/bigbird")
     assert set(asked) == {"config.json", "spiece.model", "pytorch_model.bin"}
+
+
+def test_a_revision_is_what_the_cache_has_under_its_name(cache):
+    older = "89abcdef0123456789abcdef0123456789abcdef"
+    snapshot = cache.parent / older
+    snapshot.mkdir()
+    (snapshot / "config.json").write_text('{"older": true}')
+    (cache.parent.parent / "refs" / "v1").write_text(older)
+    for revision in ("v1", older):
+        for weights in (True, False):
+            assert resolve_directory("toy/bigbird", revision=revision, weights=weights).resolve() == snapshot.resolve()
+    assert resolve_directory("toy/bigbird", revision="main").resolve() == cache.resolve()
+
+
+@pytest.mark.parametrize("revision", ["v2", "ffffffffffffffffffffffffffffffffffffffff"])
+def test_a_revision_that_does_not_exist_is_named_and_never_replaced(cache, revision):
+    with pytest.raises(FileNotFoundError, match=rf"BB050.*toy/bigbird.*its revision '{revision}'"):
+        resolve_directory("toy/bigbird", revision=revision)
+
+
+def test_a_revision_of_a_directory_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"BB063.*'v1'.*local directory"):
+        resolve_directory(tmp_path, revision="v1")
+
+
+def test_every_file_is_of_the_revision(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **options: asked.append(options) or str(tmp_path))
+    resolve_directory("toy/bigbird", revision="v1")
+    assert len(asked) > 1 and {options["revision"] for options in asked} == {"v1"}

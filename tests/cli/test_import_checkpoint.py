@@ -179,3 +179,14 @@ def test_what_is_said_about_the_attention():
     assert "full up to 704 pieces" in describe_attention(small.replace(random_pattern="huggingface"))
     assert "full up to 1024 pieces" in describe_attention(small)
     assert "no random blocks" in describe_attention(small.replace(random_pattern="none"))
+
+
+def test_a_revision_goes_to_the_hub_and_one_that_is_not_there_is_an_error(tmp_path, monkeypatch):
+    def not_there(name, revision, **_):
+        raise OSError(f"404: no {revision} in {name}")
+
+    monkeypatch.setattr("spacy_bigbird.checkpoint.hub.snapshot_download", not_there)
+    arguments = ["bigbird", "import", "toy/bigbird", str(tmp_path / "out"), "--task", "encoder", "--revision", "v7"]
+    result = CliRunner().invoke(spacy.cli.app, arguments)
+    assert result.exit_code == 1 and "its revision 'v7'" in " ".join(result.stdout.split())
+    assert not (tmp_path / "out").exists()

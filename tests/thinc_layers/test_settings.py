@@ -1,10 +1,16 @@
 import pytest
 
+from spacy_bigbird.checkpoint import hub
+from spacy_bigbird.model import BigBirdModel
+from spacy_bigbird.model.warm_start import warm_start
 from spacy_bigbird.plan.config import BigBirdConfig
+from spacy_bigbird.thinc_layers.checkpoints import Checkpoint
 from spacy_bigbird.thinc_layers.settings import SHAPE_FIELDS, EncoderSettings
+from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 WRONG = {
     "name": ["", 3],
+    "revision": ["", 3],
     "vocab_file": ["", 3],
     "overlap": [-1, 1.5, True],
     "on_oversize": ["cut", None],
@@ -86,3 +92,23 @@ def test_settings_keep_their_own_copy():
     settings = EncoderSettings(transformer_config=given)
     given["hidden_size"] = 32
     assert settings.transformer_config["hidden_size"] == 64
+
+
+def test_weights_and_vocabulary_are_of_the_revision_in_the_settings(vocab_file, tmp_path, monkeypatch):
+    tokenizer = BigBirdTokenizer(vocab_file)
+    config = BigBirdConfig(**{**tokenizer.config_fields, "hidden_size": 8, "num_attention_heads": 2})
+    BigBirdModel.build(config.replace(num_hidden_layers=1, intermediate_size=8)).save_pretrained(tmp_path)
+    tokenizer.save_vocabulary(tmp_path)
+    asked = []
+
+    def snapshot(name, **options):
+        asked.append((name, options["revision"]))
+        return str(tmp_path)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot)
+    Checkpoint.load(EncoderSettings(name="toy/bigbird", revision="v1"))
+    BigBirdConfig.from_pretrained("toy/bigbird", revision="v1")
+    warm_start("toy/bigbird", revision="v1", max_position_embeddings=64)
+    assert set(asked) == {("toy/bigbird", "v1")} and len(asked) >= 4
+    with pytest.raises(ValueError, match=r"BB135.*revision = 'v1'.*null without `name`"):
+        EncoderSettings(vocab_file=str(vocab_file), revision="v1")

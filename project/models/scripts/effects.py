@@ -59,7 +59,7 @@ def random_weights(checkpoint: Path, folder: Path, seed: int) -> Path:
     """
     torch.manual_seed(seed)
     BigBirdModel(BigBirdModel.from_pretrained(checkpoint).config).save_pretrained(folder)
-    BigBirdTokenizer.from_pretrained(checkpoint).save_vocabulary(folder)
+    BigBirdTokenizer.from_pretrained(checkpoint).save_pretrained(folder)
     return folder
 
 

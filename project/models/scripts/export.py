@@ -28,7 +28,7 @@ def export(runs: Sequence[Path], output: Path) -> dict[str, object]:
     model.config = model.bigbird.config = model.config.replace(**DROPOUT)
     parameters = sum(weight.numel() for weight in model.parameters())
     model.half().save_pretrained(output)
-    BigBirdTokenizer.from_pretrained(runs[-1]).save_vocabulary(output)
+    BigBirdTokenizer.from_pretrained(runs[-1]).save_pretrained(output)
     lines = joined([read_log(run / LOG_NAME) for run in runs])
     # The time stamp is fixed, so that the same log results in the same file.
     with gzip.GzipFile(output / f"{LOG_NAME}.gz", "wb", mtime=0) as file:

@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     srsly.write_jsonl(log, [line for line in read_log(log) if line["step"] <= step])
     learn(model, tokenizer, Source(given.source, device), optimizer, given, step, read)
     model.eval().save_pretrained(given.output)
-    tokenizer.save_vocabulary(given.output)
+    tokenizer.save_pretrained(given.output)
 
 
 def learn(

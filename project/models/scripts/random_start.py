@@ -51,7 +51,7 @@ def main() -> None:
     given = options.parse_args()
     tokenizer = BigBirdTokenizer(given.vocab)
     make_model(tokenizer, given.seed).save_pretrained(given.output)
-    tokenizer.save_vocabulary(given.output)
+    tokenizer.save_pretrained(given.output)
 
 
 if __name__ == "__main__":

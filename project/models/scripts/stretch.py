@@ -48,7 +48,7 @@ def main() -> None:
     rows = model.get_parameter(name)
     rows.data.copy_(stretched(start, rows.detach(), given.seen, given.ridge))
     model.save_pretrained(given.output)
-    BigBirdTokenizer.from_pretrained(given.trained).save_vocabulary(given.output)
+    BigBirdTokenizer.from_pretrained(given.trained).save_pretrained(given.output)
 
 
 if __name__ == "__main__":

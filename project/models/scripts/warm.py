@@ -27,7 +27,7 @@ def main() -> None:
         attention_probs_dropout_prob=0.0,
     )
     model.save_pretrained(given.output)
-    BigBirdTokenizer(given.vocab).save_vocabulary(given.output)
+    BigBirdTokenizer(given.vocab).save_pretrained(given.output)
     numbers = {
         "pieces": report.pieces,
         "copied": report.copied,

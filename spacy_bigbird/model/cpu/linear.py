@@ -224,7 +224,7 @@ def has_onednn(dtype: torch.dtype) -> bool:
         x, weight, bias = numbers.view(64, 48), numbers[:1536].view(32, 48), numbers[-32:]
         exact = F.linear(*(tensor.double() for tensor in (x, weight, bias)))
         try:
-            for name, fused in {None: NOT_FUSED, **FUSED_ACTIVATIONS}.items():
+            for name, fused in [("", NOT_FUSED), *FUSED_ACTIVATIONS.items()]:
                 expected = ACTIVATIONS[name](exact) if name else exact
                 found = onednn_linear(x, weight, bias, *fused)
                 precision = 64 * torch.finfo(dtype).eps * expected.abs().max()
