@@ -72,7 +72,7 @@ class FittedSpans:
             for label in self.labels:
                 there = [(span, one) for span, one in found if span.label_ == label]
                 table = match.table([span for span in gold if span.label_ == label], [span for span, _ in there])
-                matches: np.ndarray = table.any(axis=0)
+                matches: Any = table.any(axis=0)
                 is_right += matches.tolist()
                 features += [one.features for _, one in there]
                 before += [one.probability for _, one in there]
