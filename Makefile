@@ -38,6 +38,10 @@ test-wheel: install  ## build the wheel and run the tests against what it instal
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(BIN)/python scripts/test_wheel.py build/wheel build/wheel-tests --jobs $(JOBS)
 
+test-browser: install  ## test the page of the service in a browser (Debian: apt-get install chromium)
+	SPACY_BIGBIRD_CHROMIUM=$${SPACY_BIGBIRD_CHROMIUM:-$$(command -v chromium || command -v google-chrome)} OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest tests/serve/test_page_in_a_browser.py
+
 lint: install  ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,4 +64,4 @@ demo: install  ## find names in a novel, train tiny pipelines on made-up contrac
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-.PHONY: help install test test-flax test-all test-python test-wheel lint bench docs demo clean
+.PHONY: help install test test-flax test-all test-browser test-python test-wheel lint bench docs demo clean

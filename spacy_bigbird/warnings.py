@@ -110,3 +110,9 @@ class Warnings(metaclass=WithCodes):
 
     # Between the encoder and the components that listen to it: BW630-BW659
     BW630 = "Another package has registered the attribute {attribute} in a form that cannot hold our values: {advice}."
+
+    # The service: BW520-BW549
+    BW520 = (
+        "Everyone who can reach {host} may read documents with this service. Give a --token, and put a proxy with "
+        "encryption (https) in front of it."
+    )

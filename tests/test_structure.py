@@ -60,7 +60,8 @@ LEVELS = {
     "question_answering": 19,
     "check": 19,
     "apply": 19,
-    "cli": 20,
+    "serve": 20,
+    "cli": 21,
 }
 # The public face of the PyTorch level gathers the names of the heads.
 FACADES = {"model.__init__": 12}

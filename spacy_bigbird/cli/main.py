@@ -15,6 +15,7 @@ from . import (
     init_config,
     pretrain,
     resume,
+    serve,
     train,
     train_vocab,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "init_config",
     "pretrain",
     "resume",
+    "serve",
     "train",
     "train_vocab",
 ]

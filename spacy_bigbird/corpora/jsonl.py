@@ -123,7 +123,7 @@ def _example(
     if "entities" in record:
         set_entities(doc, record["entities"], where, labels["doc.ents"], problems)
     if "spans" in record:
-        _set_spans(doc, record["spans"], where, labels["doc.spans"], problems)
+        set_spans(doc, record["spans"], where, labels["doc.spans"], problems)
     if "cats" in record:
         doc.cats = _cats(record["cats"], where, labels["doc.cats"], problems)
     if "questions" in record:
@@ -175,7 +175,15 @@ def _aligned_spans(
     return spans, missing
 
 
-def _set_spans(doc: Doc, spans: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
+def set_spans(doc: Doc, spans: Any, where: str, labels: set[str] | None, problems: Problems) -> None:
+    """Set groups of spans, which may overlap. What cannot be used is left out and counted.
+
+    doc (Doc): the document, modified in place.
+    spans (Any): lists of [start character, end character (exclusive), label] by key of `doc.spans`, or one for "sc".
+    where (str): place of the document in the corpus.
+    labels (set[str] | None): the labels that the pipeline knows; None for any.
+    problems (Problems): collects what is left out.
+    """
     for key, listed in (spans if isinstance(spans, dict) else {SPANS_KEY: spans}).items():
         doc.spans[key] = _aligned_spans(doc, listed, "spans", where, labels, problems)[0]
 

@@ -10,6 +10,7 @@ from .engines import EngineErrors
 from .flax import FlaxErrors
 from .model import ModelErrors
 from .pipeline import PipelineErrors
+from .serve import ServeErrors
 from .spans import SpanErrors
 from .training import TrainingErrors
 from .usage import UsageErrors
@@ -25,6 +26,7 @@ class Errors(
     LayerErrors,
     ModelErrors,
     PipelineErrors,
+    ServeErrors,
     SpanErrors,
     TrainingErrors,
     UsageErrors,

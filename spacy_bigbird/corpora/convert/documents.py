@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from ...annotations.questions import install_question_extensions, question_key
 from ..broken_records import Problems
-from ..jsonl import is_finite, set_entities
+from ..jsonl import is_finite, set_entities, set_spans
 from ..readers import check_answers
 from .record import Record
 
@@ -69,8 +69,7 @@ def make_doc(nlp: Language, record: Record, spans_key: str | None, problems: Pro
         set_entities(doc, record.marks, record.where, None, problems)
     elif record.marks is not None and spans_key is not None:
         groups[spans_key] = [*record.marks, *groups.get(spans_key, [])]
-    for key, marks in groups.items():
-        doc.spans[key] = _aligned(doc, marks, record.where, problems)
+    set_spans(doc, groups, record.where, None, problems)
     problems.seen("cats", len(record.cats))
     doc.cats = {label: float(value) for label, value in record.cats.items() if is_finite(value)}
     if len(doc.cats) < len(record.cats):
@@ -80,23 +79,3 @@ def make_doc(nlp: Language, record: Record, spans_key: str | None, problems: Pro
         problems.seen("questions", len(record.questions))
         doc._.questions = check_answers(record.questions, doc.text, record.where, problems)
     return doc
-
-
-def _aligned(doc: Doc, marks: list[Any], where: str, problems: Problems) -> list[Span]:
-    found = []
-    problems.seen("spans", len(marks))
-    for mark in marks:
-        try:
-            start, end, label = mark
-            is_inside = type(start) is int and type(end) is int and 0 <= start < end <= len(doc.text)
-        except (TypeError, ValueError):
-            is_inside = False
-        if not is_inside or not isinstance(label, str) or not label:
-            problems.add("spans", "are not [start, end, label] inside the text", where, mark)
-            continue
-        span = doc.char_span(start, end, label=label)
-        if span is None:
-            problems.add("spans", "are not at token boundaries", where, [*mark, doc.text[start:end]])
-        else:
-            found.append(span)
-    return found

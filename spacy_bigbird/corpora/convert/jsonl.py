@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..broken_records import Problems
+from ..jsonl import SPANS_KEY
 from .record import Format, Record, Sample, json_objects, text_of
 
 
@@ -13,7 +14,8 @@ def recognises(sample: Sample) -> bool:
         return False
     entities = sample.first.get("entities")
     has_lists = isinstance(entities, list) and not any(isinstance(entity, dict) for entity in entities)
-    is_grouped = isinstance(sample.first.get("spans"), dict)
+    spans = sample.first.get("spans")
+    is_grouped = isinstance(spans, dict) or (isinstance(spans, list) and not any(isinstance(s, dict) for s in spans))
     return has_lists or is_grouped or bool({"cats", "questions"} & set(sample.first))
 
 
@@ -29,7 +31,7 @@ def read(path: Path, problems: Problems) -> Iterator[Record]:
                 marks=found.get("entities"),
                 cats=cats if isinstance(cats, dict) else {},
                 questions=found.get("questions") or [],
-                spans=spans if isinstance(spans, dict) else {},
+                spans=spans if isinstance(spans, dict) else {SPANS_KEY: spans} if spans else {},
                 source=str(found.get("source") or ""),
             )
 
