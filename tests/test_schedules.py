@@ -11,7 +11,10 @@ from thinc.api import Adam
 from spacy_bigbird.cli.init_config import make_config
 from spacy_bigbird.schedules import find_schedule_problems, make_warmup_linear
 
-CONFIGS = sorted(path for path in (Path(__file__).parents[1] / "configs").glob("*.cfg") if path.stem != "pretrain")
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("configs", "project/demo/configs", "project/models/configs")
+SHIPPED = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("*.cfg"))
+CONFIGS = [path for path in SHIPPED if path.stem != "pretrain" and "total_steps" in path.read_text(encoding="utf8")]
 
 
 def rates(config, steps: int) -> list[float]:

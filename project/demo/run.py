@@ -172,7 +172,7 @@ def train_all(paths: Paths, size: Size, seed: int, side_by_side: bool = True) ->
 
     def steps(phases: list[dict[str, int]]) -> dict[str, Any]:
         total = sum(phase["batches"] for phase in phases)
-        return {"training.batcher.phases": phases, "training.optimizer.learn_rate.total_steps": round(LEARN_ON * total)}
+        return {"training.batcher.phases": phases, "training.max_steps": round(LEARN_ON * total)}
 
     vocabulary = {"paths.vocab_file": str(paths.vocabulary)}
     shared = training("shared", description="Entities and categories", **vocabulary, **steps(size.shared))

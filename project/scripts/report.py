@@ -24,7 +24,8 @@ Result = dict[str, Any]
 COLORS = {"bigbird": "#1b6ca8", "strided": "#e08a1e", "truncated": "#8a8a8a", "tok2vec": "#3d9a50"}
 STYLE = """
 body { font: 16px/1.5 Georgia, serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: .6rem 0 1.4rem } th { background: #f1f1f1 } img { max-width: 100% }
+table { border-collapse: collapse; margin: .6rem 0 1.4rem } th { background: #f1f1f1 }
+.wide { overflow-x: auto } img { min-width: 50rem; width: 100% }
 td, th { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
 td:first-child, th:first-child { text-align: left }
 """
@@ -35,6 +36,12 @@ development documents is used"""
 ABOUT = """. Scores are computed from the counts of all seeds together; in brackets is the {confidence:.0%} interval
 (bootstrap over documents), followed by the scores of the individual seeds. The speed is in tokens per second of CPU
 time in `nlp.pipe`; the memory is that of the process."""
+
+# Results from before all systems were scored on whole development documents.
+LEFT_OUT = (
+    "Scores on development documents are left out for: {systems}. They were computed on the beginnings only, so they "
+    "cannot be compared with the others."
+)
 
 
 def read_results(root: Path, task: str, settings: Settings = DEFAULT) -> dict[str, list[Result]]:
@@ -79,10 +86,9 @@ def tables(task: Task, results: dict[str, list[Result]]) -> list[tuple[str, list
         made.append(("Other scores", *_other_scores(task, results)))
     if "bigbird" in results and len(results) > 1:
         made.append(("How much better the whole document is", *_differences(results)))
-    made += [
-        ("By length of the document", *_groups(results, "by_length", _length)),
-        ("By position in the document", *_groups(results, "by_position", _position)),
-    ]
+    if lengths_differ(results):
+        made.append(("By length of the document", *_groups(results, "by_length", _length)))
+    made.append(("By position in the document", *_groups(results, "by_position", _position)))
     if any("by_type" in result for of_system in results.values() for result in of_system):
         made.append(("By type", *_by_type(results)))
     made.append(("Training", *_training(results)))
@@ -147,9 +153,16 @@ def _group_scores(results: Sequence[Result], key: str) -> list[float]:
     return [float(np.mean(scores)) for scores in zip(*([g["score"] for g in r[key]] for r in results), strict=True)]
 
 
+def lengths_differ(results: dict[str, list[Result]]) -> bool:
+    """RETURNS (bool): whether the longest documents are much longer than the shortest, so that length can matter."""
+    groups = next(iter(results.values()))[0]["by_length"]
+    return "shortest" not in groups[0] or groups[-1]["longest"] >= 1.5 * groups[0]["shortest"]
+
+
 def _length(group: dict[str, Any]) -> str:
     if "shortest" in group:
-        return f"{group['shortest']:,} to {group['longest']:,} tokens"
+        ends = dict.fromkeys((group["shortest"], group["longest"]))
+        return " to ".join(f"{end:,}" for end in ends) + " tokens"
     return group["longest"] if isinstance(group["longest"], str) else f"first {group['longest']:,} pieces"
 
 
@@ -175,7 +188,8 @@ def _training(results: dict[str, list[Result]]) -> tuple[list[str], list[list[st
         numbers = [f"{np.mean([fact[key] for fact in facts]):,.0f}" for key in ("steps", "documents", "tokens")]
         seconds = ", ".join(f"{fact['used_seconds']:.0f}" for fact in facts)
         losses = ", ".join(_losses(result["curve"]) for result in of_system)
-        rows.append([NAMES[system], seconds, *numbers, losses, ", ".join(f"{fact['dev_score']:.3f}" for fact in facts)])
+        scores = ", ".join(f"{fact['dev_score']:.3f}" if "dev_score" in fact else "–" for fact in facts)
+        rows.append([NAMES[system], seconds, *numbers, losses, scores])
     return header, rows
 
 
@@ -218,26 +232,31 @@ def draw(path: Path, task: Task, results: dict[str, list[Result]]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (lengths, positions, curves) = pyplot.subplots(1, 3, figsize=(15, 4.5), sharey=True, layout="constrained")
-    for axes, key, name in ((lengths, "by_length", _length), (positions, "by_position", _position)):
+    groups_of = [("by_length", "by length", _length)] if lengths_differ(results) else []
+    groups_of.append(("by_position", "by position in the document", _position))
+    number = len(groups_of) + 1
+    figure, all_axes = pyplot.subplots(1, number, figsize=(5 * number, 4.5), sharey=True, layout="constrained")
+    for axes, (key, title, name) in zip(all_axes, groups_of, strict=False):
         for system, of_system in results.items():
             groups, scores = of_system[0][key], _group_scores(of_system, key)
             ends = [
                 [np.mean([r[key][i][end] for r in of_system]) for i in range(len(groups))] for end in ("low", "high")
             ]
             names = [name(group).replace(" to ", "–").replace(" tokens", "") for group in groups]
-            axes.plot(names, scores, marker="o", color=COLORS[system], label=NAMES[system])
-            axes.fill_between(names, *ends, color=COLORS[system], alpha=0.12, linewidth=0)
+            # Groups can have the same name, if no document is longer than what is read of it.
+            axes.plot(range(len(names)), scores, marker="o", color=COLORS[system], label=NAMES[system])
+            axes.fill_between(range(len(names)), *ends, color=COLORS[system], alpha=0.12, linewidth=0)
+        axes.set_xticks(range(len(names)), names, fontsize=8)
+        axes.set_title(f"{task.metric_name} {title}")
         axes.grid(alpha=0.3)
-        axes.tick_params(axis="x", labelsize=8)
         axes.yaxis.set_tick_params(labelleft=True)
-    lengths.set_title(f"{task.metric_name} by length")
-    positions.set_title(f"{task.metric_name} by position in the document")
-    lengths.legend(fontsize=8)
+    all_axes[0].legend(fontsize=8)
+    curves = all_axes[-1]
     for system, of_system in results.items():
         for result in of_system:
-            points = [(row["seconds"], row["score"]) for row in result["curve"]]
-            curves.plot(*zip(*points, strict=True), color=COLORS[system], alpha=0.7)
+            points = [(row["seconds"], row["score"]) for row in result["curve"] if "score" in row]
+            curves.plot([x for x, _ in points], [y for _, y in points], color=COLORS[system], alpha=0.7)
+    curves.yaxis.set_tick_params(labelleft=True)
     curves.set_title("development documents, as time goes on")
     curves.set_xlabel("seconds of training")
     curves.grid(alpha=0.3)
@@ -268,12 +287,16 @@ def write_report(root: Path, task_name: str, settings: Settings = DEFAULT) -> li
     )
     machine = describe_machines([result for of_system in results.values() for result in of_system])
     made = tables(task, results)
-    sections = [f"# {task.title}", task.about, budget.replace("\n", " "), machine]
+    notes = [task.about, budget.replace("\n", " "), machine]
+    unscored = [system for system, of in results.items() if any("dev_score" not in one["training"] for one in of)]
+    if unscored:
+        notes.insert(2, LEFT_OUT.format(systems=", ".join(NAMES[system] for system in unscored)))
+    sections = [f"# {task.title}", *notes]
     sections += [f"## {title}\n\n{markdown_table(header, rows)}" for title, header, rows in made]
     commands = "\n".join(f"    {result['command']}" for of_system in results.values() for result in of_system)
     sections += [f"![Scores]({figure.name})", f"## Commands\n\nIn the project's folder:\n\n{commands}"]
     markdown.write_text("\n\n".join(sections) + "\n", encoding="utf8")
-    html.write_text(_page(task, (task.about, budget, machine), made, figure), encoding="utf8")
+    html.write_text(_page(task, notes, made, figure), encoding="utf8")
     return [markdown, html, figure]
 
 
@@ -282,12 +305,13 @@ def _page(
 ) -> str:
     picture = base64.b64encode(figure.read_bytes()).decode()
     body = [f"<h1>{escape(task.title)}</h1>", *(f"<p>{escape(note)}</p>" for note in notes)]
-    body.append(f"<img alt='Scores' src='data:image/png;base64,{picture}'>")
+    body.append(f"<div class='wide'><img alt='Scores' src='data:image/png;base64,{picture}'></div>")
     for title, header, rows in made:
         head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
         lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        body.append(f"<h2>{escape(title)}</h2><table><tr>{head}</tr>{lines}</table>")
-    head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(task.title)}</title>"
+        body.append(f"<h2>{escape(title)}</h2><div class='wide'><table><tr>{head}</tr>{lines}</table></div>")
+    head = "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+    head += f"<meta name='viewport' content='width=device-width'><title>{escape(task.title)}</title>"
     return f"{head}<style>{STYLE}</style></head><body>{''.join(body)}</body></html>"
 
 

@@ -518,6 +518,21 @@ def test_a_report_has_every_number(tmp_path):
     assert table.count("\n") == 2 and "(2 seeds) | 0.700 [0.700, 0.700] | 0.500 [0.500, 0.500] | – | – |" in table
 
 
+def test_a_report_leaves_out_what_says_nothing_and_what_cannot_be_compared(tmp_path):
+    (tmp_path / "results").mkdir()
+    for system in ("bigbird", "truncated"):
+        result = make_result(system, 0, 5)
+        result["by_length"][0].update(shortest=15, longest=15)
+        if system == "truncated":
+            del result["training"]["dev_score"]
+            result["curve"] = [{"seconds": 1.0}]
+        tasks.Paths(tmp_path, "ner").result(system, 0).write_text(json.dumps(result), encoding="utf8")
+    text = report.write_report(tmp_path, "ner")[0].read_text(encoding="utf8")
+    assert "By length" not in text and "By position" in text
+    assert "left out for: same encoder, first 512 pieces." in text and "| 3,000 | – | – |" in text
+    assert report._length({"shortest": 1500, "longest": 1500}) == "1,500 tokens"
+
+
 # All results
 
 

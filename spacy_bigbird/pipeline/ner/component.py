@@ -248,7 +248,9 @@ class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         """Fit the temperature, so that predicted entities are correct as often as their probabilities say.
 
         The predictions do not change. The examples should not be from the training data. Their `predicted` documents
-        must have been processed by the encoder, unless `nlp` is given.
+        must have been processed by the encoder, unless `nlp` is given. What is kept of each document are the scores of
+        its tokens' tags, since every temperature that is tried changes the sums over all tag sequences: 200 bytes per
+        token with five labels, against 3 kilobytes with the vectors of a base model.
 
         examples (Iterable[Example]): held-out examples. Entities that are already set on `predicted` are ignored.
         nlp (Language | None): the pipeline, whose components before this one are run on copies of the `predicted`
