@@ -7,6 +7,8 @@ import spacy
 import srsly
 from spacy.cli import app as spacy_app
 from spacy.tokens import Doc, DocBin
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
 from spacy.util import registry
 from typer.testing import CliRunner
 from wasabi import Printer
@@ -252,6 +254,28 @@ def test_heads_that_could_not_be_trained_are_named(vocab_file):
     fresh.add_pipe("tagger", source=nlp)
     (problem,) = find_training_problems(fresh, [], [])
     assert "[BB670] Component 'tagger' comes from a saved pipeline, but its encoder 'bigbird' is new" in problem
+
+
+@pytest.mark.parametrize("case", ["as it should be", "frozen encoder", "new encoder"])
+def test_heads_that_could_not_be_trained_stop_spacy_train(case, vocab_file, tmp_path):
+    nlp = make_pipeline(vocab_file, heads=("tagger",))
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    nlp.to_disk(tmp_path / "saved")
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "train.spacy")
+    config = nlp.config
+    config["paths"].update(train=str(tmp_path / "train.spacy"), dev=str(tmp_path / "train.spacy"))
+    config["training"]["max_steps"] = 1
+    config["components"]["tagger"] = {"source": str(tmp_path / "saved")}
+    if case != "new encoder":
+        config["components"]["bigbird"] = {"source": str(tmp_path / "saved")}
+    if case == "frozen encoder":
+        config["training"]["frozen_components"] = ["bigbird"]
+    if case == "as it should be":
+        assert train(init_nlp(config))
+    else:
+        with pytest.raises(ValueError, match="E203"):
+            train(init_nlp(config))
 
 
 def test_the_summary_repeats_the_findings(folder):
