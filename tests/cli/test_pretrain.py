@@ -57,7 +57,10 @@ def test_the_shipped_config_runs_with_overrides(corpus, vocab_file, tmp_path):
             ["--training.max_steps", "0", "--masking.rate", "2"],
             ["training.max_steps = 0: expected a whole number of at least 1", "masking.rate = 2"],
         ),
-        (["--training.max_step", "1"], ["training.max_step: there is no such setting. Known here: max_steps"]),
+        (
+            ["--training.max_step", "1"],
+            ["training.max_step: there is no such setting. Did you mean 'max_steps'", "Known here: max_steps"],
+        ),
         (["--nothing.max_step", "1"], ["nothing"]),
     ],
 )

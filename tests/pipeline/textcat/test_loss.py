@@ -116,7 +116,8 @@ def test_moving_a_threshold_keeps_order_and_decision(threshold):
     scores = np.linspace(0, 1, 101)
     moved = [move_threshold(score, threshold) for score in scores]
     assert moved == sorted(moved) and moved[0] >= 0.0 and moved[-1] == 1.0
-    assert [value >= 0.5 for value in moved] == [score >= threshold for score in scores]
+    # A score of 0 stays 0, also with a threshold of 0: gold labels are moved too, and a false one must not become true.
+    assert [value >= 0.5 for value in moved] == [score >= threshold and score > 0 for score in scores]
 
 
 def test_the_fewest_stretches_that_make_up_a_share():
