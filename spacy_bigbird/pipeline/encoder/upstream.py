@@ -42,7 +42,7 @@ class Upstream(Transformer):
     @property
     def readers(self) -> list[Any]:
         """All listeners whose components read this encoder's vectors, linked by spaCy or not."""
-        return list(dict.fromkeys([*self.listeners, *self._other_readers]))
+        return [*self.listeners, *(reader for reader in self._other_readers if reader not in self.listeners)]
 
     @property
     def former_names(self) -> list[str]:
@@ -93,5 +93,5 @@ class Upstream(Transformer):
 
         listener (TransformerListener): its listener.
         """
-        if listener not in self._other_readers:
+        if listener not in self.readers:
             self._other_readers.append(listener)
