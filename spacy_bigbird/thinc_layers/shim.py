@@ -107,6 +107,7 @@ class EncoderShim(PyTorchShim):
 
         RAISES ValueError: the settings name nothing, or do not fit what they name.
         """
+        use_one_thread_if_forked()
         if not self.is_loaded:
             self.use(self.checkpoint_class.load(self.settings))
 
@@ -276,6 +277,7 @@ class EncoderShim(PyTorchShim):
         RETURNS (EncoderShim): the shim itself.
         RAISES ValueError: the settings do not fit the weights.
         """
+        use_one_thread_if_forked()
         message = srsly.msgpack_loads(bytes_data)
         if message:
             self.use(self.checkpoint_class.from_message(message, self.settings))
@@ -295,6 +297,7 @@ class EncoderShim(PyTorchShim):
         path (Path): the folder.
         RAISES ValueError: a file is missing or damaged, or the settings do not fit the weights.
         """
+        use_one_thread_if_forked()
         config = Path(path) / "config.json"
         if not config.is_file() and any((Path(path) / name).is_file() for name in (SAFETENSORS_NAME, VOCAB_FILE)):
             raise ValueError(Errors.BB051.format(path=config))
