@@ -1,3 +1,3 @@
 """BigBird for spaCy. This package is cheap to import on purpose, because spaCy imports every plugin at startup."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""A report of all results of a task: results/TASK.md, TASK.html and TASK.png, and the table for the README."""
+"""A report of all results of a task: results/TASK.md, TASK.html and TASK.png, and the table of all tasks."""
 
 import base64
 import math
@@ -205,8 +205,8 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def readme_table(root: Path, task_names: Sequence[str], settings: Settings = DEFAULT) -> str:
-    """Create the table for the README, with a row for each task and a column for each system.
+def summary_table(root: Path, task_names: Sequence[str], settings: Settings = DEFAULT) -> str:
+    """Create the table of all tasks, with a row for each task and a column for each system.
 
     root (Path): the project's folder. task_names (Sequence[str]): tasks; those without results are left out.
     settings (Settings): settings of the results to include.
@@ -317,7 +317,9 @@ def _page(
 
 def main(
     tasks: Annotated[list[str], typer.Argument(help="Names of tasks")],
-    readme: Annotated[bool, typer.Option(help="Print the table for the README instead")] = False,
+    summary: Annotated[
+        bool, typer.Option(help="Print the table of all tasks instead, as docs/measured.md has it")
+    ] = False,
     size: Size = "tiny",
     checkpoint: Checkpoint = "none",
     gpu: Gpu = -1,
@@ -327,8 +329,8 @@ def main(
 ) -> None:
     """Write the report of one or more tasks from the results of all seeds with these settings."""
     settings = make_settings(size, checkpoint, gpu, max_length=max_length, seconds=seconds)
-    if readme:
-        print(readme_table(root.resolve(), tasks, settings))
+    if summary:
+        print(summary_table(root.resolve(), tasks, settings))
         return
     for name in tasks:
         for path in write_report(root.resolve(), name, settings):

@@ -117,7 +117,7 @@ class FlaxPretrainedModel:
             setting is not allowed.
         RAISES TypeError: an override is neither a field of the configuration nor an argument of the constructor.
         """
-        directory = resolve_directory(path_or_hub_name)
+        directory = resolve_directory(path_or_hub_name, revision=revision)
         config = BigBirdConfig.from_dict(read_config(directory))
         changes, options = split_overrides(cls, overrides)
         model = cls(config.replace(**changes), seed, dtype, gradient_checkpointing, **options)

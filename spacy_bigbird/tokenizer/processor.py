@@ -56,9 +56,18 @@ class Processor:
         self._is_blank = np.array([not piece for piece in bare], dtype=bool)
         self._starts_word = np.array([piece.startswith(WORD_START) for piece in self.pieces], dtype=bool)
         of_marks = {piece: number for number, piece in enumerate(self.pieces) if piece in marks}
-        of_added = {token.content: token.id for token in added}
-        self.pieces = extended(self.pieces, added, source)
-        self._stretches = {False: Stretches(of_added, added), True: Stretches({**of_marks, **of_added}, added)}
+        # transformers' fast tokenizers list the vocabulary's control pieces among the added tokens: nothing was added.
+        self.added = [token for token in added if not self._is_control(token)]
+        of_added = {token.content: token.id for token in self.added}
+        self.pieces = extended(self.pieces, self.added, source)
+        self._stretches = {
+            False: Stretches(of_added, self.added),
+            True: Stretches({**of_marks, **of_added}, self.added),
+        }
+
+    def _is_control(self, token: AddedToken) -> bool:
+        is_piece = token.id < len(self.pieces) and self.pieces[token.id] == token.content
+        return is_piece and self._plain.is_control(token.id)
 
     @cached_property
     def _spelling(self) -> sentencepiece.SentencePieceProcessor:

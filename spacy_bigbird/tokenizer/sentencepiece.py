@@ -83,7 +83,7 @@ class BigBirdTokenizer(SpecialPieces):
         self.map_whitespace = map_whitespace
         added = [token for token in added_tokens if token.content not in tokens]
         self._processor = Processor(vocab_file, tokens, self.sp_model_kwargs, added, source)
-        super().__init__(self._processor.pieces, tokens, source, added)
+        super().__init__(self._processor.pieces, tokens, source, self._processor.added)
 
     @classmethod
     def from_pretrained(

@@ -506,11 +506,11 @@ def test_a_report_has_every_number(tmp_path):
     assert text.count("    python -m scripts.train ner") == 4 and "600 seconds of CPU time" in text
     assert "A &amp; B" in page and "data:image/png;base64," in page and figure.stat().st_size > 10_000
     assert not any(part in page for part in ("src='http", "<script", "{budget"))
-    table = report.readme_table(tmp_path, ["ner", "authors"])
+    table = report.summary_table(tmp_path, ["ner", "authors"])
     # What was made with other settings is another table.
     path = tasks.Paths(tmp_path, "ner").result("bigbird", 2)
     path.write_text(json.dumps({**make_result("bigbird", 2, 1), "size": "small"}), encoding="utf8")
-    assert report.readme_table(tmp_path, ["ner", "authors"]) == table
+    assert report.summary_table(tmp_path, ["ner", "authors"]) == table
     small = report.read_results(tmp_path, "ner", systems.Settings(size="small"))
     assert [[one["seed"] for one in small[system]] for system in ("bigbird", "tok2vec")] == [[2], [0, 1]]
     with pytest.raises(FileNotFoundError, match="with size tiny, 4096 pieces and 60 seconds of cpu time"):

@@ -42,4 +42,4 @@ def test_a_result_is_what_its_counts_and_its_command_say(path):
 def test_the_readme_has_the_table():
     there = [name for name in dict.fromkeys(task for task, _ in run_all.ORDER) if report.read_results(PROJECT, name)]
     table = MEASURED.read_text(encoding="utf8").partition("<!-- tasks -->")[2].partition("<!-- end of tasks -->")[0]
-    assert table.strip() == report.readme_table(PROJECT, there).strip()
+    assert table.strip() == report.summary_table(PROJECT, there).strip()

@@ -329,7 +329,7 @@ def test_logits_of_an_imported_checkpoint_equal_those_of_transformers(vocab_file
     config = {"model": {**block, "transformer_config": {"random_pattern": "huggingface"}}}
     component = nlp.add_pipe("bigbird_span_qa", config=config)
     nlp.initialize()
-    maker = component._question_tokenizer()
+    maker = component.question_tokenizer()
     (document,), (question_pieces,) = maker.pieces([TEXT * 4]), maker.questions(QUESTIONS[:1])
     windows = maker.windows(question_pieces, document)
     # transformers reads windows of one length as a batch; ours are of one length too, for the last is shifted.
