@@ -75,7 +75,7 @@ def test_the_notebook(folder):
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "kept without outputs"
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     client.execute()
     shown = json.dumps([cell.get("outputs") for cell in notebook.cells])
     assert "PARTY" in shown and "<mark" in shown and "page" in shown
