@@ -92,15 +92,17 @@ def _answers(question: Any) -> Iterator[dict[str, Any]]:
 
 def _slices(doc: Doc, ends: Sequence[int]) -> Iterator[Doc]:
     """YIELDS (Doc): the document between two ends at a time. Unit of the ends: tokens."""
-    names = doc._get_array_attrs()
+    names: Any = doc._get_array_attrs()
     array = doc.to_array(names)
     for first, end in pairwise(ends):
         yield _slice(doc[first:end], names, array)
 
 
-def _slice(span: Span, names: tuple, array: Array) -> Doc:
+def _slice(span: Span, names: Any, array: Array) -> Doc:
     doc = span.doc
-    part = span.as_doc(array_head=names, array=array.copy())
+    # spaCy's type stubs lack these two arguments, which spare it to find the array anew for every part.
+    as_doc: Any = span.as_doc
+    part = as_doc(array_head=names, array=array.copy())
     part.cats = dict(doc.cats)
     for key, group in doc.spans.items():
         inside = [

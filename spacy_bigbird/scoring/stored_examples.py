@@ -3,6 +3,7 @@
 import tempfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -27,7 +28,9 @@ class StoredExamples(Collection[Example]):
 
         example (Example): the example, which must not be used any more.
         """
-        example.predicted.user_data.pop(("._.", "trf_data", None, None), None)
+        # spaCy's keys of custom attributes are tuples, whatever its type stubs say.
+        user_data: dict[Any, Any] = example.predicted.user_data
+        user_data.pop(("._.", "trf_data", None, None), None)
         parts = [zlib.compress(doc.to_bytes(exclude=["tensor"]), 1) for doc in (example.predicted, example.reference)]
         self._file.seek(0, 2)
         self._file.write(b"".join(parts))

@@ -163,7 +163,9 @@ def create_app(settings: ServiceSettings, engines: dict[str, Engine] | None = No
         return JSONResponse(found)
 
     lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
-    streamed = {200: {"description": "A line for each document, in their order", "content": lines}}
+    streamed: dict[int | str, dict[str, Any]] = {
+        200: {"description": "A line for each document, in their order", "content": lines}
+    }
 
     @app.post(
         "/v1/batch",

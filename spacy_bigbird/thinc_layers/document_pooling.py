@@ -118,7 +118,7 @@ def _cls(ops: Ops, X: Any) -> tuple[Array, Add]:
     if not isinstance(X, PieceRows):
         expected = "others where the vectors do not come from spacy-bigbird.PieceListener.v1 or v2"
         raise ValueError(Errors.BB200.format(name="pooling", value="cls", expected=expected))
-    lengths: Array = ops.xp.maximum(ops.asarray1f(X.window_lengths, dtype="f"), EPSILON)
+    lengths: Array = ops.xp.maximum(ops.asarray(X.window_lengths, dtype="f"), EPSILON)
     shares = lengths / lengths.sum()
 
     def add(gradient: Array, d_pieces: Array, d_cls: Array) -> None:

@@ -125,7 +125,8 @@ def _group(jobs: list[tuple[np.ndarray, np.ndarray]], is_dense: bool, device: to
         is_there = np.stack([np.arange(longest) < len(one) for one in rows])
         present.append(None if is_there.all() else _on(is_there, device))
     is_query, is_key = present
-    return _Group(*padded, None if is_key is None else is_key[:, None, None], is_query, is_dense)
+    query_rows, key_rows = padded
+    return _Group(query_rows, key_rows, None if is_key is None else is_key[:, None, None], is_query, is_dense)
 
 
 def _on(array: np.ndarray, device: torch.device) -> Tensor:
@@ -155,9 +156,9 @@ def _attend_to_blocks(by_head: Tensor, sparse: _Sparse, block_size: int) -> Tens
     penalty = sparse.penalty.to(query.dtype)
 
     def attend_some(query: Tensor, key: Tensor, value: Tensor, which: slice) -> Tensor:
-        gathered = (_Gather.apply(part, sparse.keys[:, which]) for part in (key, value))
+        keys, values = (_Gather.apply(part, sparse.keys[:, which]) for part in (key, value))
         mask = penalty[:, which].expand(-1, -1, block_size, -1)
-        return F.scaled_dot_product_attention(query[:, which], *gathered, attn_mask=mask)
+        return F.scaled_dot_product_attention(query[:, which], keys, values, attn_mask=mask)
 
     outputs = []
     for which in _chunks(sparse.keys, block_size * query.shape[-1]):
