@@ -132,7 +132,7 @@ def measure(options: argparse.Namespace, folder: Path, texts: list[str]) -> list
     """
     torch.set_num_threads(options.threads)
     nlp = spacy.load(folder)
-    server = Server(folder, options.threads)
+    server = Server(folder, options.threads, "--max-waiting", str(options.max_waiting))
     rows = []
     ratios, speeds, times = [], [], []
     for number in range(options.repeats + 1):
@@ -176,7 +176,7 @@ def measure(options: argparse.Namespace, folder: Path, texts: list[str]) -> list
     rows.append({"case": f"{crowd} clients, {options.max_waiting} may wait", "statuses": dict(statuses)})
     server.stop(signal.SIGKILL)
     begin = time.perf_counter()
-    server = Server(folder, options.threads)
+    server = Server(folder, options.threads, "--max-waiting", str(options.max_waiting))
     rows.append({"case": "killed and started again", "p50 (s)": time.perf_counter() - begin})
 
     async def stop_meanwhile() -> Counter[str]:

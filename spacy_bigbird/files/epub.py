@@ -47,7 +47,7 @@ def _chapters(book: ZipFile) -> list[str]:
     return [chapter for chapter in found if chapter in book.namelist()]
 
 
-def _xml(book: ZipFile, name: str):  # type: ignore[no-untyped-def]
+def _xml(book: ZipFile, name: str):
     from lxml import etree
 
     # Entities stay unresolved: a book has no business to read other files, or to grow without end.

@@ -47,7 +47,7 @@ def add_page(data: bytes, builder: DocumentBuilder) -> None:
         _add(html.document_fromstring(data, parser=html.HTMLParser(encoding=encoding, no_network=True)), builder)
 
 
-def _add(element, builder: DocumentBuilder, is_verbatim: bool = False) -> None:  # type: ignore[no-untyped-def]
+def _add(element, builder: DocumentBuilder, is_verbatim: bool = False) -> None:
     tag = element.tag
     # Comments and processing instructions have functions as tags.
     if not isinstance(tag, str) or tag in NEVER_SHOWN or "hidden" in element.attrib:
@@ -64,7 +64,7 @@ def _add(element, builder: DocumentBuilder, is_verbatim: bool = False) -> None: 
     builder.gap(gap)
 
 
-def _add_contents(element, builder, write, is_verbatim) -> None:  # type: ignore[no-untyped-def]
+def _add_contents(element, builder, write, is_verbatim) -> None:
     write(element.text or "")
     for child in element:
         _add(child, builder, is_verbatim)
