@@ -90,7 +90,7 @@ def to_tensors(params: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
     """
     tensors = {}
     for leaf, value in flatten_dict(dict(params)).items():
-        array = np.asarray(value, dtype=np.float32)
+        array = np.array(value, dtype=np.float32)
         name = torch_name(leaf)
         tensor = torch.from_numpy(np.ascontiguousarray(array.T if leaf[-1] == "kernel" else array))
         tensor = tensor.to(getattr(torch, str(jnp.dtype(value.dtype))))
