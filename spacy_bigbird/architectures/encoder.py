@@ -51,7 +51,8 @@ def build_bigbird_model_v1(
     revision (str | None): branch, tag or commit of `name` on the hub; None for the newest of the main branch.
     vocab_file (str | None): without `name`, path of a spiece.model to train from scratch with.
     transformer_config (dict): fields of BigBirdConfig. With `name`, only those that the weights do not depend on
-        (random_pattern, full_attention_up_to, dropouts ...); others are an error.
+        (random_pattern, full_attention_up_to, dropouts ...), and a lower num_hidden_layers to use the lowest layers
+        alone; others are an error.
     overlap (int | None): pieces shared by neighbouring windows of a document longer than the encoder's maximum; less
         than half of a window. None for an eighth of a window.
     on_oversize (str): what to do with such a document: "window" (encode all of it), "error" or "truncate" (with a

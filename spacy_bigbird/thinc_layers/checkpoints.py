@@ -16,6 +16,7 @@ from ..plan.config import BigBirdConfig
 from ..tokenizer.added import AddedToken
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 from ..warnings import Warnings
+from .layer_choice import layer_of
 from .settings import EncoderSettings
 
 
@@ -121,7 +122,7 @@ class Checkpoint:
         }
 
     def adapted(self, settings: EncoderSettings) -> "Checkpoint":
-        """Apply the settings that may change an existing checkpoint: dropouts, random pattern, frozen layers.
+        """Apply the settings that may change an existing checkpoint: dropouts, random pattern, frozen or fewer layers.
 
         settings (EncoderSettings): the settings in use.
         RETURNS (Checkpoint): a new checkpoint with the same module, or with one rebuilt around the same weights.
@@ -142,8 +143,12 @@ class Checkpoint:
         return changed
 
     def _rebuilt(self, config: BigBirdConfig, dtype: torch.dtype = torch.float32) -> Any:
-        """Build a module with copies of the same weights."""
-        weights = self.module.canonical_weights()
+        """Build a module with copies of the same weights, without those of layers that the configuration lacks."""
+        weights = {
+            name: weight
+            for name, weight in self.module.canonical_weights().items()
+            if (layer := layer_of(name)) is None or layer < config.num_hidden_layers
+        }
         return self.model_class.build(config, weights, dtype=dtype, complete=True, **self.model_arguments)
 
 

@@ -1,5 +1,6 @@
 """Which of the encoder's layers a listener reads: "last", some by number, or "mix" for a learned mean of all."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -51,3 +52,13 @@ def all_layers(choices: Iterable[LayerChoice], count: int) -> tuple[int, ...]:
     RAISES ValueError: the encoder has fewer layers.
     """
     return tuple(sorted({count}.union(*(layers_of(choice, count) for choice in choices))))
+
+
+def layer_of(weight: str) -> int | None:
+    """Find out which layer of the encoder a weight belongs to.
+
+    weight (str): canonical name of the weight, in a model with or without a head.
+    RETURNS (int | None): number of the layer, 0 for the first above the embeddings; None if it is in no layer.
+    """
+    found = re.match(r"(?:bigbird\.)?encoder\.layers\.(\d+)\.", weight)
+    return int(found.group(1)) if found else None

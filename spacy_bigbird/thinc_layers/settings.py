@@ -12,11 +12,11 @@ from ..plan.config import BigBirdConfig
 from ..plan.windows import usual_overlap
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
-# The weights depend on these fields; the others can be changed for an existing checkpoint.
+# The weights depend on these fields; the others can be changed for an existing checkpoint. The lowest of its layers can
+# be used alone.
 SHAPE_FIELDS = (
     "vocab_size",
     "hidden_size",
-    "num_hidden_layers",
     "num_attention_heads",
     "intermediate_size",
     "hidden_act",
@@ -35,7 +35,8 @@ class EncoderSettings:
     name (str | None): directory or hub name of a checkpoint, read once, by `initialize`.
     revision (str | None): branch, tag or commit of `name` on the hub; None for the newest of the main branch.
     vocab_file (str | None): without `name`, a SentencePiece model to train from scratch with.
-    transformer_config (dict): fields of BigBirdConfig; with `name`, only those that the weights do not depend on.
+    transformer_config (dict): fields of BigBirdConfig; with `name`, only those that the weights do not depend on, and a
+        lower `num_hidden_layers`.
     overlap (int | None): pieces shared by neighbouring windows, less than half of a window; None for an eighth.
     on_oversize (str): what to do with a document longer than one window: "window", "error" or "truncate".
     max_batch_pieces (int): maximum number of pieces in the encoder at a time; one window is always allowed.
@@ -105,14 +106,15 @@ class EncoderSettings:
             the result is a decoder.
         """
         wanted = {key: value for key, value in self.transformer_config.items() if value != getattr(config, key)}
-        for key in SHAPE_FIELDS:
-            if key in wanted:
-                raise ValueError(Errors.BB136.format(field=key, value=wanted[key], found=getattr(config, key)))
-        if self.freeze_layers > config.num_hidden_layers:
-            expected = f"at most {config.num_hidden_layers}, the number of layers"
+        for key, value in wanted.items():
+            found = getattr(config, key)
+            if key in SHAPE_FIELDS or (key == "num_hidden_layers" and value > found):
+                raise ValueError(Errors.BB136.format(field=key, value=value, found=found))
+        changed = config.replace(**wanted) if wanted else config
+        if self.freeze_layers > changed.num_hidden_layers:
+            expected = f"at most {changed.num_hidden_layers}, the number of layers"
             raise ValueError(Errors.BB135.format(name="freeze_layers", value=self.freeze_layers, expected=expected))
         self.window_capacity(config)
-        changed = config.replace(**wanted) if wanted else config
         if changed.is_decoder:
             raise ValueError(Errors.BB143)
         return changed

@@ -1,6 +1,5 @@
 """The PyTorch encoder and its tokenizer inside a Thinc model: running, training, saving and copying."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +20,7 @@ from ..model.encoder import BigBirdModel
 from ..plan.config import BigBirdConfig
 from ..tokenizer.sentencepiece import VOCAB_FILE, BigBirdTokenizer
 from .checkpoints import Checkpoint
-from .layer_choice import LayerChoice, all_layers
+from .layer_choice import LayerChoice, all_layers, layer_of
 from .process_state import RandomState, use_one_thread_if_forked
 from .settings import EncoderSettings
 from .types import Array, PackedPieces
@@ -225,12 +224,11 @@ class EncoderShim(PyTorchShim):
 
     def _learning_rate_scale(self, name: str) -> float:
         """Compute the factor for a weight: 1 in the highest layer, one more decay per layer below, then embeddings."""
-        layer = re.match(r"(?:bigbird\.)?encoder\.layers\.(\d+)\.", name)
-        depth = (
-            int(layer.group(1)) if layer else (-1 if name.startswith(("embeddings.", "bigbird.embeddings.")) else None)
-        )
+        depth = layer_of(name)
         if depth is None:
-            return 1.0
+            if not name.startswith(("embeddings.", "bigbird.embeddings.")):
+                return 1.0
+            depth = -1
         return self.settings.layer_learning_rate_decay ** (self.config.num_hidden_layers - 1 - depth)
 
     @contextmanager

@@ -310,11 +310,29 @@ def test_checkpoint_folder(make_encoder, vocab_file, tmp_path):
     changed = build_encoder(EncoderSettings(name=str(tmp_path), transformer_config={"random_pattern": "none"}))
     changed.initialize()
     assert get_config(changed).random_pattern == "none"
-    for wrong in ({"num_hidden_layers": 1}, {"num_attention_heads": 4}, {"vocab_size": 900}):
+    for wrong in ({"num_hidden_layers": 3}, {"num_attention_heads": 4}, {"vocab_size": 900}):
         with pytest.raises(ValueError, match=r"BB136.*" + next(iter(wrong))):
             build_encoder(EncoderSettings(name=str(tmp_path), transformer_config=wrong)).initialize()
     with pytest.raises(ValueError, match=r"BB135.*freeze_layers = 3"):
         build_encoder(EncoderSettings(name=str(tmp_path), freeze_layers=3)).initialize()
+
+
+def test_the_lowest_layers_of_a_checkpoint_alone(make_encoder, tmp_path):
+    encoder = make_encoder()
+    get_shim(encoder).wanted_layers = {(1,)}
+    lowest = encoder.predict(pieces())[:, : encoder.get_dim("nO")]
+    get_shim(encoder).to_folder(tmp_path)
+    fewer = {"transformer_config": {"num_hidden_layers": 1}}
+    lower = build_encoder(EncoderSettings(name=str(tmp_path), freeze_layers=1, **fewer))
+    lower.initialize()
+    assert get_config(lower).num_hidden_layers == len(get_shim(lower).checkpoint.encoder.encoder.layers) == 1
+    numpy.testing.assert_allclose(lower.predict(pieces()), lowest, atol=1e-6)
+    get_shim(lower).to_folder(tmp_path / "saved")
+    loaded = build_encoder(EncoderSettings(name=str(tmp_path / "saved")))
+    loaded.initialize()
+    numpy.testing.assert_array_equal(loaded.predict(pieces()), lower.predict(pieces()))
+    with pytest.raises(ValueError, match=r"BB135.*freeze_layers = 2.*at most 1"):
+        build_encoder(EncoderSettings(name=str(tmp_path), freeze_layers=2, **fewer)).initialize()
 
 
 def test_a_vocabulary_larger_than_the_embeddings_is_refused(make_encoder):

@@ -80,7 +80,7 @@ def test_only_fields_without_weights_change_a_checkpoint():
         0,
     )
     assert EncoderSettings(name="checkpoint", transformer_config={"hidden_size": 768}).apply_to(config) == config
-    for field in SHAPE_FIELDS:
+    for field in (*SHAPE_FIELDS, "num_hidden_layers"):
         value = getattr(config, field)
         other = "relu" if field == "hidden_act" else (not value if isinstance(value, bool) else value * 2)
         with pytest.raises(ValueError, match=rf"BB136.*{field}"):
