@@ -8,3 +8,7 @@ class SpanErrors:
         "Component {name!r} finds no span with a probability of at least candidates_threshold = {lowest} in the "
         "annotated examples, so that there is nothing to calibrate. Train it first, or give more examples."
     )
+    BB431 = (
+        "calibrate: there is no component {names} with probabilities or thresholds that can be fitted. In this "
+        "pipeline, those that can be calibrated: {able}."
+    )

@@ -258,21 +258,22 @@ class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         RETURNS (dict[str, float | None]): `temperature`, and the expected calibration error `before` and `after`.
         RAISES ValueError: no entity is predicted in annotated text.
         """
-        examples = list(examples)
         emissions: list[Floats] = []
         allowed: list[Mask] = []
-        for _, docs in encoded_batches(examples, self.name, nlp):
+        seen: list[Example] = []
+        for batch, docs in encoded_batches(examples, self.name, nlp):
+            seen += batch
             emissions += self._emissions(docs)
             allowed += [valid_tags(doc, self.labels) for doc in docs]
         tag_scores = TagScores(emissions, allowed, self._transitions())
         entities: list[list[Entity]] = []
         is_right: list[bool] = []
-        for example, found in zip(examples, tag_scores.best_entities(), strict=True):
+        for example, found in zip(seen, tag_scores.best_entities(), strict=True):
             verdicts = judge(example, [(start, end, self.labels[label]) for start, end, label in found])
             entities.append([entity for entity, right in zip(found, verdicts, strict=True) if right is not None])
             is_right += [right for right in verdicts if right is not None]
         if not is_right:
-            raise ValueError(Errors.BB201.format(name=self.name, number=len(examples)))
+            raise ValueError(Errors.BB201.format(name=self.name, number=len(seen)))
 
         def probabilities(temperature: float) -> list[float]:
             return [value for row in tag_scores.probabilities(entities, temperature) for value in row]

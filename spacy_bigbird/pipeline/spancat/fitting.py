@@ -109,7 +109,7 @@ class FittedSpans:
         self, examples: Iterable[Example], nlp: Language | None
     ) -> Iterator[tuple[list[Span], list[tuple[Span, Found]]]]:
         """Yield the annotated spans of each example, and all that are at least possible."""
-        known = [example for example in examples if self.key in example.reference.spans]
+        known = (example for example in examples if self.key in example.reference.spans)
         for batch, docs in encoded_batches(known, self.name, nlp):
             for doc, gold, listed in zip(docs, self._gold(batch), self._candidates(docs), strict=True):
                 found = self._found(listed, self.cfg["candidates_threshold"])
