@@ -12,7 +12,7 @@ from wasabi import msg
 
 from spacy_bigbird.visualize import render
 
-from ..models.scripts import entities
+from ..models.recipes import entities
 
 MODEL = Path(__file__).parents[1] / "models" / "small"
 # In the public domain, see northanger_abbey.md. It is neither in the texts of the encoder's recipe nor in LitBank.

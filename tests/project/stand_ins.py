@@ -135,7 +135,7 @@ def write_articles_converted(folder: Path) -> None:
 def copy_project(folder: Path) -> Path:
     """The project without what trainings leave behind."""
     root = folder / "project"
-    for name in ("scripts", "configs"):
+    for name in ("workflows", "configs"):
         shutil.copytree(PROJECT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "project.yml", root)
     return root

@@ -8,7 +8,7 @@ from spacy.training import Example
 
 from project.demo import names
 from project.demo.corpus import save_docs
-from project.models.scripts import entities
+from project.models.recipes import entities
 from spacy_bigbird.model import BigBirdConfig, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 

@@ -8,8 +8,8 @@ import pytest
 import srsly
 import torch
 
-from project.models.scripts import learn_from_source
-from project.models.scripts.learn_from_source import (
+from project.models.recipes import learn_from_source
+from project.models.recipes.learn_from_source import (
     Lesson,
     Reader,
     Source,

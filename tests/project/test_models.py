@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.util import load_config
 
-from project.models.scripts import card, corpora, effects, export, prepare, stretch
-from project.models.scripts import evaluate as evaluation
-from project.scripts import positions
-from project.scripts.textcat import split_novels
+from project.models.recipes import card, corpora, effects, export, prepare, score, stretch
+from project.workflows.library import positions
+from project.workflows.textcat.novels import split_novels
 from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
 from spacy_bigbird.pretraining.masking import MaskedPieces, PieceTable
 from spacy_bigbird.pretraining.settings import PretrainingSettings
@@ -72,7 +71,7 @@ def test_it_guesses_better_than_chance(folder):
     places = np.arange(5, len(ids) - 1, 7)
     hidden = ids.copy()
     hidden[places] = table.mask_id
-    losses = evaluation.nats(model, MaskedPieces(hidden, places, ids[places]), None)
+    losses = score.nats(model, MaskedPieces(hidden, places, ids[places]), None)
     assert losses.mean() < 0.75 * math.log(len(table.ordinary_ids))
 
 
@@ -155,7 +154,7 @@ def test_a_mix_takes_stretches_up_to_its_share():
 @given(st.integers(1, 3000), st.integers(2, 300).map(lambda half: 2 * half))
 def test_windows_count_every_piece_once(length, window):
     counted: list[int] = []
-    for start, end, first, last in evaluation.windows(length, window):
+    for start, end, first, last in score.windows(length, window):
         assert start <= first < last <= end <= length
         assert end - start == min(length, window)
         counted += range(first, last)
@@ -163,7 +162,7 @@ def test_windows_count_every_piece_once(length, window):
 
 
 def test_pieces_in_the_middle_have_context_on_both_sides():
-    for start, end, first, last in evaluation.windows(4096)[1:-1]:
+    for start, end, first, last in score.windows(4096)[1:-1]:
         assert first - start == 128 and end - last == 128
 
 
@@ -197,9 +196,9 @@ def test_bits_per_character_are_those_of_a_direct_computation(masked):
     wanted = [
         -probabilities[place, label].item() for place, label in zip(document.places, document.labels, strict=True)
     ]
-    losses = evaluation.nats(model, document, None)
+    losses = score.nats(model, document, None)
     assert losses == pytest.approx(wanted, abs=1e-4)
-    sums = evaluation.bits_and_characters(losses, document.places, document.labels, table, (0, 64, 128, 256))
+    sums = score.bits_and_characters(losses, document.places, document.labels, table, (0, 64, 128, 256))
     in_range = [(0, 2), (2, 4), (4, 6)]
     for row, (first, last) in zip(sums, in_range, strict=True):
         assert row[0] == pytest.approx(sum(wanted[first:last]) / math.log(2), abs=1e-3)
@@ -208,17 +207,17 @@ def test_bits_per_character_are_those_of_a_direct_computation(masked):
 
 def test_near_context_sees_the_window_alone(masked):
     model, _, document = masked
-    near = evaluation.nats(model, document, 64)
-    parts = evaluation.windows(len(document.ids), 64)
+    near = score.nats(model, document, 64)
+    parts = score.windows(len(document.ids), 64)
     for index, place in enumerate(document.places):
         (start, end) = next((start, end) for start, end, first, last in parts if first <= place < last)
         inside = MaskedPieces(document.ids[start:end], np.array([place - start]), document.labels[index : index + 1])
-        assert near[index] == pytest.approx(evaluation.nats(model, inside, None)[0], abs=1e-4)
+        assert near[index] == pytest.approx(score.nats(model, inside, None)[0], abs=1e-4)
 
 
 def test_results_of_an_evaluation_are_paired(masked):
     model, table, document = masked
-    found = evaluation.evaluate(model, [document, document], table)
+    found = score.evaluate(model, [document, document], table)
     assert found["documents"] == 2 and found["masked_pieces"] == 12
     # The sequence is shorter than a window: both ways see the same.
     assert found["all"]["gain"] == {"score": 0.0, "low": 0.0, "high": 0.0}
@@ -274,7 +273,7 @@ def test_settings_of_the_recipe_are_ones_that_a_run_takes():
 def test_every_script_of_the_recipe_is_there():
     recipe = (MODELS / "recipe.sh").read_text(encoding="utf8")
     named = set(re.findall(r"\$models\.(\w+)", recipe))
-    assert named == {path.stem for path in (MODELS / "scripts").glob("[a-z]*.py")} - {"corpora"}
+    assert named == {path.stem for path in (MODELS / "recipes").glob("[a-z]*.py")} - {"corpora"}
     assert {f"project/models/{path.name}" for path in MODELS.glob("*.cfg")} == set(
         re.findall(r"project/models/\w+\.cfg", recipe)
     )

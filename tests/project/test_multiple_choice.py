@@ -5,24 +5,24 @@ import json
 import lzma
 import random
 import tarfile
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
 import spacy
 import srsly
 
-from project.scripts import multiple_choice
-from project.scripts.assets import Asset
-from project.scripts.evaluate import evaluate
-from project.scripts.multiple_choice import as_doc, as_example, make_choice_batcher, make_choices, nearest_part
-from project.scripts.multiple_choice_data import Section, WordOverlap, read_module, read_openstax
-from project.scripts.qa_data import split_of
-from project.scripts.report import write_report
-from project.scripts.systems import Settings
-from project.scripts.train import train
+from project.workflows.library.corpus import split_by_shares
+from project.workflows.library.sources import Asset
+from project.workflows.library.systems import Settings
+from project.workflows.multiple_choice import task as multiple_choice
+from project.workflows.multiple_choice.task import as_doc, as_example, make_choice_batcher, make_choices, nearest_part
+from project.workflows.multiple_choice.textbooks import Section, WordOverlap, read_module, read_openstax
+from project.workflows.steps.evaluate import evaluate
+from project.workflows.steps.report import write_report
+from project.workflows.steps.train import train
 
 from ..toy_text import toy_text
+from .stand_ins import PROJECT
 
 MODULE = """<document xmlns="http://cnx.rice.edu/cnxml" xmlns:m="http://www.w3.org/1998/Math/MathML">
 <title>Section {n}</title>
@@ -75,7 +75,7 @@ def write_openstax(folder, numbers=range(3)):
             archive.addfile(info, io.BytesIO(content))
     converted = folder / "openstax" / "openstax_docs.jsonl.xz"
     converted.parent.mkdir()
-    splits = split_of((f"toybook/m{number}" for number in numbers), (0.8, 0.1))
+    splits = split_by_shares((f"toybook/m{number}" for number in numbers), (0.8, 0.1))
     docs, questions = [], []
     for number in numbers:
         name = f"toybook/m{number}"
@@ -188,7 +188,7 @@ def test_the_workflow_from_assets_to_results(tmp_path, monkeypatch):
     monkeypatch.setenv("SPACY_BIGBIRD_DATA", str(data))
     root = tmp_path / "project"
     root.mkdir()
-    (root / "configs").symlink_to(Path(multiple_choice.__file__).parents[1] / "configs")
+    (root / "configs").symlink_to(PROJECT / "configs")
     settings = Settings(seconds=0.3, max_length=256)
     multiple_choice.preprocess(root, settings)
     facts = srsly.read_json(root / "corpus" / "multiple_choice" / "split.json")["facts"]

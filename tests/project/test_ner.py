@@ -7,9 +7,11 @@ import pytest
 import spacy
 import srsly
 
-from project.scripts import assets, evaluate, ner, report, train
-from project.scripts.options import make_settings
-from project.scripts.preprocess import read_docs, split_ids
+from project.workflows import ner
+from project.workflows.library import sources
+from project.workflows.library.corpus import read_docs, split_ids
+from project.workflows.library.options import make_settings
+from project.workflows.steps import evaluate, report, train
 
 from .stand_ins import NOVELS, copy_project, write_litbank_converted, write_litbank_upstream
 
@@ -32,9 +34,9 @@ def mentions_of(docs):
 
 @pytest.mark.parametrize("form", ["converted", "upstream"])
 def test_both_forms_give_the_innermost_mentions(form, tmp_path, monkeypatch):
-    monkeypatch.delenv(assets.VARIABLE, raising=False)
+    monkeypatch.delenv(sources.VARIABLE, raising=False)
     if form == "converted":
-        monkeypatch.setenv(assets.VARIABLE, str(tmp_path / "data"))
+        monkeypatch.setenv(sources.VARIABLE, str(tmp_path / "data"))
         write_litbank_converted(tmp_path / "data")
     else:
         write_litbank_upstream(tmp_path)
@@ -74,7 +76,7 @@ def root(tmp_path_factory):
     root = copy_project(folder)
     write_litbank_converted(folder / "data", repeats=50)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(assets.VARIABLE, str(folder / "data"))
+        patch.setenv(sources.VARIABLE, str(folder / "data"))
         ner.preprocess(root, make_settings())
     return root
 
@@ -92,7 +94,7 @@ def test_a_system_is_trained_and_scored(system, root):
     right, wrong, missed = results["counts"][0]
     assert right + missed == 400
     assert results["scores"]["ents_f"]["score"] == pytest.approx(2 * right / (2 * right + wrong + missed), abs=1e-4)
-    assert f"scripts.train ner --system {system} --seed 1 --size tiny" in results["command"]
+    assert f"workflows.steps.train ner --system {system} --seed 1 --size tiny" in results["command"]
     if system == "truncated":
         # What stands behind the first 512 pieces is neither learned from nor found.
         assert [part["score"] for part in results["by_position"][2:]] == [0.0, 0.0]
@@ -109,8 +111,8 @@ def test_a_system_that_the_task_does_not_have_is_refused(root):
 
 def test_litbank_in_both_forms(data_dir, tmp_path, monkeypatch):
     """The upstream annotations (tokenized texts) and the converted ones have the same mentions."""
-    monkeypatch.setenv(assets.VARIABLE, str(data_dir))
-    converted = {record.name: record for record in ner.read(assets.find("litbank", tmp_path))}
+    monkeypatch.setenv(sources.VARIABLE, str(data_dir))
+    converted = {record.name: record for record in ner.read(sources.find("litbank", tmp_path))}
     assert len(converted) == 100 and sum(len(record.mentions) for record in converted.values()) == 11989
     parts = [record.part for record in converted.values()]
     assert [parts.count(part) for part in ("train", "dev", "test")] == [80, 10, 10]
@@ -125,7 +127,7 @@ def test_litbank_in_both_forms(data_dir, tmp_path, monkeypatch):
     with tarfile.open(tmp_path / "upstream.tar.gz", "w:gz") as archive:
         for path in sorted((tmp_path / "files").iterdir()):
             archive.add(path, f"litbank-commit/entities/brat/{path.name}")
-    for record in ner.read(assets.Asset(tmp_path / "upstream.tar.gz", False)):
+    for record in ner.read(sources.Asset(tmp_path / "upstream.tar.gz", False)):
         same = converted[record.name]
         one, other = (
             sorted((label, "".join(r.text[start:end].split())) for start, end, label in r.mentions)

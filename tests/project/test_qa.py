@@ -11,18 +11,20 @@ import spacy
 import srsly
 from spacy.training import Example
 
-from project.scripts import qa
-from project.scripts.assets import Asset
-from project.scripts.evaluate import evaluate
-from project.scripts.qa_batches import as_example, doc_part, extracts, make_extract_batcher, make_questions
-from project.scripts.qa_data import CATEGORIES, Article, read_covid_qa, read_cuad, split_of
-from project.scripts.report import write_report
-from project.scripts.systems import Settings
-from project.scripts.train import train
+from project.workflows.library.corpus import split_by_shares
+from project.workflows.library.sources import Asset
+from project.workflows.library.systems import Settings
+from project.workflows.qa import task as qa
+from project.workflows.qa.articles import CATEGORIES, Article, read_covid_qa, read_cuad
+from project.workflows.qa.batches import as_example, doc_part, extracts, make_extract_batcher, make_questions
+from project.workflows.steps.evaluate import evaluate
+from project.workflows.steps.report import write_report
+from project.workflows.steps.train import train
 from spacy_bigbird.annotations.questions import gold_texts, read_questions, without_gold
 from spacy_bigbird.scoring.squad import AnsweredQuestion
 
 from ..toy_text import toy_texts
+from .stand_ins import PROJECT
 
 DETAILS = {name: f"Something about it, number {n}" for n, name in enumerate(CATEGORIES)}
 TITLES = ("ACME_1999_EX-10_Supply", "BETA_2004_EX-4_Lease", "CRANE_2011_EX-10.2_Services")
@@ -81,7 +83,7 @@ def write_cuad(folder, numbers=range(3), filler=""):
                 "text": text,
             }
         )
-    splits = split_of((row["id"] for row in rows), (0.7, 0.1))
+    splits = split_by_shares((row["id"] for row in rows), (0.7, 0.1))
     upstream, converted = folder / "CUAD_v1.json", folder / "cuad" / "cuad_contracts.jsonl.xz"
     converted.parent.mkdir(exist_ok=True)
     upstream.write_text(json.dumps({"version": "aok_v1.0", "data": data}), encoding="utf8")
@@ -126,7 +128,7 @@ def write_covid_qa(folder):
             info = tarfile.TarInfo(f"COVID-QA-fb2eb5e/data/question-answering/{name}_covidQA.json")
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
-    splits = split_of(["630", "632"], (0.8, 0.1))
+    splits = split_by_shares(["630", "632"], (0.8, 0.1))
     kept = []
     for article in (articles[0], articles[2]):
         (paragraph,) = article["paragraphs"]
@@ -169,9 +171,9 @@ def test_both_forms_of_the_articles_say_the_same(tmp_path):
 
 def test_documents_are_dealt_as_in_the_converted_corpora(data_dir):
     contracts = list(read_cuad(Asset(data_dir / "cuad" / "cuad_contracts.jsonl.xz", True)))
-    assert split_of((one.name for one in contracts), (0.7, 0.1)) == {one.name: one.split for one in contracts}
+    assert split_by_shares((one.name for one in contracts), (0.7, 0.1)) == {one.name: one.split for one in contracts}
     articles = list(read_covid_qa(Asset(data_dir / "covid_qa" / "covid_qa_ccby_squad.json.xz", True)))
-    assert split_of((one.name for one in articles), (0.8, 0.1)) == {one.name: one.split for one in articles}
+    assert split_by_shares((one.name for one in articles), (0.8, 0.1)) == {one.name: one.split for one in articles}
     for article in (*contracts, *articles):
         for question in article.questions:
             for answer in question["answers"]:
@@ -228,7 +230,7 @@ def test_extracts_hold_one_answer_anywhere_or_none(size):
 
 
 def test_batches_of_extracts_grow_with_the_budget(monkeypatch):
-    from project.scripts import qa_batches
+    from project.workflows.qa import batches as qa_batches
 
     class Share:
         seconds = 600.0
@@ -322,9 +324,8 @@ def test_the_workflow_from_assets_to_results(tmp_path, monkeypatch):
 
 def make_root(folder):
     """A project's folder with the true configs."""
-    from pathlib import Path
 
     root = folder / "project"
     root.mkdir()
-    (root / "configs").symlink_to(Path(qa.__file__).parents[1] / "configs")
+    (root / "configs").symlink_to(PROJECT / "configs")
     return root

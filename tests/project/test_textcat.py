@@ -9,10 +9,13 @@ import srsly
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.scripts import assets, evaluate, textcat, train
-from project.scripts.options import make_settings
-from project.scripts.parts import load_tokenizer
-from project.scripts.preprocess import read_docs
+from project.workflows.library import sources
+from project.workflows.library.corpus import read_docs
+from project.workflows.library.options import make_settings
+from project.workflows.library.parts import load_tokenizer
+from project.workflows.steps import evaluate, train
+from project.workflows.textcat import novels as novels_of
+from project.workflows.textcat import task as textcat
 
 from ..toy_text import toy_texts
 from .stand_ins import copy_project, novel_files, write_articles_converted, write_articles_upstream, write_novels
@@ -29,9 +32,9 @@ def parts_of(corpus):
 
 @pytest.mark.parametrize("form", ["converted", "upstream"])
 def test_novels_of_both_forms_are_split_by_novel(form, tmp_path, monkeypatch):
-    monkeypatch.delenv(assets.VARIABLE, raising=False)
+    monkeypatch.delenv(sources.VARIABLE, raising=False)
     if form == "converted":
-        monkeypatch.setenv(assets.VARIABLE, str(tmp_path))
+        monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
     write_novels(tmp_path, form == "converted")
     textcat.preprocess_authors(tmp_path, make_settings(max_length=258))
     corpus = tmp_path / "corpus" / "authors"
@@ -52,15 +55,15 @@ def test_novels_of_both_forms_are_split_by_novel(form, tmp_path, monkeypatch):
 
 def test_titles_go_and_paragraphs_stay():
     text = " Jane Eyre\r\nby Charlotte\r\nPREFACE\r\n" + "A long line. " * 8 + "\r\nShort.\r\n\r\nEnd.\r\n"
-    assert textcat.without_title(text) == "A long line. " * 7 + "A long line.\n\nShort.\n\nEnd."
-    assert textcat.without_title("a\nb") == "a\n\nb"
+    assert novels_of.without_title(text) == "A long line. " * 7 + "A long line.\n\nShort.\n\nEnd."
+    assert novels_of.without_title("a\nb") == "a\n\nb"
 
 
 def test_every_author_has_a_novel_to_learn_from():
     names = [f"A{i:02}_{title}_{year}" for i in range(12) for title, year in (("x", 1850), ("y", 1870), ("z", 1860))]
     names += ["B_x_1900", "B_y_1910", "C_x_1900"]
-    split = textcat.split_novels(names)
-    assert split == textcat.split_novels(names[::-1])
+    split = novels_of.split_novels(names)
+    assert split == novels_of.split_novels(names[::-1])
     assert {name for name, part in split.items() if part == "test"} == {f"A{i:02}_y_1870" for i in range(12)} | {
         "B_y_1910"
     }
@@ -74,7 +77,7 @@ def test_every_author_has_a_novel_to_learn_from():
 def test_parts_of_a_text_fit_and_lose_nothing(tokenizer, sizes, capacity):
     words = " ".join(toy_texts(3)).split()
     text = "\n\n".join(" ".join(words[size : 2 * size]) for size in sizes)
-    parts = textcat.cut(text, tokenizer, capacity)
+    parts = novels_of.cut(text, tokenizer, capacity)
     assert " ".join(parts).split() == text.split()
     assert all(len(tokenizer.text_ids([part])[0]) <= capacity for part in parts)
     assert "" not in parts
@@ -82,14 +85,14 @@ def test_parts_of_a_text_fit_and_lose_nothing(tokenizer, sizes, capacity):
 
 @pytest.mark.parametrize("form", ["converted", "upstream"])
 def test_articles_of_both_forms_have_one_subject(form, tmp_path, monkeypatch):
-    monkeypatch.delenv(assets.VARIABLE, raising=False)
+    monkeypatch.delenv(sources.VARIABLE, raising=False)
     if form == "converted":
-        monkeypatch.setenv(assets.VARIABLE, str(tmp_path))
+        monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
         write_articles_converted(tmp_path)
     else:
         write_articles_upstream(tmp_path)
     texts = {
-        text.group.replace("%C3%96", "Ö"): text for text in textcat.read_articles(assets.find("wikispeedia", tmp_path))
+        text.group.replace("%C3%96", "Ö"): text for text in textcat.read_topics(sources.find("wikispeedia", tmp_path))
     }
     assert {name: text.label for name, text in texts.items()} == {
         "Paprika": "Everyday_life",
@@ -130,7 +133,7 @@ def test_labels_are_counted():
 @pytest.mark.parametrize("system", ["strided", "tok2vec"])
 def test_a_system_learns_who_wrote_it(system, tmp_path, monkeypatch):
     root = copy_project(tmp_path)
-    monkeypatch.setenv(assets.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
     write_novels(tmp_path, is_converted=True)
     # Parts of the documents come first: they must be longer than these.
     settings = make_settings(max_length=802, seconds=2.0)
@@ -146,16 +149,16 @@ def test_a_system_learns_who_wrote_it(system, tmp_path, monkeypatch):
 
 
 def test_real_novels_and_articles(data_dir, tmp_path, monkeypatch, tokenizer):
-    monkeypatch.setenv(assets.VARIABLE, str(data_dir))
-    novels = dict(itertools.islice(textcat.read_novels(assets.find("novels", tmp_path)), 6))
+    monkeypatch.setenv(sources.VARIABLE, str(data_dir))
+    novels = dict(itertools.islice(novels_of.read_novels(sources.find("novels", tmp_path)), 6))
     assert all(re.fullmatch(r"\w+_\w+_1[789]\d\d", name) for name in novels)
     assert not any(name.startswith("Anon") for name in novels)
     text = next(iter(novels.values()))
-    parts = textcat.cut(text[:60_000], tokenizer, 2046)
+    parts = novels_of.cut(text[:60_000], tokenizer, 2046)
     assert " ".join(parts).split() == text[:60_000].split()
     lengths = [len(ids) for ids in tokenizer.text_ids(parts)]
     assert max(lengths) <= 2046 and min(lengths) > 1000
-    articles = list(itertools.islice(textcat.read_articles(assets.find("wikispeedia", tmp_path)), 40))
+    articles = list(itertools.islice(textcat.read_topics(sources.find("wikispeedia", tmp_path)), 40))
     assert all("Related subjects" not in article.text for article in articles)
     assert {"Science", "Geography"} <= {article.label for article in articles}
     assert {article.part for article in articles} == {"train", "dev", "test"}

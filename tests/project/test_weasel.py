@@ -11,7 +11,7 @@ import srsly
 from weasel.cli.document import project_document
 from weasel.util import load_project_config
 
-from project.scripts import assets
+from project.workflows.library import sources
 
 from .stand_ins import PROJECT, copy_project, write_litbank_converted
 
@@ -37,10 +37,11 @@ def test_every_workflow_has_all_steps_and_every_script_is_there():
         for line in command["script"]:
             words = line.split()
             assert words[:2] == ["python", "-m"]
-            if words[2].startswith("scripts."):
-                assert (PROJECT / "scripts" / f"{words[2].partition('.')[2]}.py").exists()
+            if words[2].startswith("workflows."):
+                path = PROJECT / words[2].replace(".", "/")
+                assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
         for path in command.get("deps", []):
-            if path.startswith(("scripts/", "configs/")):
+            if path.startswith(("workflows/", "configs/")):
                 assert (PROJECT / path).exists()
     assert {"size", "checkpoint", "gpu", "seed", "max_length", "seconds"} <= set(config["vars"])
 
@@ -49,7 +50,7 @@ def test_every_workflow_has_all_steps_and_every_script_is_there():
 def test_a_workflow_from_the_assets_to_the_package(tmp_path):
     root = copy_project(tmp_path)
     write_litbank_converted(tmp_path / "data", repeats=50)
-    environment = {**os.environ, assets.VARIABLE: str(tmp_path / "data"), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, sources.VARIABLE: str(tmp_path / "data"), "OMP_NUM_THREADS": "1"}
     run = [sys.executable, "-m", "weasel", "run", "ner", ".", "--vars.seconds", "3", "--vars.seed", "7"]
     done = subprocess.run(run, cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

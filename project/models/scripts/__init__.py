@@ -1,1 +1,0 @@
-"""The recipes of the models, run from the repository's folder as `python -m project.models.scripts.NAME --help`."""

@@ -1,0 +1,1 @@
+"""Review questions about sections of textbooks."""

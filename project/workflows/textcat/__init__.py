@@ -1,0 +1,1 @@
+"""Authors of excerpts of novels, and topics of articles."""
