@@ -1,11 +1,14 @@
 """Real processes and a real local Ray: the same bytes as one process, also when workers are killed."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from spacy_bigbird.apply import BigBirdMapper, LocalEngine, RayEngine, Settings, apply, spark_mapper
+from spacy_bigbird.apply import BigBirdMapper, LocalEngine, RayEngine, Settings, apply, engines, spark_mapper
 from spacy_bigbird.apply.engines import make_engine
 from spacy_bigbird.apply.mapper import RESULT_COLUMNS
 
+from ..processes import quick_context
 from .conftest import contents, rows, some_texts, write_jsonl
 
 SETTINGS = Settings(shard_pieces=120)
@@ -36,7 +39,8 @@ def expected(obedient, inputs, folder):
 @pytest.mark.parametrize(
     "engine", [LocalEngine(2), pytest.param(RayEngine(2), marks=pytest.mark.slow)], ids=["processes", "ray"]
 )
-def test_killed_workers_are_replaced_and_the_bytes_are_the_same(engine, obedient, inputs, tmp_path):
+def test_killed_workers_are_replaced_and_the_bytes_are_the_same(engine, obedient, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "multiprocessing", SimpleNamespace(get_context=lambda method: quick_context()))
     summary = apply(obedient[0], [inputs], tmp_path / "out", settings=SETTINGS, engine=engine, code=obedient[1])
     assert (tmp_path / "first").exists() and (tmp_path / "second").exists()
     assert summary["failed"] == 1 and len(rows(tmp_path / "out")) == 11

@@ -21,6 +21,7 @@ from spacy_bigbird.apply import LocalEngine, Settings, apply
 from spacy_bigbird.apply.run import LOCK, dry_run, shared_threads
 from spacy_bigbird.apply.worker import Worker
 
+from ..processes import start_spacy
 from .conftest import contents, rows, some_texts, write_jsonl
 
 SMALL = Settings(shard_pieces=150, batch_pieces=100)
@@ -245,8 +246,10 @@ def test_killed_at_random_moments(obedient, tmp_path):
     texts[130] += f" die:{flags[1]}"
     path = write_jsonl(tmp_path / "a.jsonl", texts)
     options = ["--shard-pieces", "60", "--code", str(code)]
-    command = [sys.executable, "-m", "spacy", "bigbird", "apply", str(pipeline), str(path), str(tmp_path / "out")]
-    assert subprocess.run([*command, *options], capture_output=True).returncode == -signal.SIGKILL
+    command = ["bigbird", "apply", pipeline, path, tmp_path / "out", *options]
+    process = start_spacy(command, tmp_path / "printed")
+    process.join(240)
+    assert process.exitcode == -signal.SIGKILL, (tmp_path / "printed").read_text()
     done = len(list((tmp_path / "out" / "progress").iterdir()))
     assert flags[0].exists() and not flags[1].exists() and done > 0
     flags[1].touch()

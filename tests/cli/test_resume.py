@@ -1,11 +1,6 @@
 """`python -m spacy bigbird resume`: after a real kill, with overrides and code, and what it says when it cannot."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy
 import pytest
@@ -19,6 +14,7 @@ from typer.testing import CliRunner
 from spacy_bigbird.cli.init_config import make_config
 from spacy_bigbird.resume.state import TrainingState
 
+from ..processes import start_spacy
 from ..toy_pipelines import TINY_ENCODER, encoder_weights, make_examples
 
 registry.cli.get_all()
@@ -66,23 +62,18 @@ def config(vocab_file, tmp_path):
     return tmp_path / "config.cfg"
 
 
-def train(config: Path, output: str) -> subprocess.Popen:
-    folder = config.parent
-    command = [sys.executable, "-m", "spacy", "train", str(config), "--output", output, "--code", "code.py"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
 def test_a_killed_training_goes_on(config, monkeypatch):
     folder = config.parent
-    process = train(config, "killed")
+    command = ["train", config, "--output", "killed", "--code", "code.py"]
+    process = start_spacy(command, folder / "printed", folder)
     try:
         deadline = time.monotonic() + 300
-        while not (folder / "waiting").exists() and process.poll() is None and time.monotonic() < deadline:
+        while not (folder / "waiting").exists() and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert (folder / "waiting").exists(), process.communicate()[0]
+        assert (folder / "waiting").exists(), (folder / "printed").read_text()
     finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        process.join()
     assert TrainingState.newest(folder / "killed").step == 2
     (folder / "go").touch()
     monkeypatch.chdir(folder)

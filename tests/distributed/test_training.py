@@ -1,6 +1,5 @@
 """Two real processes (gloo) train what one process trains with twice the batch, and do not hang when one dies."""
 
-import multiprocessing
 import socket
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from spacy_bigbird.cli.init_config import make_config
 from spacy_bigbird.distributed.gradients import find_parameters
 from spacy_bigbird.resume.state import TrainingState
 
+from ..processes import start
 from ..toy_pipelines import TINY_ENCODER, make_examples
 from .two_processes import die, run
 
@@ -27,10 +27,7 @@ def in_two_processes(target, *arguments) -> list[int | None]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=target, args=(number, port, *arguments)) for number in (0, 1)]
-    for process in processes:
-        process.start()
+    processes = [start(target, number, port, *arguments) for number in (0, 1)]
     for process in processes:
         process.join(280)
     codes = [process.exitcode for process in processes]

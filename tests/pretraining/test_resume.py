@@ -1,11 +1,9 @@
 """Neither a kill nor a second process changes the result of a run."""
 
 import dataclasses
-import multiprocessing
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from spacy_bigbird.pretraining.run import Run, pretrain
 from spacy_bigbird.pretraining.settings import PretrainingSettings
 from spacy_bigbird.pretraining.state import RunState
 
+from ..processes import start, start_spacy
 from .toy_run import (
     NO_DROPOUT,
     TOY_MODEL,
@@ -84,27 +83,24 @@ def test_a_resumed_run_takes_the_optimizer_that_its_settings_name(whole_run, tmp
     assert all(len(run.optimizer.state[weight]) for group in run.optimizer.param_groups for weight in group["params"])
 
 
-def command(blocks: dict, output: Path, folder: Path, *options: str) -> list[str]:
+def command(blocks: dict, output: Path, folder: Path) -> list[str]:
+    """The arguments of `python -m spacy`."""
     Config(blocks).to_disk(folder / "run.cfg")
-    return [sys.executable, "-m", "spacy", "bigbird", "pretrain", str(folder / "run.cfg"), str(output), *options]
+    return ["bigbird", "pretrain", str(folder / "run.cfg"), str(output)]
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(toy_corpus, vocab_file, tmp_path):
     blocks = toy_blocks(toy_corpus, vocab_file, training={"max_steps": 30}, report={"save_every": 1})
     stop = random.Random(os.getpid()).randint(1, 12)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     killed = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(blocks, killed, tmp_path), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    process = start_spacy(command(blocks, killed, tmp_path), tmp_path / "printed")
     try:
         while not any(int(path.stem[5:]) >= stop for path in (killed / "resume").glob("step-*.pt")):
-            if process.poll() is not None:
-                raise AssertionError(process.stdout.read().decode())
+            assert process.is_alive(), (tmp_path / "printed").read_text()
             time.sleep(0.002)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        process.join()
     state = RunState.newest(killed)
     assert state is not None and stop <= state.step < 30
     settings = PretrainingSettings.from_dict(blocks)
@@ -147,10 +143,8 @@ def assert_same_reports(first: Path, second: Path) -> None:
 
 def test_two_processes_learn_what_one_learns(toy_corpus, vocab_file, tmp_path):
     blocks = without_dropout(toy_corpus, vocab_file)
-    context, port = multiprocessing.get_context("spawn"), free_port()
-    both = [context.Process(target=run_one_of_two, args=(n, port, blocks, tmp_path / "two")) for n in range(2)]
-    for process in both:
-        process.start()
+    port = free_port()
+    both = [start(run_one_of_two, n, port, blocks, tmp_path / "two") for n in range(2)]
     pretrain(PretrainingSettings.from_dict(blocks), tmp_path / "one")
     for process in both:
         process.join(timeout=120)
@@ -169,8 +163,8 @@ def test_launchers_start_two_processes(toy_corpus, vocab_file, tmp_path, launche
     if launcher == ["torch"]:
         launcher = ["torch.distributed.run", "--nproc_per_node=2"]
     port = f"{'--main_process_port' if 'accelerate' in launcher[0] else '--master_port'}={free_port()}"
-    program = command(blocks, tmp_path / "two", tmp_path)
-    arguments = [sys.executable, "-m", *launcher, port, *program[1:]]
+    program = ["-m", "spacy", *command(blocks, tmp_path / "two", tmp_path)]
+    arguments = [sys.executable, "-m", *launcher, port, *program]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
