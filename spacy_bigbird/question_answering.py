@@ -94,7 +94,7 @@ class QuestionAnswerer:
             expected = f"at most max_seq_len = {max_seq_len}"
             raise ValueError(Errors.BB200.format(name="doc_stride", value=doc_stride, expected=expected))
         settings: dict[str, Any] = {"align_to_tokens": align_to_words}
-        settings["n_best"] = max(top_k, self.component.cfg["n_best"])
+        settings["n_best"] = max(top_k, self.component.settings.n_best)
         if max_answer_len is not None:
             settings["max_answer_length"] = max_answer_len
         if not handle_impossible_answer:

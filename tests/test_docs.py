@@ -1,6 +1,5 @@
 """The documentation is true: settings with their defaults, commands and options, names, links, configs, examples."""
 
-import dataclasses
 import inspect
 import re
 from typing import Any
@@ -16,6 +15,7 @@ from spacy_bigbird import errors, visualize, warnings
 from spacy_bigbird.model import BigBirdForCausalLM, BigBirdModel, warm_start
 from spacy_bigbird.pretraining.settings import PretrainingSettings
 from spacy_bigbird.question_answering import QuestionAnswerer
+from spacy_bigbird.rules import Settings
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from .documentation import (
@@ -130,27 +130,25 @@ def test_settings_of_the_tokenizer():
 
 
 def pretraining_blocks(cls: Any = PretrainingSettings, prefix: str = "") -> dict[str, Any]:
-    hints = inspect.get_annotations(cls, eval_str=True)
     found = {}
-    for one in dataclasses.fields(cls):
-        if dataclasses.is_dataclass(hints[one.name]):
-            name = f"{prefix}{one.name}"
-            found[name] = hints[one.name]
-            found |= pretraining_blocks(hints[one.name], f"{name}.")
+    for name, field in cls.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            found[f"{prefix}{name}"] = field.annotation
+            found |= pretraining_blocks(field.annotation, f"{prefix}{name}.")
     return found
 
 
 @pytest.mark.parametrize(("name", "cls"), pretraining_blocks().items())
 def test_settings_of_the_pretraining(name, cls):
     expected = {}
-    for one in dataclasses.fields(cls):
-        value = one.default if one.default_factory is dataclasses.MISSING else one.default_factory()
-        if dataclasses.is_dataclass(value):
-            expected[one.name] = f"`[{name}.{one.name}]`"
-        elif value is dataclasses.MISSING:
-            expected[one.name] = "required"
+    for key, field in cls.model_fields.items():
+        value = field.get_default(call_default_factory=True)
+        if isinstance(value, Settings):
+            expected[key] = f"`[{name}.{key}]`"
+        elif field.is_required():
+            expected[key] = "required"
         else:
-            expected[one.name] = f"`{value:f}`" if isinstance(value, float) and value < 1e-3 else code(value)
+            expected[key] = f"`{value:f}`" if isinstance(value, float) and value < 1e-3 else code(value)
     rows = settings_of(f"[{name}]").rows
     given = {row[0].strip("`"): row[1] for row in rows}
     assert list(given) == list(expected)

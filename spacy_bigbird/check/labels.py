@@ -26,7 +26,7 @@ def find_label_problems(nlp: Language, examples: Sequence[Example]) -> list[str]
         if not isinstance(component, TextLabeler) or component.labels or given.get("labels") is not None:
             continue
         try:
-            check_class_weights(name, component.cfg["class_weights"], in_data)
+            check_class_weights(name, component.settings.class_weights, in_data)
         except ValueError as error:
             problems.append(str(error))
         positive = given.get("positive_label")

@@ -1,11 +1,14 @@
 """The common part of components that learn labels on top of a shared encoder."""
 
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..errors import Errors
+from ..warnings import Warnings
 
 
 class Labelled:
@@ -15,6 +18,7 @@ class Labelled:
     vocab: Vocab
     model: Model
     cfg: dict[str, Any]
+    _has_reported_unknown = False
 
     def _num_outputs(self) -> int:
         """Compute how many outputs the model needs for the labels."""
@@ -54,3 +58,13 @@ class Labelled:
         """
         if not self.labels or not self.model.get_ref("output_layer").has_param("W"):
             raise ValueError(Errors.BB202.format(name=self.name))
+
+    def _report_unknown(self, given: Iterable[str]) -> None:
+        """Warn, only once, of labels in the annotation that the component does not have and cannot learn."""
+        known, given = set(self.labels), list(given)
+        unknown = [label for label in given if label not in known]
+        if unknown and not self._has_reported_unknown:
+            self._has_reported_unknown = True
+            labels = ", ".join(sorted(set(unknown)))
+            message = Warnings.BW202.format(name=self.name, lost=len(unknown), total=len(given), labels=labels)
+            warnings.warn(message, stacklevel=4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,11 +39,9 @@ def held_out_samples(
     RETURNS (list[Sample]): sequences of the maximum length of the run, shorter where a document ends.
     RAISES ValueError: there is no text.
     """
-    fixed = dataclasses.replace(
-        settings,
-        corpus=dataclasses.replace(settings.corpus, join_documents=False),
-        training=dataclasses.replace(settings.training, seed=0),
-    )
+    corpus = settings.corpus.model_copy(update={"join_documents": False})
+    training = settings.training.model_copy(update={"seed": 0})
+    fixed = settings.model_copy(update={"corpus": corpus, "training": training})
     found = _sequences(texts, tokenizer, SequenceMaker(table, fixed), settings.training.longest)
     samples = list(islice(found, settings.report.evaluate_sequences))
     if not samples:

@@ -1,20 +1,33 @@
 """The settings of a pre-training run, as in its config file."""
 
-from __future__ import annotations
-
-import dataclasses
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from ..errors import Errors
 from ..model.attention.api import ENGINE_NAMES
-from .config_blocks import build_block, count, one_of, positive, setting, share
+from ..rules import Count, CountOrZero, NotNegative, Positive, Settings, Share, one_of, problems
+
+Momentum = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to below 1")]
+# A single path does not need to be a list.
+Paths = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+LENGTHS = "[step, pieces] pairs with rising steps from 0"
 
 
-@dataclass(frozen=True)
-class PathSettings:
+def _rising_from_zero(pairs: list[list[int]]) -> list[list[int]]:
+    starts = [pair[0] for pair in pairs if len(pair) == 2]
+    if len(starts) < len(pairs) or starts[:1] != [0] or starts != sorted(set(starts)):
+        raise ValueError(LENGTHS)
+    if min(length for _, length in pairs) < 8:
+        raise ValueError("sequences of at least 8 pieces")
+    return pairs
+
+
+Lengths = Annotated[list[list[int]], Field(description=LENGTHS), AfterValidator(_rising_from_zero)]
+
+
+class PathSettings(Settings):
     """The block `[paths]`.
 
     train (list[str]): files and folders with training texts. A single path does not need to be a list.
@@ -22,13 +35,12 @@ class PathSettings:
     vocab (str | None): path of a spiece.model. If None, the vocabulary of the checkpoint `model.name` is used.
     """
 
-    train: list[str]
-    dev: list[str] | None = None
+    train: Paths
+    dev: Paths | None = None
     vocab: str | None = None
 
 
-@dataclass(frozen=True)
-class ModelSettings:
+class ModelSettings(Settings):
     """The block `[model]`.
 
     name (str | None): checkpoint to start from: a directory or a name on the Hugging Face Hub. If None, training starts
@@ -42,13 +54,12 @@ class ModelSettings:
 
     name: str | None = None
     revision: str | None = None
-    transformer_config: dict[str, Any] = field(default_factory=dict)
+    transformer_config: dict[str, Any] = Field(default_factory=dict)
     gradient_checkpointing: bool = False
-    attention_engine: str = one_of(*ENGINE_NAMES)
+    attention_engine: Annotated[str, one_of(ENGINE_NAMES)] = ENGINE_NAMES[0]
 
 
-@dataclass(frozen=True)
-class CorpusSettings:
+class CorpusSettings(Settings):
     """The block `[corpus]`: how sequences are made from files.
 
     one_per_line (bool): whether each line of a .txt file is a document, rather than the whole file.
@@ -63,16 +74,15 @@ class CorpusSettings:
     """
 
     one_per_line: bool = False
-    streams: int = count(1)
-    shuffle_documents: int = count(512)
-    shuffle_characters: int = count(4_000_000)
+    streams: Count = 1
+    shuffle_documents: Count = 512
+    shuffle_characters: Count = 4_000_000
     join_documents: bool = True
-    prefetch_steps: int = count(8)
-    tokenizer_threads: int = count(1)
+    prefetch_steps: Count = 8
+    tokenizer_threads: Count = 1
 
 
-@dataclass(frozen=True)
-class MaskingSettings:
+class MaskingSettings(Settings):
     """The block `[masking]`.
 
     rate (float): share of the pieces to predict.
@@ -84,17 +94,16 @@ class MaskingSettings:
     longest_span (int): maximum to which span lengths are clipped. Unit: pieces or words.
     """
 
-    rate: float = setting(0.15, lambda value: 0 < value < 1, "a number between 0 and 1")
-    mask_share: float = share(0.8)
-    random_share: float = share(0.1)
+    rate: Annotated[float, Field(gt=0, lt=1, description="a number between 0 and 1")] = 0.15
+    mask_share: Share = 0.8
+    random_share: Share = 0.1
     whole_words: bool = False
     spans: bool = False
-    span_length: float = setting(5.0, lambda value: 1 <= value < math.inf, "a number of at least 1")
-    longest_span: int = count(10)
+    span_length: Annotated[float, Field(ge=1, description="a number of at least 1")] = 5.0
+    longest_span: Count = 10
 
 
-@dataclass(frozen=True)
-class OptimizerSettings:
+class OptimizerSettings(Settings):
     """The block `[training.optimizer]`: AdamW (Loshchilov and Hutter 2019). Biases and layer norms do not decay.
 
     learning_rate (float): the peak learning rate.
@@ -102,16 +111,15 @@ class OptimizerSettings:
     max_norm (float): maximum gradient norm; 0 disables clipping.
     """
 
-    learning_rate: float = positive(1e-4)
-    beta1: float = setting(0.9, lambda value: 0 <= value < 1, "a number from 0 to below 1")
-    beta2: float = setting(0.98, lambda value: 0 <= value < 1, "a number from 0 to below 1")
-    eps: float = positive(1e-6)
-    weight_decay: float = setting(0.01, lambda value: 0 <= value < math.inf, "a number of at least 0")
-    max_norm: float = setting(1.0, lambda value: 0 <= value < math.inf, "a number of at least 0")
+    learning_rate: Positive = 1e-4
+    beta1: Momentum = 0.9
+    beta2: Momentum = 0.98
+    eps: Positive = 1e-6
+    weight_decay: NotNegative = 0.01
+    max_norm: NotNegative = 1.0
 
 
-@dataclass(frozen=True)
-class ScheduleSettings:
+class ScheduleSettings(Settings):
     """The block `[training.schedule]`: how the learning rate changes.
 
     kind (str): "linear" or "cosine": shape of the decay after the warm-up.
@@ -119,13 +127,12 @@ class ScheduleSettings:
     final_share (float): rate at the end of the run, as a share of the peak rate.
     """
 
-    kind: str = one_of("linear", "cosine")
-    warmup_steps: int = count(0, least=0)
-    final_share: float = share(0.0)
+    kind: Literal["linear", "cosine"] = "linear"
+    warmup_steps: CountOrZero = 0
+    final_share: Share = 0.0
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(Settings):
     """The block `[training]`.
 
     max_steps (int): total number of weight updates.
@@ -142,16 +149,16 @@ class TrainingSettings:
     schedule (ScheduleSettings): the block `[training.schedule]`.
     """
 
-    max_steps: int = count(1000)
-    batch_pieces: int = count(32768)
-    micro_batch_pieces: int = count(16384)
-    lengths: list[list[int]] = field(default_factory=lambda: [[0, 512]])
+    max_steps: Count = 1000
+    batch_pieces: Count = 32768
+    micro_batch_pieces: Count = 16384
+    lengths: Lengths = Field(default_factory=lambda: [[0, 512]])
     next_sentence: bool = False
     mixed_precision: bool = False
-    seed: int = count(0, least=0)
-    device: str = one_of("auto", "cpu", "cuda")
-    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
-    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    seed: CountOrZero = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
 
     def length_at(self, step: int) -> int:
         """Get the maximum sequence length of a step.
@@ -167,8 +174,7 @@ class TrainingSettings:
         return max(length for _, length in self.lengths)
 
 
-@dataclass(frozen=True)
-class ReportSettings:
+class ReportSettings(Settings):
     """The block `[report]`: what is measured, written and kept, and how often. It does not affect the weights.
 
     log_every (int): steps between two lines of the log.
@@ -180,40 +186,40 @@ class ReportSettings:
     measure_limit (bool): whether to measure briefly at the start how fast this machine multiplies matrices.
     """
 
-    log_every: int = count(10)
-    evaluate_every: int = count(500)
-    evaluate_sequences: int = count(64)
-    save_every: int = count(500)
-    keep: int = count(2)
+    log_every: Count = 10
+    evaluate_every: Count = 500
+    evaluate_sequences: Count = 64
+    save_every: Count = 500
+    keep: Count = 2
     curves: bool = True
     measure_limit: bool = True
 
 
-@dataclass(frozen=True)
-class PretrainingSettings:
+class PretrainingSettings(Settings):
     """A complete config file. Each field is one of its blocks."""
 
     paths: PathSettings
-    model: ModelSettings = field(default_factory=ModelSettings)
-    corpus: CorpusSettings = field(default_factory=CorpusSettings)
-    masking: MaskingSettings = field(default_factory=MaskingSettings)
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-    report: ReportSettings = field(default_factory=ReportSettings)
+    model: ModelSettings = ModelSettings()
+    corpus: CorpusSettings = CorpusSettings()
+    masking: MaskingSettings = MaskingSettings()
+    training: TrainingSettings = TrainingSettings()
+    report: ReportSettings = ReportSettings()
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PretrainingSettings:
+    def from_dict(cls, values: Mapping[str, Any]) -> "PretrainingSettings":
         """Check and convert the contents of a config file.
 
         values (Mapping[str, Any]): blocks and their settings, as in a `thinc.api.Config`.
         RETURNS (PretrainingSettings): the settings, with defaults filled in.
         RAISES ValueError: settings are unknown, missing or invalid; the message names all of them.
         """
-        problems: list[str] = []
-        settings = build_block(cls, values, "", problems)
-        if not problems:
-            problems += _contradictions(settings)
-        if problems:
-            raise ValueError(Errors.BB350.format(problems="\n".join(f"  {problem}" for problem in problems)))
+        try:
+            settings = cls.model_validate(values)
+            found = _contradictions(settings)
+        except ValidationError as error:
+            found = [problem.text for problem in problems(error, cls, values)]
+        if found:
+            raise ValueError(Errors.BB350.format(problems="\n".join(f"  {problem}" for problem in found)))
         return settings
 
     def to_dict(self) -> dict[str, Any]:
@@ -221,27 +227,20 @@ class PretrainingSettings:
 
         RETURNS (dict[str, Any]): the settings, as in a config file.
         """
-        return dataclasses.asdict(self)
+        return self.model_dump()
 
 
 def _contradictions(settings: PretrainingSettings) -> list[str]:
     """Find conflicts between settings that are each valid on their own."""
-    problems = []
-    training, corpus = settings.training, settings.corpus
-    pairs = [entry for entry in training.lengths if isinstance(entry, list) and [type(n) for n in entry] == [int, int]]
-    starts = [start for start, _ in pairs]
-    if not pairs or len(pairs) < len(training.lengths) or starts[0] != 0 or starts != sorted(set(starts)):
-        return [f"training.lengths = {training.lengths!r}: expected [step, pieces] pairs with rising steps from 0"]
-    if min(length for _, length in pairs) < 8:
-        problems.append(f"training.lengths = {training.lengths!r}: expected sequences of at least 8 pieces")
-    room = training.batch_pieces // corpus.streams
-    if room < training.longest:
-        problems.append(
+    found = []
+    training, corpus, masking = settings.training, settings.corpus, settings.masking
+    if training.batch_pieces // corpus.streams < training.longest:
+        found.append(
             f"training.batch_pieces = {training.batch_pieces}: expected at least {corpus.streams * training.longest}, "
             f"a sequence of {training.longest} pieces for each of {corpus.streams} streams"
         )
-    if settings.masking.mask_share + settings.masking.random_share > 1:
-        problems.append("masking.mask_share + masking.random_share: expected at most 1 in total")
+    if masking.mask_share + masking.random_share > 1:
+        found.append("masking.mask_share + masking.random_share: expected at most 1 in total")
     if settings.model.name is None and settings.paths.vocab is None:
-        problems.append("paths.vocab: must be given when model.name is not (python -m spacy bigbird train-vocab)")
-    return problems
+        found.append("paths.vocab: must be given when model.name is not (python -m spacy bigbird train-vocab)")
+    return found

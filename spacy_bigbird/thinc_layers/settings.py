@@ -1,15 +1,17 @@
 """The settings of an encoder in a pipeline, checked when the config is read and before anything is loaded."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
 
 from ..errors import Errors
 from ..errors.closest import did_you_mean
 from ..model.attention.api import ENGINE_NAMES
 from ..plan.config import BigBirdConfig
 from ..plan.windows import usual_overlap
+from ..rules import Arguments, Count, CountOrZero, Text, YesOrNo, one_of
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
 # The weights depend on these fields; the others can be changed for an existing checkpoint. The lowest of its layers can
@@ -28,8 +30,14 @@ SHAPE_FIELDS = (
 )
 
 
-@dataclass(frozen=True)
-class EncoderSettings:
+PathOrName = Annotated[
+    Text | None,
+    BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value),
+    Field(description="a path or name, or null"),
+]
+
+
+class EncoderSettings(Arguments):
     """The arguments of the architectures. They are not saved with the weights: on loading, the config determines them.
 
     name (str | None): directory or hub name of a checkpoint, read once, by `initialize`.
@@ -50,31 +58,26 @@ class EncoderSettings:
     save_as (str): type of the saved weights, "float32" or "float16".
     """
 
-    name: str | None = None
-    revision: str | None = None
-    vocab_file: str | None = None
-    transformer_config: dict[str, Any] = field(default_factory=dict)
-    overlap: int | None = None
-    on_oversize: str = "window"
-    max_batch_pieces: int = 16384
-    precision: str = "fp32"
-    mixed_precision: bool = False
-    gradient_checkpointing: bool = False
-    attention_engine: str = "auto"
-    freeze_layers: int = 0
-    layer_learning_rate_decay: float = 1.0
-    map_whitespace: bool = True
-    save_as: str = "float32"
+    name: PathOrName = None
+    revision: PathOrName = None
+    vocab_file: PathOrName = None
+    transformer_config: dict[str, Any] = Field(default_factory=dict)
+    overlap: Annotated[int | None, Field(ge=0, description="a whole number of at least 0, or null")] = None
+    on_oversize: Literal["window", "error", "truncate"] = "window"
+    max_batch_pieces: Count = 16384
+    precision: Literal["fp32", "bf16"] = "fp32"
+    mixed_precision: YesOrNo = False
+    gradient_checkpointing: YesOrNo = False
+    attention_engine: Annotated[str, one_of(ENGINE_NAMES)] = "auto"
+    freeze_layers: CountOrZero = 0
+    layer_learning_rate_decay: Annotated[float, Field(gt=0, le=1, description="a number above 0 and at most 1")] = 1.0
+    map_whitespace: YesOrNo = True
+    save_as: Literal["float32", "float16"] = "float32"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "transformer_config", dict(self.transformer_config))
-        for name in ("name", "vocab_file"):
-            if isinstance(getattr(self, name), Path):
-                object.__setattr__(self, name, str(getattr(self, name)))
-        for name, (allows, expected) in _RULES.items():
-            value = getattr(self, name)
-            if not allows(value):
-                raise ValueError(Errors.BB135.format(name=name, value=value, expected=expected))
+    message: ClassVar[str] = Errors.BB135
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
         if self.revision is not None and self.name is None:
             expected = "null without `name`: only a name on the Hugging Face hub has revisions"
             raise ValueError(Errors.BB135.format(name="revision", value=self.revision, expected=expected))
@@ -135,35 +138,3 @@ class EncoderSettings:
             expected = f"below {max(1, capacity // 2)}, half of the {capacity} pieces in a window"
             raise ValueError(Errors.BB135.format(name="overlap", value=self.overlap, expected=expected))
         return capacity, self.overlap
-
-
-def _is_count(value: Any, at_least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
-
-
-def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: value in names, " or ".join(f'"{name}"' for name in names)
-
-
-_TEXT_OR_NONE = (lambda value: value is None or (isinstance(value, str) and bool(value)), "a path or name, or null")
-_YES_OR_NO = (lambda value: isinstance(value, bool), "true or false")
-_COUNT_OR_ZERO = (lambda value: _is_count(value, 0), "a whole number of at least 0")
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": _TEXT_OR_NONE,
-    "revision": _TEXT_OR_NONE,
-    "vocab_file": _TEXT_OR_NONE,
-    "overlap": (lambda value: value is None or _is_count(value, 0), "a whole number of at least 0, or null"),
-    "on_oversize": _one_of("window", "error", "truncate"),
-    "max_batch_pieces": (lambda value: _is_count(value, 1), "a whole number of at least 1"),
-    "precision": _one_of("fp32", "bf16"),
-    "mixed_precision": _YES_OR_NO,
-    "gradient_checkpointing": _YES_OR_NO,
-    "attention_engine": _one_of(*ENGINE_NAMES),
-    "freeze_layers": _COUNT_OR_ZERO,
-    "layer_learning_rate_decay": (
-        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1,
-        "a number above 0 and at most 1",
-    ),
-    "map_whitespace": _YES_OR_NO,
-    "save_as": _one_of("float32", "float16"),
-}

@@ -21,7 +21,7 @@ from tests.toy_questions import TEXT, make_nlp
 def model(vocab_file, tmp_path_factory):
     path = tmp_path_factory.mktemp("model")
     nlp = make_nlp(vocab_file)
-    nlp.get_pipe("bigbird_span_qa").cfg["null_threshold"] = 1e9
+    nlp.get_pipe("bigbird_span_qa").set(null_threshold=1e9)
     nlp.to_disk(path)
     return path
 

@@ -1,6 +1,5 @@
 """Held-out scores against sums computed one piece at a time."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -47,7 +46,7 @@ def test_a_document_begins_a_sequence_and_the_seed_changes_nothing(vocab_file, t
 
 def test_no_more_texts_are_read_than_needed(vocab_file, tokenizer):
     settings = settings_of(vocab_file)
-    settings = dataclasses.replace(settings, report=dataclasses.replace(settings.report, evaluate_sequences=5))
+    settings = settings.model_copy(update={"report": settings.report.model_copy(update={"evaluate_sequences": 5})})
     read = 0
 
     def texts():

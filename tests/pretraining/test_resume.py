@@ -1,6 +1,5 @@
 """Neither a kill nor a second process changes the result of a run."""
 
-import dataclasses
 import os
 import random
 import shutil
@@ -40,7 +39,7 @@ class Killed(Exception):
 @pytest.mark.parametrize("stop", [1, 3, 6])
 def test_a_resumed_run_ends_with_the_same_weights(whole_run, tmp_path, monkeypatch, stop):
     settings, output = whole_run
-    settings = dataclasses.replace(settings, report=dataclasses.replace(settings.report, save_every=1))
+    settings = settings.model_copy(update={"report": settings.report.model_copy(update={"save_every": 1})})
     step = Run.step
 
     def step_until(self, data, window):
@@ -76,8 +75,8 @@ def test_what_a_kill_left_undone_is_made_up_for(whole_run, tmp_path):
 def test_a_resumed_run_takes_the_optimizer_that_its_settings_name(whole_run, tmp_path):
     settings, output = whole_run
     shutil.copytree(output, tmp_path / "run")
-    optimizer = dataclasses.replace(settings.training.optimizer, weight_decay=0.5, learning_rate=0.1)
-    changed = dataclasses.replace(settings, training=dataclasses.replace(settings.training, optimizer=optimizer))
+    optimizer = settings.training.optimizer.model_copy(update={"weight_decay": 0.5, "learning_rate": 0.1})
+    changed = settings.model_copy(update={"training": settings.training.model_copy(update={"optimizer": optimizer})})
     run = Run(changed, tmp_path / "run", Processes(), resume=True)
     assert {group["weight_decay"] for group in run.optimizer.param_groups} == {0.5, 0.0}
     assert all(len(run.optimizer.state[weight]) for group in run.optimizer.param_groups for weight in group["params"])
@@ -182,10 +181,10 @@ def test_streams_must_be_shared_evenly(toy_corpus, vocab_file, tmp_path):
 
 def test_a_run_that_loses_its_numbers_stops_and_keeps_the_last_state(toy_corpus, vocab_file, tmp_path):
     settings = toy_settings(toy_corpus, vocab_file, report={"save_every": 1})
-    pretrain(dataclasses.replace(settings, training=dataclasses.replace(settings.training, max_steps=2)), tmp_path)
-    optimizer = dataclasses.replace(settings.training.optimizer, learning_rate=1e38)
-    high = dataclasses.replace(settings.training, optimizer=optimizer)
+    pretrain(settings.model_copy(update={"training": settings.training.model_copy(update={"max_steps": 2})}), tmp_path)
+    optimizer = settings.training.optimizer.model_copy(update={"learning_rate": 1e38})
+    high = settings.training.model_copy(update={"optimizer": optimizer})
     with pytest.raises(FloatingPointError, match=r"BB357.*--resume"):
-        pretrain(dataclasses.replace(settings, training=high), tmp_path, resume=True)
+        pretrain(settings.model_copy(update={"training": high}), tmp_path, resume=True)
     state = RunState.newest(tmp_path)
     assert state is not None and all(weight.isfinite().all() for weight in state.model.values())

@@ -1,6 +1,5 @@
 """Whole runs: they learn, their output loads everywhere, and the seed alone decides what they find."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +125,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(whole_run, tm
     settings, output = whole_run
     pretrain(settings, tmp_path / "again")
     assert_same_weights(output, tmp_path / "again")
-    other = dataclasses.replace(settings, training=dataclasses.replace(settings.training, seed=1, max_steps=1))
+    other = settings.model_copy(update={"training": settings.training.model_copy(update={"seed": 1, "max_steps": 1})})
     pretrain(other, tmp_path / "other")
     assert losses(tmp_path / "other")[0] != losses(output)[0]
 

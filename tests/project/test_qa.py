@@ -316,7 +316,7 @@ def test_the_workflow_from_assets_to_results(tmp_path, monkeypatch):
         assert results["training"]["steps"] >= 1 and results["speed"]["tokens"] > 0
         # The threshold is chosen once and goes with the pipeline.
         saved = spacy.load(root / "training" / f"cuad-{system}-seed0" / "pipeline").get_pipe("bigbird_span_qa")
-        assert saved.cfg["null_threshold"] == results["null_threshold"]
+        assert saved.settings.null_threshold == results["null_threshold"]
         assert saved.shim.config.max_position_embeddings == (162 if system == "strided" else 256)
     report = next(path for path in write_report(root, "cuad", settings) if path.suffix == ".md").read_text("utf8")
     assert "## Other scores" in report and "qa_hasans_f1" in report and "Governing Law (2)" in report

@@ -138,14 +138,14 @@ def finish(nlp: Language, corpus: Path, first_pieces: int | None) -> None:
     """Choose the threshold for "no answer" on all development documents; see `tasks.Task`."""
     dev = read_docs(corpus / "dev.spacy")
     asked, _ = ask(nlp, dev, beginnings(dev, corpus / "spiece.model", first_pieces))
-    nlp.get_pipe(COMPONENT).cfg["null_threshold"] = choose_threshold(asked)
+    nlp.get_pipe(COMPONENT).set(null_threshold=choose_threshold(asked))
 
 
 def measure(nlp: Language, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
     """Compute the scores on the test documents; see `tasks.Task`."""
     references = read_docs(corpus / "test.spacy")
     asked, facts = ask(nlp, references, beginnings(references, corpus / "spiece.model", first_pieces))
-    threshold = float(nlp.get_pipe(COMPONENT).cfg["null_threshold"])
+    threshold = float(nlp.get_pipe(COMPONENT).settings.null_threshold)
     return {**describe(asked, [len(doc) for doc in references], threshold), **facts}
 
 

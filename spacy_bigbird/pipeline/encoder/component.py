@@ -27,7 +27,7 @@ from ...thinc_layers.shim import EncoderShim
 from ...thinc_layers.types import BigBirdBatch
 from ...thinc_layers.vectors import release
 from ...warnings import Warnings
-from ..settings import naming
+from ..configured import naming
 from .deferred import DeferredBackprop
 from .upstream import Upstream
 

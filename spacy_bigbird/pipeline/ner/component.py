@@ -21,8 +21,10 @@ from ...scoring.calibration import expected_calibration_error, fit_temperature, 
 from ...scoring.entities import judge
 from ...thinc_layers.token_classifier import TRANSITION_SCALE
 from ...warnings import Warnings
+from ..configured import Configured
+from ..held_out import encoded_batches
 from ..labelled import Labelled
-from ..settings import SavedSettings, check_settings, encoded_batches
+from ..settings import EntitySettings
 from .biluo import misaligned_entities, preset_entities, valid_tags
 from .crf import Floats, Mask, Transitions
 from .entities import Entities, Entity, TagScores
@@ -51,7 +53,6 @@ grad_factor = 1.0
 )["ner"]
 
 SCORE_WEIGHTS = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None, "ents_ece": None}
-DECODERS = ("crf", "constrained")
 
 
 @Language.factory(
@@ -97,8 +98,10 @@ def make_ner(
     return EntityTagger(nlp.vocab, model, name, scorer, **settings)
 
 
-class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
+class EntityTagger(WithExtensions, Labelled, Configured, TrainablePipe):
     """Tags tokens in the BILUO scheme. Invalid sequences are impossible, see `crf/` and `biluo.py`."""
+
+    settings_type = EntitySettings
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
         """Construct the component. The settings are those of `make_ner`.
@@ -109,19 +112,11 @@ class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         scorer (Callable | None): the scoring function.
         RAISES ValueError: a setting is not allowed.
         """
-        low = settings["spans_threshold"]
-        # Without a lower bound, every stretch of every document would become a span.
-        allowed: dict[str, tuple[bool, str]] = {
-            "decoder": (settings["decoder"] in DECODERS, " or ".join(DECODERS)),
-            "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
-            "spans_threshold": (low is None or 0.01 <= low <= 1.0, "0.01 to 1.0, or null"),
-        }
-        check_settings(settings, allowed)
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg = {"labels": [], "temperature": 1.0, **settings, "configured": dict(settings)}
+        self._configure(settings, labels=[], temperature=1.0)
         self._has_reported_misaligned = False
         install_extensions()
 
@@ -164,10 +159,10 @@ class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         """
         install_extensions()
         docs = list(docs)
-        presets = [([], []) if self.cfg["overwrite_ents"] else preset_entities(doc) for doc in docs]
+        presets = [([], []) if self.settings.overwrite_ents else preset_entities(doc) for doc in docs]
         allowed = [valid_tags(doc, self.labels, *preset) for doc, preset in zip(docs, presets, strict=True)]
         tag_scores = TagScores(self._emissions(docs), allowed, self._transitions())
-        results = tag_scores.entities(self.cfg["temperature"], self.cfg["spans_threshold"])
+        results = tag_scores.entities(self.cfg["temperature"], self.settings.spans_threshold)
         for result, (kept, blocked) in zip(results, presets, strict=True):
             result.keep(kept, blocked)
         return results
@@ -181,15 +176,15 @@ class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         score = score_attribute()
         for doc, result in zip(docs, predictions, strict=True):
             for ent in doc.ents:
-                if self.cfg["overwrite_ents"]:
+                if self.settings.overwrite_ents:
                     ent._.set(score, None)
-            found = [entity for entity in result.found if entity[3] >= self.cfg["threshold"]]
+            found = [entity for entity in result.found if entity[3] >= self.settings.threshold]
             spans = [Span(doc, start, end, self.labels[label]) for start, end, label, _ in found]
             blocked = [doc[i : i + 1] for i in result.blocked]
             doc.set_ents([*result.kept, *spans], blocked=blocked, default="outside")
             for span, entity in zip(spans, found, strict=True):
                 span._.set(score, entity[3])
-            if key := self.cfg["spans_key"]:
+            if key := self.settings.spans_key:
                 listed = found if result.probable is None else result.probable
                 group = [Span(doc, start, end, self.labels[label]) for start, end, label, _ in listed]
                 scores = np.asarray([entity[3] for entity in listed], dtype="f")
@@ -288,14 +283,14 @@ class EntityTagger(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         return self._to_host(self.model.predict(docs)) if docs else []
 
     def _transitions(self) -> Transitions:
-        if self.cfg["decoder"] != "crf":
+        if self.settings.decoder != "crf":
             return Transitions.zeros(len(self.labels))
         node = self.model.get_ref("transitions")
         follow, within = (node.ops.to_numpy(node.get_param(name)).astype(np.float64) for name in ("follow", "within"))
         return Transitions(follow, within).scaled(TRANSITION_SCALE)
 
     def _loss(self, examples: list[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d], Transitions]:
-        transitions = self._transitions() if self.cfg["decoder"] == "crf" else None
+        transitions = self._transitions() if self.settings.decoder == "crf" else None
         result = tag_loss(examples, self._to_host(scores), self.labels, transitions)
         for number in result.impossible:
             warnings.warn(Warnings.BW201.format(name=self.name, text=examples[number].text[:50]), stacklevel=3)

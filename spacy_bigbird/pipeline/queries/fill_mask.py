@@ -16,7 +16,7 @@ from ...thinc_layers.types import Array
 from ...tokenizer.encoding import TextPieces
 from ...tokenizer.pairs import PairWindow
 from ..probabilities import softmax
-from ..settings import WHOLE_NUMBER, check_settings, is_count
+from ..settings import MaskSettings
 from .own_encoder import OwnEncoderPipe
 
 DEFAULT_CONFIG = Config().from_str(
@@ -60,13 +60,11 @@ class FillMask(OwnEncoderPipe):
     OwnEncoderPipe, with the setting `top_k`.
     """
 
+    settings_type = MaskSettings
     gold = "doc._.masks"
 
     def _has_gold(self, doc: Doc) -> bool:
         return bool(read_masks(doc))
-
-    def _check(self, settings: dict[str, Any]) -> None:
-        check_settings(settings, {"top_k": (is_count(settings["top_k"]), WHOLE_NUMBER)})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[list[Prediction]]]:
         """Fill the masks of documents. All masks of a document are filled at the same time, each with a single piece.
@@ -118,7 +116,7 @@ class FillMask(OwnEncoderPipe):
         return {"mask_accuracy": sum(right) / len(right) if right else None}
 
     def _best(self, logits: np.ndarray) -> list[Prediction]:
-        order = np.argsort(-logits, kind="stable")[: self.cfg["top_k"]]
+        order = np.argsort(-logits, kind="stable")[: self.settings.top_k]
         scores = softmax(logits.astype(np.float64))
         decode = self.shim.checkpoint.tokenizer.decode
         return [(decode([int(index)]), int(index), float(scores[index])) for index in order]

@@ -15,10 +15,9 @@ from ...thinc_layers.question_windows import QuestionTokenizer, micro_batches, p
 from ...thinc_layers.types import Array
 from ...tokenizer.pairs import PairWindow
 from ..probabilities import softmax
-from ..settings import check_settings
+from ..settings import ChoiceSettings
 from .own_encoder import OwnEncoderPipe
 
-COMBINATIONS = ("max", "mean")
 DEFAULT_CONFIG = Config().from_str(
     """
 [multiple_choice]
@@ -66,13 +65,11 @@ class MultipleChoice(OwnEncoderPipe):
     The arguments are those of OwnEncoderPipe, with the setting `combine`.
     """
 
+    settings_type = ChoiceSettings
     gold = "doc._.choices with an answer"
 
     def _has_gold(self, doc: Doc) -> bool:
         return bool(choices_with_gold(doc))
-
-    def _check(self, settings: dict[str, Any]) -> None:
-        check_settings(settings, {"combine": (settings["combine"] in COMBINATIONS, " or ".join(COMBINATIONS))})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[dict[str, Any]]]:
         """Answer the questions that the documents carry.
@@ -89,7 +86,8 @@ class MultipleChoice(OwnEncoderPipe):
         values = (pair for group in groups for pair in self._scored(group))
         for (number, place, option), found in groupby(values, key=lambda pair: pair[0]):
             together = [float(value) for _, value in found]
-            logits[number][place][option] = max(together) if self.cfg["combine"] == "max" else float(np.mean(together))
+            is_max = self.settings.combine == "max"
+            logits[number][place][option] = max(together) if is_max else float(np.mean(together))
         return [[_answer(options) for options in asked] for asked in logits]
 
     def _scored(self, group: list[tuple[Key, PairWindow]]) -> Iterator[tuple[Key, float]]:
@@ -156,7 +154,7 @@ class MultipleChoice(OwnEncoderPipe):
             options[option].append(row)
         total, gradient = 0.0, np.zeros(len(keys))
         for (number, place), options in places.items():
-            if self.cfg["combine"] == "max":
+            if self.settings.combine == "max":
                 options = [[max(rows, key=lambda row: values[row])] for rows in options]
             logits = np.asarray([values[rows].mean(dtype=np.float64) for rows in options])
             probabilities = softmax(logits)

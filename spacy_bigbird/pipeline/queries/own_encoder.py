@@ -19,10 +19,10 @@ from ...errors import Errors
 from ...thinc_layers.encoder_wrapper import get_shim
 from ...thinc_layers.head_wrapper import HeadShim
 from ...warnings import Warnings
-from ..settings import SavedSettings, naming
+from ..configured import Configured, naming
 
 
-class OwnEncoderPipe(WithExtensions, SavedSettings, TrainablePipe):
+class OwnEncoderPipe(WithExtensions, Configured, TrainablePipe):
     """A trainable component with a complete model of its own, which reads pairs of texts or masked texts.
 
     vocab (Vocab): the pipeline's vocabulary.
@@ -34,23 +34,16 @@ class OwnEncoderPipe(WithExtensions, SavedSettings, TrainablePipe):
     """
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
-        self._check(settings)
+        self._configure(settings)
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: dict[str, Any] = {**settings, "configured": dict(settings)}
         self._has_gradient = False
         install_extensions()
 
     # What the component learns from, for use in messages.
     gold: ClassVar[str]
-
-    def _check(self, settings: dict[str, Any]) -> None:
-        """Check the settings.
-
-        RAISES ValueError: a setting is not allowed.
-        """
 
     @property
     def shim(self) -> HeadShim:
@@ -185,7 +178,6 @@ class OwnEncoderPipe(WithExtensions, SavedSettings, TrainablePipe):
         RETURNS (OwnEncoderPipe): the component itself.
         RAISES ValueError: a file is missing or damaged.
         """
-        settings = dict(self.cfg["configured"])
         readers: dict[str, Callable] = {
             "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
@@ -194,4 +186,5 @@ class OwnEncoderPipe(WithExtensions, SavedSettings, TrainablePipe):
             util.from_disk(path, readers, exclude)
         if "model" not in exclude:
             self.shim.from_folder(Path(path))
-        return self._with_settings(settings)
+        self._set_again()
+        return self

@@ -19,7 +19,7 @@ from ...thinc_layers.types import Array
 from ...tokenizer.encoding import TextPieces
 from ...tokenizer.pairs import PairWindow
 from ...warnings import Warnings
-from ..settings import WHOLE_NUMBER, check_settings, is_count, is_number
+from ..settings import AnswerSettings
 from .own_encoder import OwnEncoderPipe
 from .span_search import AnswerPositions, Candidate, WindowLogits, choose, search_spans
 
@@ -103,14 +103,11 @@ class SpanQA(OwnEncoderPipe):
     The arguments are those of OwnEncoderPipe, with the settings of `make_span_qa`.
     """
 
+    settings_type = AnswerSettings
     gold = "doc._.questions with answers"
 
     def _has_gold(self, doc: Doc) -> bool:
         return any(map(has_gold, read_questions(doc)))
-
-    def _check(self, settings: dict[str, Any]) -> None:
-        counts = {name: (is_count(settings[name]), WHOLE_NUMBER) for name in ("n_best", "max_answer_length")}
-        check_settings(settings, {**counts, "null_threshold": (is_number(settings["null_threshold"]), "a number")})
 
     def predict(self, docs: Iterable[Doc]) -> list[list[Answer]]:
         """Answer the questions that the documents carry.
@@ -120,7 +117,7 @@ class SpanQA(OwnEncoderPipe):
         RAISES ValueError: `doc._.questions` has another form.
         """
         docs = list(docs)
-        return self._answer(docs, [read_questions(doc) for doc in docs], self.cfg)
+        return self._answer(docs, [read_questions(doc) for doc in docs], self.settings)
 
     def ask(
         self,
@@ -141,15 +138,14 @@ class SpanQA(OwnEncoderPipe):
         RAISES TypeError: the document is not a Doc, or a setting is unknown.
         RAISES ValueError: a setting or a question is not allowed.
         """
-        unknown = sorted(set(settings) - set(self.cfg["configured"]))
+        known = sorted(AnswerSettings.model_fields)
+        unknown = sorted(set(settings) - set(known))
         if unknown:
-            known = sorted(self.cfg["configured"])
             raise TypeError(Errors.BB242.format(unknown=unknown, known=known, hint=did_you_mean(unknown, known)))
         if not isinstance(doc, Doc):
             raise TypeError(Errors.BB246.format(given=type(doc).__name__))
         asked = as_questions([questions] if isinstance(questions, str) else questions)
-        self._check({**self.cfg, **settings})
-        return self._answer([doc], [asked], {**self.cfg, **settings}, windows)[0]
+        return self._answer([doc], [asked], self._with(settings), windows)[0]
 
     def set_annotations(self, docs: Iterable[Doc], answers: list[list[Answer]]) -> None:
         """Set `doc._.answers` and, with `spans_key`, a span group with the answers.
@@ -162,12 +158,12 @@ class SpanQA(OwnEncoderPipe):
         """
         for doc, found in zip(docs, answers, strict=True):
             doc._.answers = found
-            if self.cfg["spans_key"]:
+            if self.settings.spans_key:
                 given = [(number, answer) for number, answer in enumerate(found) if answer.text]
                 places = [(answer.start_char, answer.end_char) for _, answer in given]
                 spans: Any = [doc.char_span(*place, label="ANSWER", alignment_mode="expand") for place in places]
                 attributes = {"scores": [a.score for _, a in given], "questions": [number for number, _ in given]}
-                key = self.cfg["spans_key"]
+                key = self.settings.spans_key
                 doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attributes)
 
     def question_tokenizer(
@@ -190,7 +186,7 @@ class SpanQA(OwnEncoderPipe):
         self,
         docs: list[Doc],
         asked_of: list[list[dict[str, Any]]],
-        settings: dict[str, Any],
+        settings: AnswerSettings,
         windows: QuestionTokenizer | None = None,
     ) -> list[list[Answer]]:
         answers = [[_no_answer(question) for question in asked] for asked in asked_of]
@@ -201,7 +197,7 @@ class SpanQA(OwnEncoderPipe):
             return answers
         tokenizer = windows or self.question_tokenizer()
         documents = tokenizer.pieces(doc.text if asked else "" for doc, asked in zip(docs, questions, strict=True))
-        align = settings["align_to_tokens"]
+        align = settings.align_to_tokens
         positions = [_positions(doc, pieces, align) for doc, pieces in zip(docs, documents, strict=True)]
 
         def inputs() -> Iterator[tuple[tuple[int, int], PairWindow]]:
@@ -283,18 +279,18 @@ def _positions(doc: Doc, pieces: TextPieces, align_to_tokens: bool) -> AnswerPos
 
 
 def _best(
-    question: str, text: str, windows: list[WindowLogits], positions: AnswerPositions, settings: dict[str, Any]
+    question: str, text: str, windows: list[WindowLogits], positions: AnswerPositions, settings: AnswerSettings
 ) -> Answer:
     candidates = search_spans(
         windows,
         positions,
-        n_best=settings["n_best"],
-        max_answer_length=settings["max_answer_length"],
-        group_key=(lambda start, end: text[start:end].lower()) if settings["group_by_text"] else None,
+        n_best=settings.n_best,
+        max_answer_length=settings.max_answer_length,
+        group_key=(lambda start, end: text[start:end].lower()) if settings.group_by_text else None,
     )
     rows = [_row(candidate, text) for candidate in candidates]
     null = next(candidate for candidate in candidates if candidate.is_null)
-    best = rows[candidates.index(choose(candidates, settings["null_threshold"]))]
+    best = rows[candidates.index(choose(candidates, settings.null_threshold))]
     return Answer(question=question, **best, null_logit=null.logit, alternatives=rows)
 
 

@@ -19,7 +19,7 @@ from ...thinc_layers.span_classifier import KINDS
 from ...warnings import Warnings
 from ..labelled import Labelled
 from ..ner.crf import Floats
-from ..settings import SavedSettings, check_settings, is_count, is_number
+from ..settings import SpanSettings
 from .decoding import Candidate, Found, candidates, probabilities, select
 from .fitting import LOWEST_OF_ALL, FittedSpans
 from .loss import gold_of, span_loss
@@ -117,8 +117,10 @@ def make_spancat(
     return SpanTagger(nlp.vocab, model, name, scorer, **settings)
 
 
-class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
+class SpanTagger(FittedSpans, Labelled, TrainablePipe):
     """Finds spans of several labels, which may overlap, by their starts, their ends and what is inside."""
+
+    settings_type = SpanSettings
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
         """Construct the component. The settings are those of `make_spancat`.
@@ -129,27 +131,11 @@ class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
         scorer (Callable | None): the scoring function.
         RAISES ValueError: a setting is not allowed.
         """
-        key, other = settings["spans_key"], settings["candidates_key"]
-        allowed: dict[str, tuple[bool, str]] = {
-            "spans_key": (isinstance(key, str) and bool(key), "a string that is not empty"),
-            "candidates_key": (other is None or (bool(other) and other != key), "null, or a key other than spans_key"),
-            "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
-            "candidates_threshold": (0.001 <= settings["candidates_threshold"] <= 1.0, "0.001 to 1.0"),
-            "longest": (is_count(settings["longest"]), "a whole number of at least 1"),
-            "max_overlap": (0.0 <= settings["max_overlap"] < 1.0, "0.0 to below 1.0"),
-            "min_overlap": (0.0 < settings["min_overlap"] <= 1.0, "above 0.0, to 1.0"),
-            "positive_weight": (
-                is_number(settings["positive_weight"], 0.0) and settings["positive_weight"] > 0,
-                "above 0.0",
-            ),
-        }
-        check_settings(settings, allowed)
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        fitted: dict[str, Any] = {"labels": [], "thresholds": {}, "weights": list(LOWEST_OF_ALL)}
-        self.cfg = {**fitted, **settings, "configured": dict(settings)}
+        self._configure(settings, labels=[], thresholds={}, weights=list(LOWEST_OF_ALL))
         self._has_reported_misaligned = False
 
     def _num_outputs(self) -> int:
@@ -191,8 +177,8 @@ class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
         """
         docs = list(docs)
         lowest = min(self.thresholds.values(), default=1.0)
-        if self.cfg["candidates_key"]:
-            lowest = min(lowest, self.cfg["candidates_threshold"])
+        if self.settings.candidates_key:
+            lowest = min(lowest, self.settings.candidates_threshold)
         return [self._found(listed, lowest) for listed in self._candidates(docs)]
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[list[Found]]) -> None:
@@ -204,8 +190,8 @@ class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
         thresholds = list(self.thresholds.values())
         for doc, found in zip(docs, predictions, strict=True):
             self._set_group(doc, self.key, [span for span in found if span.probability >= thresholds[span.label]])
-            if key := self.cfg["candidates_key"]:
-                lowest = self.cfg["candidates_threshold"]
+            if key := self.settings.candidates_key:
+                lowest = self.settings.candidates_threshold
                 self._set_group(doc, key, [span for span in found if span.probability >= lowest])
 
     def update(
@@ -249,7 +235,7 @@ class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
         RETURNS (tuple[float, list[Floats2d]]): the loss, and the gradient of the scores.
         """
         gold = self._gold(list(examples))
-        loss, gradients = span_loss(self._to_host(scores), gold, self.labels, self.cfg["positive_weight"])
+        loss, gradients = span_loss(self._to_host(scores), gold, self.labels, self.settings.positive_weight)
         to_model: Any = self.model.ops.asarray
         return loss, [to_model(gradient.astype("f")) for gradient in gradients]
 
@@ -258,13 +244,13 @@ class SpanTagger(FittedSpans, Labelled, SavedSettings, TrainablePipe):
         scores = self._to_host(self.model.predict(docs)) if docs else []
         # As in spaCy, a span neither starts nor ends with whitespace.
         visible = [doc.to_array("IS_SPACE").astype(bool) ^ True for doc in docs]
-        longest = self.cfg["longest"]
+        longest = self.settings.longest
         return [candidates(rows, mask, longest) for rows, mask in zip(scores, visible, strict=True)]
 
     def _found(self, listed: list[Candidate], lowest: float) -> list[Found]:
         values = probabilities([one.features for one in listed], self.cfg["weights"]).tolist()
         scored = [Found(*one, value) for one, value in zip(listed, values, strict=True) if value >= lowest]
-        return select(scored, self.cfg["max_overlap"], self.cfg["longest"])
+        return select(scored, self.settings.max_overlap, self.settings.longest)
 
     def _set_group(self, doc: Doc, key: str, found: list[Found]) -> None:
         spans = [Span(doc, one.start, one.end, self.labels[one.label]) for one in found]

@@ -11,23 +11,23 @@ from spacy.training import Example
 from ...errors import Errors
 from ...scoring.calibration import expected_calibration_error, fit_logistic
 from ...scoring.spans import Curve, Match, outcomes_by_label
-from ..settings import encoded_batches
+from ..configured import Configured
+from ..held_out import encoded_batches
 from .decoding import Candidate, Found, probabilities
 
 # Until it is fitted, the logit of a span is the lowest of its logits, without a constant.
 LOWEST_OF_ALL = [0.0, 0.0, 0.0, 1.0, 0.0]
 
 
-class FittedSpans:
+class FittedSpans(Configured):
     """Mixin for a component that finds spans, whose `cfg` holds the fitted values."""
 
     name: str
-    cfg: dict[str, Any]
 
     @property
     def key(self) -> str:
         """Key of the span group, by the name that spaCy's components use."""
-        return self.cfg["spans_key"]
+        return self.settings.spans_key
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -37,9 +37,9 @@ class FittedSpans:
     @property
     def thresholds(self) -> dict[str, float]:
         """The minimum probability of a predicted span of each label: the tuned threshold, or else the setting."""
-        if self.cfg["threshold"] is not None:
-            return dict.fromkeys(self.labels, self.cfg["threshold"])
-        default = self.cfg["configured"]["threshold"]
+        if self.settings.threshold is not None:
+            return dict.fromkeys(self.labels, self.settings.threshold)
+        default = self._configured.threshold
         return {label: self.cfg["thresholds"].get(label, default) for label in self.labels}
 
     def _candidates(self, docs: list[Doc]) -> list[list[Candidate]]:
@@ -64,7 +64,7 @@ class FittedSpans:
             of all spans with a probability of at least `candidates_threshold`.
         RAISES ValueError: no span is predicted in annotated text.
         """
-        match = Match(self.cfg["min_overlap"])
+        match = Match(self.settings.min_overlap)
         features: list[tuple[float, ...]] = []
         before: list[float] = []
         is_right: list[bool] = []
@@ -77,7 +77,7 @@ class FittedSpans:
                 features += [one.features for _, one in there]
                 before += [one.probability for _, one in there]
         if not is_right:
-            raise ValueError(Errors.BB430.format(name=self.name, lowest=self.cfg["candidates_threshold"]))
+            raise ValueError(Errors.BB430.format(name=self.name, lowest=self.settings.candidates_threshold))
         self.cfg["weights"] = fit_logistic(np.asarray(features), is_right, LOWEST_OF_ALL)
         after = probabilities(features, self.cfg["weights"]).tolist()
         return {
@@ -98,11 +98,12 @@ class FittedSpans:
         pairs = (
             (gold, [(span, one.probability) for span, one in found]) for gold, found in self._held_out(examples, nlp)
         )
-        for label, outcomes in outcomes_by_label(pairs, Match(self.cfg["min_overlap"])).items():
+        for label, outcomes in outcomes_by_label(pairs, Match(self.settings.min_overlap)).items():
             if outcomes.right and label in tuned:
                 tuned[label] = Curve.of(outcomes).best_threshold()
         # A threshold that is set from now on, as `spacy find-threshold` does, is meant for all labels again.
-        self.cfg["thresholds"], self.cfg["threshold"] = tuned, None
+        self.cfg["thresholds"] = tuned
+        self.set(threshold=None)
         return self.thresholds
 
     def _held_out(
@@ -112,5 +113,5 @@ class FittedSpans:
         known = (example for example in examples if self.key in example.reference.spans)
         for batch, docs in encoded_batches(known, self.name, nlp):
             for doc, gold, listed in zip(docs, self._gold(batch), self._candidates(docs), strict=True):
-                found = self._found(listed, self.cfg["candidates_threshold"])
+                found = self._found(listed, self.settings.candidates_threshold)
                 yield gold or [], [(Span(doc, one.start, one.end, self.labels[one.label]), one) for one in found]

@@ -1,6 +1,6 @@
 """Labels or numbers for whole documents of any length, from a shared encoder, and the stretches that decided them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, ClassVar
@@ -20,10 +20,11 @@ from ...check.upstreams import check_weights_of_upstreams
 from ...errors import Errors
 from ...thinc_layers.stretches import stretches_of
 from ...thinc_layers.text_classifier import PieceScores, TextScores
+from ..configured import Configured
 from ..labelled import Labelled
 from ..ner.crf import Floats
 from ..probabilities import sigmoid, softmax
-from ..settings import SavedSettings, check_settings, is_number
+from ..settings import ExclusiveSettings, TextSettings
 from .evidence import contributions, evidence
 from .loss import LOSSES, check_class_weights, class_weights, gold_values, number_scales
 
@@ -111,10 +112,10 @@ class TextPredictions:
     pieces: list[PieceScores] = field(default_factory=list)
 
 
-class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
+class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
     """Assigns one of several labels to each document, or numbers."""
 
-    objectives: ClassVar[tuple[str, ...]] = ("exclusive", "regression")
+    settings_type: ClassVar[type[TextSettings]] = ExclusiveSettings
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
         """Construct the component. All arguments but `vocab` are those of `make_textcat`.
@@ -122,31 +123,17 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         vocab (Vocab): the pipeline's vocabulary.
         RAISES ValueError: a setting is not allowed.
         """
-        weights = settings["class_weights"]
-        allowed: dict[str, tuple[bool, str]] = {
-            "objective": (settings["objective"] in self.objectives, " or ".join(self.objectives)),
-            "threshold": (0.0 <= settings["threshold"] <= 1.0, "0.0 to 1.0"),
-            "evidence_share": (0.0 <= settings["evidence_share"] <= 1.0, "0.0 to 1.0"),
-            "class_weights": (
-                weights == "balanced"
-                or weights is None
-                or (isinstance(weights, Mapping) and all(is_number(weight, 0.0) for weight in weights.values())),
-                '"balanced", weights of at least 0 by label, or null',
-            ),
-        }
-        check_settings(settings, allowed)
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        fitted: dict[str, Any] = {"labels": [], "positive_label": None, "weights": {}, "scales": {}}
-        self.cfg = {**fitted, **settings, "configured": dict(settings)}
+        self._configure(settings, labels=[], positive_label=None, weights={}, scales={})
         install_extensions()
 
     @property
     def thresholds(self) -> dict[str, float]:
         """The minimum score with which each label counts as predicted."""
-        return dict.fromkeys(self.labels, self.cfg["threshold"])
+        return dict.fromkeys(self.labels, self.settings.threshold)
 
     def _num_outputs(self) -> int:
         return len(self.labels)
@@ -175,19 +162,19 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         for label in labels:
             self.add_label(label)
         self._require_labels()
-        if self.cfg["objective"] == "exclusive" and len(self.labels) < 2:
+        if self.settings.objective == "exclusive" and len(self.labels) < 2:
             raise ValueError(SpacyErrors.E867)
         if positive_label is not None and positive_label not in self.labels:
             raise ValueError(SpacyErrors.E920.format(pos_label=positive_label, labels=self.labels))
         if positive_label is not None and len(self.labels) != 2:
             raise ValueError(SpacyErrors.E919.format(pos_label=positive_label, labels=self.labels))
         self.cfg["positive_label"] = positive_label
-        check_class_weights(self.name, self.cfg["class_weights"], self.labels)
-        if self.cfg["class_weights"] is not None:
-            exclusive = self.cfg["objective"] == "exclusive"
+        check_class_weights(self.name, self.settings.class_weights, self.labels)
+        if self.settings.class_weights is not None:
+            exclusive = self.settings.objective == "exclusive"
             examples = self._checked(get_examples())
-            self.cfg["weights"] = class_weights(self.cfg["class_weights"], examples, self.labels, exclusive)
-        if self.cfg["objective"] == "regression":
+            self.cfg["weights"] = class_weights(self.settings.class_weights, examples, self.labels, exclusive)
+        if self.settings.objective == "regression":
             self.cfg["scales"] = number_scales(self._checked(get_examples()), self.labels)
         if not self.model.has_dim("nO"):
             self.model.set_dim("nO", self._num_outputs())
@@ -208,10 +195,10 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         scores: TextScores = self.model.predict(docs)
         to_host = self.model.ops.to_numpy
         logits = to_host(scores.logits).astype(np.float64)
-        if self.cfg["objective"] == "regression":
+        if self.settings.objective == "regression":
             mean, scale = self._mean_and_scale()
             return TextPredictions(logits * scale + mean, scores.pieces)
-        activation = softmax if self.cfg["objective"] == "exclusive" else sigmoid
+        activation = softmax if self.settings.objective == "exclusive" else sigmoid
         return TextPredictions(activation(logits), scores.pieces)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: TextPredictions) -> None:
@@ -222,7 +209,7 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         """
         for row, (doc, values) in enumerate(zip(docs, predictions.values, strict=True)):
             doc.cats.update(zip(self.labels, values.tolist(), strict=True))
-            if not predictions.pieces or not self.cfg["evidence_share"]:
+            if not predictions.pieces or not self.settings.evidence_share:
                 continue
             stretches = stretches_of(doc)
             shares = contributions(self._on_host(predictions.pieces[row]), stretches, self._is_exclusive)
@@ -232,20 +219,20 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
                 if not self._is_predicted(values, column):
                     continue
                 # A number is also determined by what lowers it.
-                speaks = np.abs(shares[:, column]) if self.cfg["objective"] == "regression" else shares[:, column]
-                chosen = evidence(speaks, self.cfg["evidence_share"])
+                speaks = np.abs(shares[:, column]) if self.settings.objective == "regression" else shares[:, column]
+                chosen = evidence(speaks, self.settings.evidence_share)
                 spans = [Span(doc, *stretches[i], label=label) for i, _ in chosen]
                 weights = np.asarray([weight for _, weight in chosen], dtype="f")
                 doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs={"weights": weights})
 
     @property
     def _is_exclusive(self) -> bool:
-        return self.cfg["objective"] == "exclusive"
+        return self.settings.objective == "exclusive"
 
     def _is_predicted(self, values: Floats, column: int) -> bool:
         if self._is_exclusive:
             return int(values.argmax()) == column
-        return self.cfg["objective"] == "regression" or values[column] >= self.thresholds[self.labels[column]]
+        return self.settings.objective == "regression" or values[column] >= self.thresholds[self.labels[column]]
 
     def _on_host(self, pieces: PieceScores) -> PieceScores:
         to_host: Any = self.model.ops.to_numpy
@@ -299,7 +286,7 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         mean, scale = self._mean_and_scale()
         weights = np.asarray([self.cfg["weights"].get(label, [1.0, 1.0]) for label in self.labels]).T
         logits = self.model.ops.to_numpy(scores.logits).astype(np.float64)
-        loss, gradient = LOSSES[self.cfg["objective"]](logits, (values - mean) / scale, counts, weights)
+        loss, gradient = LOSSES[self.settings.objective](logits, (values - mean) / scale, counts, weights)
         return loss, self.model.ops.asarray(gradient.astype("f"))
 
     def _checked(self, examples: Iterable[Example]) -> Iterable[Example]:
@@ -307,7 +294,7 @@ class TextLabeler(WithExtensions, Labelled, SavedSettings, TrainablePipe):
         for example in examples:
             cats = {label: value for label, value in example.reference.cats.items() if value is not None}
             for label, value in cats.items():
-                if self.cfg["objective"] == "regression":
+                if self.settings.objective == "regression":
                     if not np.isfinite(value):
                         raise ValueError(Errors.BB200.format(name=f"cats[{label!r}]", value=value, expected="a number"))
                 elif value not in (0.0, 1.0):

@@ -1,7 +1,7 @@
 """Any number of labels for whole documents of any length, from a shared encoder."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -10,7 +10,8 @@ from thinc.api import Config, Model
 
 from ...errors import Errors
 from ...scoring.calibration import best_threshold
-from ..settings import encoded_batches
+from ..held_out import encoded_batches
+from ..settings import MultilabelSettings
 from .component import ASSIGNS, DEFAULT_CONFIG_STR, SCORE_WEIGHTS, TextLabeler
 from .loss import gold_values
 
@@ -57,14 +58,14 @@ def make_textcat_multilabel(
 class MultiTextLabeler(TextLabeler):
     """Assigns labels that are not mutually exclusive to documents, or numbers."""
 
-    objectives: ClassVar[tuple[str, ...]] = ("multilabel", "regression")
+    settings_type = MultilabelSettings
 
     @property
     def thresholds(self) -> dict[str, float]:
         """The minimum score with which each label counts as predicted: the tuned threshold, or else the setting."""
-        if self.cfg["threshold"] is not None:
-            return dict.fromkeys(self.labels, self.cfg["threshold"])
-        default = self.cfg["configured"]["threshold"]
+        if self.settings.threshold is not None:
+            return dict.fromkeys(self.labels, self.settings.threshold)
+        default = self._configured.threshold
         return {label: self.cfg["tuned_thresholds"].get(label, default) for label in self.labels}
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
@@ -91,8 +92,8 @@ class MultiTextLabeler(TextLabeler):
         RETURNS (dict[str, float]): the threshold of each label. Those of labels without a true value are not changed.
         RAISES ValueError: the component predicts numbers.
         """
-        if self.cfg["objective"] != "multilabel":
-            given = self.cfg["objective"]
+        if self.settings.objective != "multilabel":
+            given = self.settings.objective
             raise ValueError(
                 Errors.BB200.format(name="objective", value=given, expected="multilabel, to have thresholds")
             )
@@ -109,13 +110,14 @@ class MultiTextLabeler(TextLabeler):
             if gold.any():
                 tuned[label] = best_threshold(scores[known, column].tolist(), gold.tolist())
         # A threshold that is set from now on, as `spacy find-threshold` does, is meant for all labels again.
-        self.cfg["tuned_thresholds"], self.cfg["threshold"] = tuned, None
+        self.cfg["tuned_thresholds"] = tuned
+        self.set(threshold=None)
         return self.thresholds
 
-    def _with_settings(self, settings: dict[str, Any]) -> Any:
+    def _set_again(self) -> None:
         # Pipelines saved by earlier versions have tuned thresholds beside the one that they take precedence over.
         if tuned := self.cfg.pop("thresholds", None):
             default = self.cfg["threshold"]
             self.cfg["tuned_thresholds"] = {label: tuned.get(label, default) for label in self.labels}
             self.cfg["threshold"] = None
-        return super()._with_settings(settings)
+        super()._set_again()

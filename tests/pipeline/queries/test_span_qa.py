@@ -201,7 +201,7 @@ def test_settings_that_are_not_allowed_are_named(nlp, settings, said):
     with pytest.raises(ValueError, match=f"BB200.*{said}"):
         component.ask(nlp.make_doc(TEXT), "Who?", **settings)
     with pytest.raises(ValueError, match=f"BB200.*{said}"):
-        SpanQA(nlp.vocab, component.model, "qa", None, **{**component.cfg["configured"], **settings})
+        SpanQA(nlp.vocab, component.model, "qa", None, **{**dict(component.settings), **settings})
 
 
 # Training
@@ -346,12 +346,12 @@ def test_logits_of_an_imported_checkpoint_equal_those_of_transformers(vocab_file
 
 def test_a_saved_setting_comes_back_and_a_new_config_wins(vocab_file, tmp_path):
     nlp = make_nlp(vocab_file)
-    nlp.get_pipe("bigbird_span_qa").cfg["null_threshold"] = 1.5
+    nlp.get_pipe("bigbird_span_qa").set(null_threshold=1.5)
     nlp.to_disk(tmp_path)
-    assert spacy.load(tmp_path).get_pipe("bigbird_span_qa").cfg["null_threshold"] == 1.5
+    assert spacy.load(tmp_path).get_pipe("bigbird_span_qa").settings.null_threshold == 1.5
     changed = spacy.load(tmp_path, config={"components": {"bigbird_span_qa": {"null_threshold": -2.0, "n_best": 3}}})
-    assert changed.get_pipe("bigbird_span_qa").cfg["null_threshold"] == -2.0
-    assert changed.get_pipe("bigbird_span_qa").cfg["n_best"] == 3
+    assert changed.get_pipe("bigbird_span_qa").settings.null_threshold == -2.0
+    assert changed.get_pipe("bigbird_span_qa").settings.n_best == 3
     batches = {"components": {"bigbird_span_qa": {"model": {"max_batch_pieces": 7}}}}
     assert spacy.load(tmp_path, config=batches).get_pipe("bigbird_span_qa").shim.settings.max_batch_pieces == 7
 

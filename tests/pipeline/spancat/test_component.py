@@ -75,7 +75,7 @@ def test_nested_mentions_of_one_label():
     nlp = with_toy_rows("bigbird_spancat", "mean", max_overlap=0.9)
     train(nlp, examples_for(nlp, [(text, spans)]), 60)
     assert found(nlp(text)) == spans
-    nlp.get_pipe("bigbird_spancat").cfg["max_overlap"] = 0.0
+    nlp.get_pipe("bigbird_spancat").set(max_overlap=0.0)
     assert len([label for _, _, label in found(nlp(text)) if label == "PER"]) == 1
 
 
@@ -207,7 +207,7 @@ def test_sizes_that_are_not_allowed(name, value):
 
 def test_settings_changed_after_training_are_kept(trained, tmp_path):
     nlp = pickle.loads(pickle.dumps(trained))
-    nlp.get_pipe("bigbird_spancat").cfg["threshold"] = 0.99999
+    nlp.get_pipe("bigbird_spancat").set(threshold=0.99999)
     nlp.to_disk(tmp_path / "model")
     assert found(spacy.load(tmp_path / "model")(TRAINING[0][0])) == []
     changed = spacy.load(tmp_path / "model", config={"components": {"bigbird_spancat": {"threshold": 0.4}}})

@@ -114,7 +114,7 @@ def test_wrong_annotation_and_settings_are_errors():
         with pytest.raises(ValueError, match=code):
             pipe.update(examples_for(nlp, [("a", cats)]))
     for settings, message in (
-        ({"objective": "multilabel"}, "BB200.*exclusive or regression"),
+        ({"objective": "multilabel"}, "BB200.*'exclusive' or 'regression'"),
         ({"class_weights": "equal"}, "BB200.*balanced"),
         ({"class_weights": {"A": -1}}, "BB200.*at least 0"),
         ({"threshold": 2.0}, "BB200.*threshold = 2.0"),
@@ -190,17 +190,18 @@ def test_tuned_thresholds_of_earlier_versions_stay_in_force(stored, tmp_path):
     name = "bigbird_textcat_multilabel"
     nlp = with_toy_rows(name, "mean")
     nlp.initialize(lambda: examples_for(nlp, [("abc", {"A": 1.0, "B": 0.0, "C": 1.0})]))
-    cfg = nlp.get_pipe(name).cfg
+    pipe = nlp.get_pipe(name)
+    configured = {**dict(pipe.settings), "threshold": 0.5}
     # As they were saved: the tuned thresholds, and the setting for the other labels.
-    cfg.update(thresholds={"A": 0.25, "B": 0.0625}, threshold=0.75)
-    cfg["configured"]["threshold"] = 0.5
+    pipe.cfg.update({**configured, "thresholds": {"A": 0.25, "B": 0.0625}, "threshold": 0.75, "configured": configured})
+    del pipe.cfg["set"]
     nlp.to_disk(tmp_path)
     other = spacy.load(tmp_path) if stored == "disk" else with_toy_rows(name, "mean").from_bytes(nlp.to_bytes())
     pipe = other.get_pipe(name)
     assert pipe.thresholds == {"A": 0.25, "B": 0.0625, "C": 0.75}
     other.to_disk(tmp_path)
     assert spacy.load(tmp_path).get_pipe(name).thresholds == pipe.thresholds
-    pipe.cfg["threshold"] = 0.375
+    pipe.set(threshold=0.375)
     assert set(pipe.thresholds.values()) == {0.375}
     other.to_disk(tmp_path)
     assert set(spacy.load(tmp_path).get_pipe(name).thresholds.values()) == {0.375}
@@ -270,9 +271,9 @@ def test_the_evidence_is_the_sentence_that_decides(factory, encoder, vocab_file)
         assert int(np.argmin([short.cats[label] for short in nlp.pipe(shortened)])) == place
         other = ({"GOOD", "BAD"} - {label}).pop()
         assert f"evidence:{other}" not in doc.spans
-    pipe.cfg["evidence_share"] = 1.0
+    pipe.set(evidence_share=1.0)
     assert sum(nlp(doc.copy()).spans[f"evidence:{label}"].attrs["weights"]) == pytest.approx(1.0, abs=1e-5)
-    pipe.cfg["evidence_share"] = 0.0
+    pipe.set(evidence_share=0.0)
     assert not any(key.startswith("evidence") for key in nlp(Doc(nlp.vocab, words=sentences[0])).spans)
 
 
