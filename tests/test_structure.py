@@ -64,6 +64,7 @@ LEVELS = {
     "check": 19,
     "apply": 19,
     "serve": 20,
+    "bakeoff": 20,
     "cli": 21,
 }
 # The public face of the PyTorch level gathers the names of the heads.

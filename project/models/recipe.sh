@@ -4,12 +4,13 @@
 #   tiny         vocabulary, random weights, pre-training       small         vocabulary, warm start, adaptation
 #   tiny-share   float16 checkpoint and evaluation              small-share   the same
 #   entities     the head for entities of `small`
-#   authors      author attribution with `small` frozen, its states in a cache
+#   labels       authors, clauses of contracts and topics with `small` frozen, for TASK=authors, clauses or topics
 #   effects      entities and author attribution, for MODEL=tiny or MODEL=small
 # `tiny` and `small` go on from their last saved state where they were stopped.
 set -eu
 WORK=${WORK:-output/models}
 MODEL=${MODEL:-tiny}
+TASK=${TASK:-authors}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 texts=$WORK/texts
 bigbird="python -m spacy bigbird"
@@ -76,17 +77,26 @@ entities)
     python -m $models.entities "$WORK/entities/model-best" project/models/small "$corpus"
     python -m $models.card project/models/small
     ;;
-authors)
-    # Encodes 1,300 excerpts of novels once, which takes an hour on a core; then minutes for each of three seeds.
-    corpus=$WORK/effects-small/corpus/authors
-    python -m $models.effects project/models/small --work "$WORK/effects-small" --tasks authors --only-corpora
-    config=project/models/configs/frozen_authors.cfg
-    paths="--paths.train $corpus/train.spacy --paths.dev $corpus/dev.spacy --paths.cache $WORK/cache-authors"
-    $bigbird cache fill $config $paths
-    for seed in 0 1 2; do
-        python -m spacy train $config $paths --system.seed $seed --output "$WORK/authors-$seed"
-        $bigbird evaluate "$WORK/authors-$seed/model-best" "$corpus/test.spacy" --output "$WORK/authors-$seed/test.json"
-    done
+labels)
+    # Whole documents against windows, beginnings and TF-IDF with `small` frozen, for TASK=authors, clauses or topics. The
+    # encoder reads every document once for each kind of window; then it takes minutes for each of three seeds.
+    corpus=$WORK/labels/$TASK
+    if test "$TASK" = authors; then
+        corpus=$WORK/effects-small/corpus/authors
+        python -m $models.effects project/models/small --work "$WORK/effects-small" --tasks authors --only-corpora
+    elif ! test -f "$corpus/test.spacy"; then
+        python -m $models.labels "$TASK" "$corpus"
+    fi
+    options=""
+    if test "$TASK" = clauses; then
+        # A contract has several of them; a clause is short, so its strongest trace in the contract counts.
+        options="--components.bigbird_textcat.factory bigbird_textcat_multilabel
+            --components.bigbird_textcat.model.pooling [\"mean\",\"max\"]"
+    fi
+    shift
+    $bigbird bakeoff project/models/configs/frozen_labels.cfg "$corpus/test.spacy" --output "$WORK/bakeoff/$TASK" \
+        --seeds 0,1,2 --paths.train "$corpus/train.spacy" --paths.dev "$corpus/dev.spacy" \
+        --paths.cache "$WORK/cache-labels" $options "$@"
     ;;
 effects)
     # 300 seconds of CPU time for each of 24 trainings. Add `--tasks ner` or `--seeds 0` for a part of them.

@@ -16,10 +16,11 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import filter_spans
 
+from spacy_bigbird.bakeoff.statistics import by_length, by_position, f_score, interval, precision, recall
+
 from .library.corpus import PARTS, read_docs, split_ids, write_corpus, write_vocabulary
 from .library.measuring import beginnings, stream
 from .library.sources import Asset, find, read_archive, read_json_lines
-from .library.statistics import by_length, by_position, f_score, interval, precision, recall
 from .library.systems import Settings
 from .library.tasks import Paths, Task
 

@@ -38,6 +38,7 @@ def build_bigbird_model_v1(
     gradient_checkpointing: bool = False,
     attention_engine: str = "auto",
     freeze_layers: int = 0,
+    learning_rate_factor: float = 1.0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,
     save_as: str = "float32",
@@ -66,6 +67,7 @@ def build_bigbird_model_v1(
     attention_engine (str): what computes the attention: "auto" for the fastest on the device, or "cpu", "torch",
         "flex" or "reference". An engine that cannot do what is asked raises an error; see docs/gpu.md.
     freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings. They need no backward pass.
+    learning_rate_factor (float): factor on the encoder's learning rate; that of the head is the optimizer's.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it.
     map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training.
     save_as (str): type of the saved weights: "float32", or "float16" for half the size and rounded weights.

@@ -24,6 +24,7 @@ def build_span_qa_v1(
     gradient_checkpointing: bool = False,
     attention_engine: str = "auto",
     freeze_layers: int = 0,
+    learning_rate_factor: float = 1.0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,
     save_as: str = "float32",
@@ -46,6 +47,7 @@ def build_span_qa_v1(
     attention_engine (str): what computes the attention: "auto" for the fastest on the device, or "cpu", "torch",
         "flex" or "reference".
     freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings; 0 to train everything.
+    learning_rate_factor (float): factor on the encoder's learning rate; that of the head is the optimizer's.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below it.
     map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training; offsets are kept.
     save_as (str): type of the saved weights, "float32" or "float16".
@@ -67,6 +69,7 @@ def build_multiple_choice_v1(
     gradient_checkpointing: bool = False,
     attention_engine: str = "auto",
     freeze_layers: int = 0,
+    learning_rate_factor: float = 1.0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,
     save_as: str = "float32",
@@ -93,6 +96,7 @@ def build_fill_mask_v1(
     gradient_checkpointing: bool = False,
     attention_engine: str = "auto",
     freeze_layers: int = 0,
+    learning_rate_factor: float = 1.0,
     layer_learning_rate_decay: float = 1.0,
     map_whitespace: bool = True,
     save_as: str = "float32",

@@ -34,6 +34,7 @@ class FrozenLayers:
         layers: Sequence[int],
         frozen: int,
         store: StateStore | None,
+        only_read: bool = False,
     ) -> Tensor:
         """Encode concatenated sequences, as `BigBirdModel.forward_packed` does.
 
@@ -43,6 +44,7 @@ class FrozenLayers:
         layers (Sequence[int]): the layers whose states to return, from low to high.
         frozen (int): number of frozen layers; the embeddings are frozen too.
         store (StateStore | None): where their states are kept, in half precision; None to compute them each time.
+        only_read (bool): whether to store nothing, only read what is there.
         RETURNS (Tensor): states of the layers, side by side. Shape: (pieces, layers * width).
         """
         below, above = [n for n in layers if n <= frozen], [n for n in layers if n > frozen]
@@ -51,7 +53,7 @@ class FrozenLayers:
             if store is None or token_types is not None:
                 lower = self._compute(ids, lengths, token_types, wanted)
             else:
-                lower = self._look_up(ids, lengths, wanted, store)
+                lower = self._look_up(ids, lengths, wanted, store, only_read)
         known = dict(zip(wanted, lower.split(self.encoder.config.hidden_size, dim=1), strict=True))
         parts = [known[layer] for layer in below]
         if above:
@@ -62,7 +64,9 @@ class FrozenLayers:
     def _compute(self, ids: Tensor, lengths: Sequence[int], token_types: Tensor | None, layers: list[int]) -> Tensor:
         return self.encoder.forward_packed(ids, lengths, token_types, layers=layers)
 
-    def _look_up(self, ids: Tensor, lengths: Sequence[int], layers: list[int], store: StateStore) -> Tensor:
+    def _look_up(
+        self, ids: Tensor, lengths: Sequence[int], layers: list[int], store: StateStore, only_read: bool
+    ) -> Tensor:
         """Read the states of each sequence, or compute and store them. Shape: (pieces, layers * width)."""
         device = ids.device.type
         precision = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
@@ -80,7 +84,9 @@ class FrozenLayers:
             ends = np.cumsum([lengths[number] for number in missing])[:-1]
             for number, states in zip(missing, np.split(halves, ends), strict=True):
                 found[number] = states
-                for model, part in zip(models, np.split(states, len(models), axis=1), strict=True):
+                for model, part in (
+                    zip(models, np.split(states, len(models), axis=1), strict=True) if not only_read else ()
+                ):
                     store.write(model, texts[number], np.ascontiguousarray(part))
         return torch.from_numpy(np.concatenate([one for one in found if one is not None])).to(ids.device).float()
 

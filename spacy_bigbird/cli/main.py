@@ -7,6 +7,7 @@ the models) inside their functions.
 from . import (
     apply,
     ask,
+    bakeoff,
     cache,
     calibrate,
     check,
@@ -26,6 +27,7 @@ __all__ = [
     "app",
     "apply",
     "ask",
+    "bakeoff",
     "cache",
     "calibrate",
     "check",

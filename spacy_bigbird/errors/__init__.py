@@ -1,6 +1,7 @@
 """Every error of the package, with a code to search for: what was given, what was expected, what to do."""
 
 from .apply import ApplyErrors
+from .bakeoff import BakeoffErrors
 from .bridge import BridgeErrors
 from .cache import LayerErrors
 from .codes import WithCodes
@@ -18,6 +19,7 @@ from .usage import UsageErrors
 
 class Errors(
     ApplyErrors,
+    BakeoffErrors,
     BridgeErrors,
     DistributedErrors,
     DocumentErrors,

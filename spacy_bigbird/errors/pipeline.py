@@ -27,7 +27,8 @@ class PipelineErrors:
     BB136 = (
         "spacy-bigbird.BigBirdModel.v1: transformer_config sets {field} = {value!r}, but the weights were made for "
         "{found!r}. With existing weights, only fields such as dropouts and random_pattern can be changed, and "
-        "num_hidden_layers can be lower; for another shape, train from scratch with name = null and vocab_file."
+        "num_hidden_layers and max_position_embeddings can be lower; for another shape, train from scratch with name = "
+        "null and vocab_file."
     )
     BB137 = (
         "The encoder has neither a checkpoint nor a vocabulary to start from. In the config, add to the component's "

@@ -19,6 +19,8 @@ from ..warnings import Warnings
 from .layer_choice import layer_of
 from .settings import EncoderSettings
 
+POSITIONS = "embeddings.position_embeddings.weight"
+
 
 @dataclass
 class Checkpoint:
@@ -122,7 +124,7 @@ class Checkpoint:
         }
 
     def adapted(self, settings: EncoderSettings) -> "Checkpoint":
-        """Apply the settings that may change an existing checkpoint: dropouts, random pattern, frozen or fewer layers.
+        """Apply the settings that may change an existing checkpoint, such as dropouts, frozen or fewer layers.
 
         settings (EncoderSettings): the settings in use.
         RETURNS (Checkpoint): a new checkpoint with the same module, or with one rebuilt around the same weights.
@@ -143,9 +145,9 @@ class Checkpoint:
         return changed
 
     def _rebuilt(self, config: BigBirdConfig, dtype: torch.dtype = torch.float32) -> Any:
-        """Build a module with copies of the same weights, without those of layers that the configuration lacks."""
+        """Build a module with copies of the same weights, without those of layers and positions that are left out."""
         weights = {
-            name: weight
+            name: weight[: config.max_position_embeddings] if name.endswith(POSITIONS) else weight
             for name, weight in self.module.canonical_weights().items()
             if (layer := layer_of(name)) is None or layer < config.num_hidden_layers
         }

@@ -2,16 +2,20 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from ..cache.store import StateStore
 from ..errors import Errors
+from ..plan.windows import plan_windows
+from ..tokenizer.sentencepiece import BigBirdTokenizer
 from ..warnings import Warnings
 from .encoder_wrapper import get_shim, get_tokenizer, set_width
 from .piece_encoder import DocumentPieces, encode_documents, token_starts
+from .summaries import Summary, statistics_of
 from .types import BigBirdBatch, BigBirdData, PieceRows
 
 
@@ -35,18 +39,14 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatch, Callable[[BigBirdBatch], list]]:
     tokenizer = get_tokenizer(model)
     shim = get_shim(model)
+    if shim.summarizes:
+        return BigBirdBatch.build([_summarized(model, doc, is_train) for doc in docs]), lambda batch: []
     layers = shim.layers if shim.wanted_layers - {"last"} else ()
     documents = _encode_within_limits(model, docs)
     all_rows, backprop_windows = model.layers[0](documents, is_train)
     doc_data = []
     for doc, document, encoded in zip(docs, documents, all_rows, strict=True):
         ids = numpy.concatenate([[tokenizer.cls_token_id], document.ids, [tokenizer.sep_token_id]]).astype("int32")
-        stats = {
-            "pieces": len(document.ids),
-            "windows": len(encoded.window_lengths) if len(document.ids) else 0,
-            "unknown_pieces": int((document.ids == tokenizer.unk_token_id).sum()),
-            "truncated_pieces": document.truncated,
-        }
         data = BigBirdData.build(
             encoded.rows,
             document.align,
@@ -56,7 +56,7 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
             ids=ids,
             offsets=document.offsets,
             token_starts=token_starts(doc),
-            stats=stats,
+            stats=_count(document, len(encoded.window_lengths), tokenizer),
             layers=layers,
         )
         doc_data.append(data)
@@ -67,6 +67,45 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[BigBirdBatc
         return []
 
     return BigBirdBatch.build(doc_data), backprop
+
+
+def _count(document: DocumentPieces, windows: int, tokenizer: BigBirdTokenizer) -> dict[str, int]:
+    """RETURNS (dict[str, int]): the counts for `doc._.bigbird_stats`."""
+    return {
+        "pieces": len(document.ids),
+        "windows": windows if len(document.ids) else 0,
+        "unknown_pieces": int((document.ids == tokenizer.unk_token_id).sum()),
+        "truncated_pieces": document.truncated,
+    }
+
+
+def _summarized(model: Model, doc: Doc, is_train: bool) -> BigBirdData:
+    """Get the data of a document that is read as statistics only."""
+    shim = get_shim(model)
+    width, settings = shim.config.hidden_size, shim.settings
+    is_half = settings.mixed_precision if is_train else settings.precision == "bf16"
+    names = [shim.lower.fingerprints.of(layer, "bfloat16" if is_half else "float32") for layer in shim.layers]
+
+    def compute() -> Summary:
+        (document,) = _encode_within_limits(model, [doc])
+        limits = settings.window_capacity(shim.config)
+        statistics = statistics_of(
+            document,
+            names,
+            limits,
+            width,
+            cast(StateStore, shim.store),
+            lambda one: model.layers[0]([one], is_train)[0][0],
+        )
+        return Summary(
+            statistics, _count(document, len(plan_windows(len(document.ids), *limits)), get_tokenizer(model))
+        )
+
+    summary = shim.summaries.get(doc.text, names, compute)
+    layers = shim.layers if shim.wanted_layers - {"last"} else ()
+    return BigBirdData.of_statistics(
+        model.ops.asarray2f(summary.statistics), len(doc), width, dict(summary.stats), layers
+    )
 
 
 def _encode_within_limits(model: Model, docs: list[Doc]) -> list[DocumentPieces]:

@@ -10,6 +10,8 @@ from ..errors import Errors
 from .types import Array, PieceRows
 
 STATISTICS = ("cls", "mean", "std", "max", "attention")
+# Those without weights to learn: they are the same every time for a frozen encoder.
+FIXED = STATISTICS[:-1]
 EPSILON = 1e-6
 # The scale is exact for so many documents, and later follows about as many of the latest ones: an encoder may change.
 LATEST = 2000
@@ -19,6 +21,7 @@ def pool_documents(statistics: Sequence[str]) -> Model[list[Any], Floats2d]:
     """Build a layer that describes each document by statistics of its pieces, whatever their number.
 
     A document in several windows is one document. Only "cls", a mean by the windows' lengths, takes them into account.
+    A document that comes as statistics, without its pieces, gets no gradient.
 
     statistics (Sequence[str]): any of "cls", "mean", "std" (standard deviation), "max" and "attention" (a mean with
         weights that are learned, which starts as the plain mean).
@@ -76,6 +79,8 @@ Add = Callable[[Array, Array, Array], None]
 
 
 def _compute(model: Model, name: str, X: Any) -> tuple[Array, Add]:
+    if isinstance(X, PieceRows) and X.statistics is not None:
+        return X.statistics[FIXED.index(name)], lambda gradient, d_pieces, d_cls: None
     xp, pieces = model.ops.xp, pieces_of(X)
     if name == "cls":
         return _cls(model.ops, X)

@@ -44,14 +44,14 @@ def layers_of(choice: LayerChoice, count: int) -> tuple[int, ...]:
 
 
 def all_layers(choices: Iterable[LayerChoice], count: int) -> tuple[int, ...]:
-    """Get the numbers of all layers that are read. The last one is always among them.
+    """Get the numbers of all layers that are read.
 
     choices (Iterable[LayerChoice]): what the listeners read.
     count (int): number of the encoder's layers.
-    RETURNS (tuple[int, ...]): the numbers, from the lowest to the last layer.
+    RETURNS (tuple[int, ...]): the numbers, from low to high.
     RAISES ValueError: the encoder has fewer layers.
     """
-    return tuple(sorted({count}.union(*(layers_of(choice, count) for choice in choices))))
+    return tuple(sorted({layer for choice in choices for layer in layers_of(choice, count)}))
 
 
 def layer_of(weight: str) -> int | None:

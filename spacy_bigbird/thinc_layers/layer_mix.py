@@ -96,6 +96,8 @@ def _mix(model: Model, data: TransformerData) -> tuple[TransformerData, Callable
     rows, backprop_rows = _combine(model, output["all_layers"][0], layers)
     cls, backprop_cls = _combine(model, output["all_layers_cls"], layers)
     chosen = {"last_hidden_state": rows[None], "window_cls": cls, "window_lengths": output["window_lengths"]}
+    if "all_statistics" in output:
+        chosen["statistics"], _ = _combine(model, output["all_statistics"], layers)
 
     def backprop(gradient: TransformerData) -> TransformerData:
         given = gradient.model_output

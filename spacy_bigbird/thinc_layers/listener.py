@@ -117,6 +117,7 @@ def _as_piece_rows(model: Model, data: TransformerData) -> PieceRows:
         Ragged(_writable(data.align.dataXd), _writable(data.align.lengths)),
         _writable(to_float(output["window_cls"])),
         _writable(output["window_lengths"]),
+        output.get("statistics"),
     )
 
 

@@ -9,7 +9,9 @@ from thinc.initializers import zero_init
 
 from ..errors import Errors
 from ..model.activations import ACTIVATIONS
-from .document_pooling import STATISTICS, pool_documents, standardize
+from .document_pooling import FIXED, STATISTICS, pool_documents, standardize
+from .layer_mix import choice_of
+from .readers import ONLY_STATISTICS
 from .text_classifier import TextScores, activation_layer
 from .token_classifier import enlarge
 from .types import Array
@@ -40,6 +42,12 @@ def pooled_classifier(
     if isinstance(hidden_width, bool) or not isinstance(hidden_width, int) or hidden_width < 0:
         expected = "a whole number, 0 for no hidden layer"
         raise ValueError(Errors.BB200.format(name="hidden_width", value=hidden_width, expected=expected))
+    if (
+        "listener" in tok2vec.ref_names
+        and set(pooling) <= set(FIXED)
+        and choice_of(tok2vec.get_ref("listener")) != "mix"
+    ):
+        tok2vec.get_ref("listener").attrs[ONLY_STATISTICS] = True
     layers: list[Model] = [standardize()] if standardized else []
     layers.append(Dropout())
     if hidden_width:

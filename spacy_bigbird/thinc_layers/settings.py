@@ -14,20 +14,20 @@ from ..plan.windows import usual_overlap
 from ..rules import Arguments, Count, CountOrZero, Text, YesOrNo, one_of
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 
-# The weights depend on these fields; the others can be changed for an existing checkpoint. The lowest of its layers can
-# be used alone.
+# The weights depend on these fields; the others can be changed for an existing checkpoint. The lowest of its layers
+# and the first of its positions can be used alone.
 SHAPE_FIELDS = (
     "vocab_size",
     "hidden_size",
     "num_attention_heads",
     "intermediate_size",
     "hidden_act",
-    "max_position_embeddings",
     "type_vocab_size",
     "use_bias",
     "rescale_embeddings",
     "add_cross_attention",
 )
+MAY_BE_LOWER = ("num_hidden_layers", "max_position_embeddings")
 
 
 PathOrName = Annotated[
@@ -44,7 +44,7 @@ class EncoderSettings(Arguments):
     revision (str | None): branch, tag or commit of `name` on the hub; None for the newest of the main branch.
     vocab_file (str | None): without `name`, a SentencePiece model to train from scratch with.
     transformer_config (dict): fields of BigBirdConfig; with `name`, only those that the weights do not depend on, and a
-        lower `num_hidden_layers`.
+        lower `num_hidden_layers` or `max_position_embeddings`.
     overlap (int | None): pieces shared by neighbouring windows, less than half of a window; None for an eighth.
     on_oversize (str): what to do with a document longer than one window: "window", "error" or "truncate".
     max_batch_pieces (int): maximum number of pieces in the encoder at a time; one window is always allowed.
@@ -53,6 +53,7 @@ class EncoderSettings(Arguments):
     gradient_checkpointing (bool): whether to keep only the layers' inputs and recompute the rest in the backward pass.
     attention_engine (str): what computes the attention; "auto" for the fastest on the device.
     freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings; 0 to train everything.
+    learning_rate_factor (float): factor on the learning rate of the highest layer; that of heads is the optimizer's.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below; 1.0 for none.
     map_whitespace (bool): whether every run of whitespace counts as one space, as in pre-training; offsets are kept.
     save_as (str): type of the saved weights, "float32" or "float16".
@@ -70,6 +71,9 @@ class EncoderSettings(Arguments):
     gradient_checkpointing: YesOrNo = False
     attention_engine: Annotated[str, one_of(ENGINE_NAMES)] = "auto"
     freeze_layers: CountOrZero = 0
+    learning_rate_factor: Annotated[
+        float, Field(gt=0, description="a number above 0 (freeze_layers keeps weights)")
+    ] = 1.0
     layer_learning_rate_decay: Annotated[float, Field(gt=0, le=1, description="a number above 0 and at most 1")] = 1.0
     map_whitespace: YesOrNo = True
     save_as: Literal["float32", "float16"] = "float32"
@@ -111,13 +115,13 @@ class EncoderSettings(Arguments):
         wanted = {key: value for key, value in self.transformer_config.items() if value != getattr(config, key)}
         for key, value in wanted.items():
             found = getattr(config, key)
-            if key in SHAPE_FIELDS or (key == "num_hidden_layers" and value > found):
+            if key in SHAPE_FIELDS or (key in MAY_BE_LOWER and value > found):
                 raise ValueError(Errors.BB136.format(field=key, value=value, found=found))
         changed = config.replace(**wanted) if wanted else config
         if self.freeze_layers > changed.num_hidden_layers:
             expected = f"at most {changed.num_hidden_layers}, the number of layers"
             raise ValueError(Errors.BB135.format(name="freeze_layers", value=self.freeze_layers, expected=expected))
-        self.window_capacity(config)
+        self.window_capacity(changed)
         if changed.is_decoder:
             raise ValueError(Errors.BB143)
         return changed

@@ -20,9 +20,11 @@ from ..model.encoder import BigBirdModel
 from ..plan.config import BigBirdConfig
 from ..tokenizer.sentencepiece import VOCAB_FILE, BigBirdTokenizer
 from .checkpoints import Checkpoint
-from .layer_choice import LayerChoice, all_layers, layer_of
+from .layer_choice import LayerChoice, all_layers
 from .process_state import RandomState, use_one_thread_if_forked
+from .rates import rate_of
 from .settings import EncoderSettings
+from .summaries import Summaries
 from .types import Array, PackedPieces
 
 # While one thread changes the mode of a module, no other may compute with the layers that have not been changed yet.
@@ -48,6 +50,9 @@ class EncoderShim(PyTorchShim):
         # What listeners read, and where states of layers that do not change are kept. Whoever runs the model sets both.
         self.wanted_layers: set[LayerChoice] = set()
         self.store: StateStore | None = None
+        # Whether documents are returned as statistics of their pieces, and those seen.
+        self.summarizes = False
+        self.summaries = Summaries()
         self._is_changed = False
         # A folder that was read but contained nothing, for the error message if the weights are needed later.
         self._empty_folder: Path | None = None
@@ -80,12 +85,14 @@ class EncoderShim(PyTorchShim):
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """The layers whose states are returned, in order: the last one, and those that a listener reads.
+        """The layers whose states are returned, in order: those that a listener reads, and in any case the last one,
+        which becomes the document's vectors. Only documents without vectors, as statistics, can do without it.
 
         RETURNS (tuple[int, ...]): numbers of the layers, 0 for the embeddings.
         RAISES ValueError: nothing is loaded yet, or a listener wants a layer that the encoder lacks.
         """
-        return all_layers(self.wanted_layers, self.config.num_hidden_layers)
+        choices = self.wanted_layers if self.summarizes else {"last", *self.wanted_layers}
+        return all_layers(choices, self.config.num_hidden_layers)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -116,7 +123,7 @@ class EncoderShim(PyTorchShim):
         checkpoint (Checkpoint): encoder and tokenizer.
         """
         self._model = checkpoint.module.to(get_torch_default_device()).eval()
-        self._lower = FrozenLayers(checkpoint.encoder)
+        self.lower = FrozenLayers(checkpoint.encoder)
         self._is_changed = False
         self.tokenizer = checkpoint.tokenizer
 
@@ -172,7 +179,7 @@ class EncoderShim(PyTorchShim):
             token_types = torch.as_tensor(inputs.token_type_ids, dtype=torch.long, device=device)
         lengths, frozen = list(inputs.lengths), self._num_frozen()
         if frozen:
-            rows = self._lower.encode(ids, lengths, token_types, self.layers, frozen, self.store)
+            rows = self.lower.encode(ids, lengths, token_types, self.layers, frozen, self.store, self.summarizes)
         else:
             rows = self.checkpoint.encoder.forward_packed(ids, lengths, token_types, layers=self.layers)
         return self._outputs(rows, ids, inputs.lengths)
@@ -195,7 +202,7 @@ class EncoderShim(PyTorchShim):
         with _MODE_LOCK:
             if self.module.training != mode:
                 self.module.train(mode)
-                self._lower.eval(self.settings.freeze_layers)
+                self.lower.eval(self.settings.freeze_layers)
 
     def _autocast(self, enabled: bool) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
@@ -211,7 +218,7 @@ class EncoderShim(PyTorchShim):
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
                 continue
-            scale = self._learning_rate_scale(name)
+            scale = rate_of(name, self.settings, self.config.num_hidden_layers)
             weights: Array = torch2xp(parameter.data)
             gradient: Array = torch2xp(parameter.grad)
             changed, _ = optimizer((self.id, name), weights, gradient, lr_scale=scale)
@@ -221,15 +228,6 @@ class EncoderShim(PyTorchShim):
                 # forward and the backward pass of a batch.
                 parameter.data.copy_(result)
             parameter.grad.zero_()
-
-    def _learning_rate_scale(self, name: str) -> float:
-        """Compute the factor for a weight: 1 in the highest layer, one more decay per layer below, then embeddings."""
-        depth = layer_of(name)
-        if depth is None:
-            if not name.startswith(("embeddings.", "bigbird.embeddings.")):
-                return 1.0
-            depth = -1
-        return self.settings.layer_learning_rate_decay ** (self.config.num_hidden_layers - 1 - depth)
 
     @contextmanager
     def use_params(self, params: dict) -> Iterator[None]:
@@ -310,6 +308,7 @@ class EncoderShim(PyTorchShim):
         A copy is ready to predict, even if the original is being trained.
         """
         self.__dict__.update(state)
+        self.summarizes = False
         if self.is_loaded:
             self.module.eval()
         with Shim.global_id_lock:

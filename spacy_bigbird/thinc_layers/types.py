@@ -29,6 +29,9 @@ class PieceRows:
         `window_cls[0]` and `rows[0]` are added up. Shape: (windows, width).
     window_lengths (Ints1d): pieces of each window, without special pieces. Ignored in a gradient. Shape: (windows,).
 
+    statistics (Floats2d | None): a document whose frozen states are only read as statistics has these instead of its
+        pieces: a row for each in `document_pooling.FIXED`. Shape: (statistics, width).
+
     In the encoder, where several layers may be read, the width is that of all of them, or of the last one only for the
     gradient of a head that reads no others; `window_cls` of a gradient may be None for zeros.
     """
@@ -37,6 +40,7 @@ class PieceRows:
     align: Ragged
     window_cls: Floats2d
     window_lengths: Ints1d
+    statistics: Floats2d | None = None
 
     @classmethod
     def of(cls, data: TransformerData) -> "PieceRows":
@@ -164,6 +168,39 @@ class BigBirdData(TransformerData):
             output |= {"all_layers": rows[None], "all_layers_cls": window_cls}
             output["layers"] = numpy.array(layers, dtype="i")
         return cls(wordpieces=wordpieces, model_output=ModelOutput(output), align=align, stats=stats)
+
+    @classmethod
+    def of_statistics(
+        cls, statistics: Array, num_tokens: int, width: int, stats: dict[str, int], layers: Sequence[int]
+    ) -> "BigBirdData":
+        """Make the data of a document that is known by statistics only: it has no pieces, and its rows are zeros.
+
+        statistics (Floats2d): as in PieceRows, for each of the layers. Shape: (statistics, layers * width).
+        num_tokens (int): length of the document. Unit: spaCy tokens.
+        width (int): width of the encoder.
+        stats, layers: as in `build`.
+        RETURNS (BigBirdData): the document's data.
+        """
+        xp, columns = get_array_module(statistics), width * max(1, len(layers))
+        data = cls.build(
+            xp.zeros((2, columns), dtype="f"),
+            Ragged(cast(Array, numpy.zeros(0, dtype="i")), cast(Array, numpy.zeros(num_tokens, dtype="i"))),
+            xp.zeros((1, columns), dtype="f"),
+            numpy.zeros(1, dtype="i"),
+            strings=["", ""],
+            ids=numpy.zeros(2, dtype="i"),
+            offsets=numpy.zeros((0, 2), dtype="i"),
+            token_starts=numpy.zeros(0, dtype="i"),
+            stats=stats,
+            layers=layers,
+        )
+        # There are no places to follow when tokens change.
+        output = {
+            key: value for key, value in data.model_output.items() if key not in ("piece_offsets", "token_starts")
+        }
+        output |= {"statistics": statistics[:, -width:], "all_statistics": statistics}
+        data.model_output = ModelOutput(output)
+        return data
 
     @classmethod
     def without_vectors(cls, num_tokens: int, width: int, xp: Any = numpy) -> "BigBirdData":

@@ -48,6 +48,13 @@ TRAINING = {
         "logger": {"@loggers": "test_resume.stops.v1", "calls": None, "file": None},
     },
 }
+# It stops at the last step of the second length, in the middle of an epoch.
+STRETCHES = {
+    "@batchers": "spacy-bigbird.stretches.v1",
+    "lengths": [2, 4],
+    "until": [2, 5],
+    "batcher": {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": 12},
+}
 # For trainings in which it does not matter how an encoder learns.
 TOY_RATE = {"optimizer": {"learn_rate": 0.01}, "dropout": 0.0, "accumulate_gradient": 1}
 
@@ -208,11 +215,12 @@ def test_frozen_and_annotating_components(vocab_file, tmp_path):
         {"max_epochs": -1, "max_steps": 8, "optimizer": {"@optimizers": "RAdam.v1", "learn_rate": 0.01}},
         {"patience": 4, "max_steps": 0, "before_update": {"@callbacks": "test_resume.remembers_steps.v1"}},
         {"batcher": {"@batchers": "spacy.batch_by_words.v1", "size": {"@schedules": "compounding.v1"}}},
+        {"batcher": STRETCHES},
     ],
     ids=lambda settings: next(iter(settings)),
 )
 def test_what_ends_a_training_and_what_makes_its_batches(vocab_file, tmp_path, settings):
-    if "batcher" in settings:
+    if settings.get("batcher", STRETCHES) != STRETCHES:
         schedule = {"@schedules": "compounding.v1", "start": 10, "stop": 60, "compound": 1.3}
         settings = {"batcher": {**settings["batcher"], "size": schedule, "discard_oversize": False, "tolerance": 0.2}}
     config = make_config(vocab_file, tmp_path, **{**TOY_RATE, **settings})

@@ -149,15 +149,16 @@ def test_a_frozen_part_keeps_nothing_for_a_backward_pass(make_encoder):
     assert seen == [False, True]
 
 
-def test_lower_layers_learn_more_slowly(make_encoder):
+@pytest.mark.parametrize("factor", [1.0, 0.1])
+def test_lower_layers_learn_more_slowly(make_encoder, factor):
     """Adam's first step has the size of the learning rate wherever there is a gradient."""
-    encoder = make_encoder(layer_learning_rate_decay=0.5)
+    encoder = make_encoder(layer_learning_rate_decay=0.5, learning_rate_factor=factor)
     before = weights(encoder)
     step(encoder, pieces(), Adam(0.01, eps=1e-12))
     moved = {name: (after - before[name]).abs().max().item() for name, after in weights(encoder).items()}
-    assert moved["encoder.layers.1.attention.output.weight"] == pytest.approx(0.01, rel=0.01)
-    assert moved["encoder.layers.0.attention.output.weight"] == pytest.approx(0.005, rel=0.01)
-    assert moved["embeddings.word_embeddings.weight"] == pytest.approx(0.0025, rel=0.01)
+    assert moved["encoder.layers.1.attention.output.weight"] == pytest.approx(0.01 * factor, rel=0.01)
+    assert moved["encoder.layers.0.attention.output.weight"] == pytest.approx(0.005 * factor, rel=0.01)
+    assert moved["embeddings.word_embeddings.weight"] == pytest.approx(0.0025 * factor, rel=0.01)
 
 
 def test_a_step_shows_in_the_next_prediction(make_encoder):
@@ -315,6 +316,25 @@ def test_checkpoint_folder(make_encoder, vocab_file, tmp_path):
             build_encoder(EncoderSettings(name=str(tmp_path), transformer_config=wrong)).initialize()
     with pytest.raises(ValueError, match=r"BB135.*freeze_layers = 3"):
         build_encoder(EncoderSettings(name=str(tmp_path), freeze_layers=3)).initialize()
+
+
+def test_shorter_windows_of_a_checkpoint(make_encoder, tmp_path):
+    encoder = make_encoder()
+    get_shim(encoder).to_folder(tmp_path)
+    settings = EncoderSettings(name=str(tmp_path), transformer_config={"max_position_embeddings": 24})
+    shorter = build_encoder(settings)
+    shorter.initialize()
+    assert settings.window_capacity(get_config(shorter)) == (22, 2)
+    assert get_shim(shorter).module.embeddings.position_embeddings.weight.shape == (24, 32)
+    numpy.testing.assert_allclose(shorter.predict(pieces((24, 7))), encoder.predict(pieces((24, 7))), atol=1e-6)
+    get_shim(shorter).to_folder(tmp_path / "shorter")
+    again = build_encoder(EncoderSettings(name=str(tmp_path / "shorter")))
+    again.initialize()
+    assert get_config(again).max_position_embeddings == 24
+    with pytest.raises(ValueError, match=r"BB135.*overlap"):
+        build_encoder(
+            EncoderSettings(name=str(tmp_path), overlap=12, transformer_config={"max_position_embeddings": 24})
+        ).initialize()
 
 
 def test_the_lowest_layers_of_a_checkpoint_alone(make_encoder, tmp_path):

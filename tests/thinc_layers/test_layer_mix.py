@@ -212,6 +212,6 @@ def test_a_choice_is_checked(layers):
 
 
 def test_a_layer_has_to_exist(nlp):
-    assert all_layers(["mix", (1,)], 2) == (0, 1, 2) and all_layers([], 2) == (2,)
+    assert all_layers(["mix", (1,)], 2) == (0, 1, 2) and all_layers([(1,)], 2) == (1,)
     with pytest.raises(ValueError, match="BB461"):
         listen(nlp, (3,))

@@ -5,7 +5,7 @@ from spacy_bigbird.model import BigBirdModel
 from spacy_bigbird.model.warm_start import warm_start
 from spacy_bigbird.plan.config import BigBirdConfig
 from spacy_bigbird.thinc_layers.checkpoints import Checkpoint
-from spacy_bigbird.thinc_layers.settings import SHAPE_FIELDS, EncoderSettings
+from spacy_bigbird.thinc_layers.settings import MAY_BE_LOWER, SHAPE_FIELDS, EncoderSettings
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 WRONG = {
@@ -20,6 +20,7 @@ WRONG = {
     "gradient_checkpointing": [0],
     "attention_engine": ["flash", None],
     "freeze_layers": [-1, 1.0],
+    "learning_rate_factor": [0, -0.1, True, "0.1"],
     "layer_learning_rate_decay": [0, 1.1, True, "0.9"],
     "map_whitespace": [None],
     "save_as": ["float64", "bfloat16"],
@@ -80,7 +81,7 @@ def test_only_fields_without_weights_change_a_checkpoint():
         0,
     )
     assert EncoderSettings(name="checkpoint", transformer_config={"hidden_size": 768}).apply_to(config) == config
-    for field in (*SHAPE_FIELDS, "num_hidden_layers"):
+    for field in (*SHAPE_FIELDS, *MAY_BE_LOWER):
         value = getattr(config, field)
         other = "relu" if field == "hidden_act" else (not value if isinstance(value, bool) else value * 2)
         with pytest.raises(ValueError, match=rf"BB136.*{field}"):

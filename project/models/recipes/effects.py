@@ -24,13 +24,13 @@ from spacy.cli.init_config import fill_config
 from spacy.cli.train import train as spacy_train
 from spacy.util import load_config, load_model_from_config
 
+from spacy_bigbird.bakeoff.statistics import difference, f_score, interval, mean
 from spacy_bigbird.model import BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from ...workflows import ner
 from ...workflows.library import budget
 from ...workflows.library.machines import describe_machine
-from ...workflows.library.statistics import difference, f_score, interval, mean
 from ...workflows.library.systems import Settings, write_config
 from ...workflows.library.tasks import Paths, get_task
 from ...workflows.textcat import task as textcat

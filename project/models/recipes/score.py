@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from spacy_bigbird.bakeoff.statistics import difference, interval, mean
 from spacy_bigbird.corpora.text_files import read_texts
 from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.pretraining.masking import MaskedPieces, PieceTable, mask_pieces
@@ -25,7 +26,6 @@ from spacy_bigbird.pretraining.settings import MaskingSettings
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from ...workflows.library.machines import describe_machine
-from ...workflows.library.statistics import difference, interval, mean
 
 LONGEST, WINDOW = 4096, 512
 EDGES = (0, 512, 1024, 2048, 4096)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import srsly
 
+from spacy_bigbird.bakeoff.statistics import Score, f_score, mean
+
 from .options import DEFAULT
-from .statistics import Score, f_score, mean
 from .systems import SYSTEMS, Settings
 
 Result = dict[str, Any]

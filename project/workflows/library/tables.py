@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from spacy_bigbird.bakeoff.statistics import difference, interval
+
 from .options import DEFAULT
 from .results import Result, group_scores, length_name, lengths_differ, pooled, position_name, read_results, score_of
-from .statistics import difference, interval
 from .systems import NAMES, SYSTEMS, Settings
 from .tasks import Task, get_task
 
@@ -37,10 +38,10 @@ def _main_table(task: Task, results: dict[str, list[Result]]) -> tuple[list[str]
         single = ", ".join(f"{result['scores'][task.metric]['score']:.3f}" for result in of_system)
         speed = np.median([result["speed"]["tokens_per_cpu_second"] for result in of_system])
         memory = max(result["memory"]["peak_mb"] for result in of_system)
-        rows.append([NAMES[system], _with_ends(found), single, f"{speed:,.0f}", f"{memory:,.0f}"])
+        rows.append([NAMES[system], with_ends(found), single, f"{speed:,.0f}", f"{memory:,.0f}"])
     # Baselines need no training, so they are the same for every system and seed.
     for name, found in next(iter(results.values()))[0].get("baselines", {}).items():
-        rows.append([name, _with_ends(found), *["–"] * (len(header) - 2)])
+        rows.append([name, with_ends(found), *["–"] * (len(header) - 2)])
     return header, rows
 
 
@@ -66,11 +67,12 @@ def _differences(results: dict[str, list[Result]]) -> tuple[list[str], list[list
         if system != "bigbird" and other:
             same = [ours[result["seed"]] for result in other]
             found = difference(pooled(same), pooled(other), score_of(other[0]))
-            rows.append([f"than: {NAMES[system]}", _with_ends(found, "+.3f"), str(len(other))])
+            rows.append([f"than: {NAMES[system]}", with_ends(found, "+.3f"), str(len(other))])
     return ["BigBird is better", "difference", "seeds"], rows
 
 
-def _with_ends(found: dict[str, float], form: str = ".3f") -> str:
+def with_ends(found: dict[str, float], form: str = ".3f") -> str:
+    """RETURNS (str): a score with the ends of its interval."""
     return f"{found['score']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
 
 
@@ -131,7 +133,7 @@ def summary_table(root: Path, task_names: Sequence[str], settings: Settings = DE
         cells = []
         for system in SYSTEMS:
             of_system = results.get(system)
-            cells.append(_with_ends(interval(pooled(of_system), score_of(of_system[0]))) if of_system else "–")
+            cells.append(with_ends(interval(pooled(of_system), score_of(of_system[0]))) if of_system else "–")
         if results:
             seeds = max(len(of_system) for of_system in results.values())
             rows.append([f"{task.title}, {task.metric_name} ({seeds} seed{'s' * (seeds > 1)})", *cells])

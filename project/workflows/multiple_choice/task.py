@@ -13,13 +13,13 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_bigbird.annotations.questions import install_question_extensions
+from spacy_bigbird.bakeoff.statistics import Counts, by_length, by_position, interval, mean
 
 from ..library.budget import CLOCK, read_beginnings
 from ..library.corpus import PARTS, read_docs, write_corpus, write_vocabulary
 from ..library.measuring import beginnings, stream
 from ..library.parts import plain
 from ..library.sources import find
-from ..library.statistics import Counts, by_length, by_position, interval, mean
 from ..library.systems import Settings
 from ..library.tasks import Paths, Task
 from .textbooks import Choice, Section, WordOverlap, read_openstax, words

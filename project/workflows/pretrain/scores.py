@@ -10,6 +10,7 @@ import srsly
 import torch
 from spacy.util import load_config
 
+from spacy_bigbird.bakeoff.statistics import Counts, by_length, by_position, interval, mean
 from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.pretraining.masking import PieceTable
 from spacy_bigbird.tokenizer import BigBirdTokenizer
@@ -17,7 +18,6 @@ from spacy_bigbird.tokenizer import BigBirdTokenizer
 from ..library.corpus import SPLIT_SEED
 from ..library.machines import peak_memory
 from ..library.measuring import speed
-from ..library.statistics import Counts, by_length, by_position, interval, mean
 
 QUARTERS = 4
 EVALUATED, MASKED_SHARE = 200, 0.15

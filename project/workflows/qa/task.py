@@ -15,12 +15,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_bigbird.annotations.questions import Answer, gold_texts, install_question_extensions, without_gold
+from spacy_bigbird.bakeoff.statistics import Counts, by_length, by_position, interval, mean
 from spacy_bigbird.scoring.squad import AnsweredQuestion, best_null_threshold, question_scores
 
 from ..library.corpus import PARTS, read_docs, write_corpus, write_vocabulary
 from ..library.measuring import beginnings, stream
 from ..library.sources import find
-from ..library.statistics import Counts, by_length, by_position, interval, mean
 from ..library.systems import Settings
 from ..library.tasks import Paths, Task
 from .articles import Article, read_covid_qa, read_cuad

@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from spacy_bigbird.bakeoff.statistics import CONFIDENCE
+
 from ..library.charts import draw
 from ..library.command import run
 from ..library.machines import describe_machines
 from ..library.options import DEFAULT, Checkpoint, Gpu, MaxLength, Seconds, Size, make_settings
 from ..library.results import read_results
-from ..library.statistics import CONFIDENCE
 from ..library.systems import NAMES, Settings
 from ..library.tables import markdown_table, summary_table, tables
 from ..library.tasks import Task, get_task

@@ -16,11 +16,12 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from spacy_bigbird.bakeoff.statistics import by_length, by_position, interval, macro_f, mean
+
 from ..library.corpus import PARTS, SPLIT_SEED, read_docs, split_ids, write_corpus, write_vocabulary
 from ..library.measuring import beginnings, stream
 from ..library.parts import doc_part
 from ..library.sources import Asset, find
-from ..library.statistics import by_length, by_position, interval, macro_f, mean
 from ..library.systems import Settings
 from ..library.tasks import Paths, Task
 from ..library.wikispeedia import read_articles

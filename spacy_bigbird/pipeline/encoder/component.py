@@ -136,7 +136,8 @@ class BigBird(WithExtensions, Upstream):
         RETURNS (BigBirdBatch): the data of all documents, including those without tokens.
         """
         self._deferred.run()
-        choose_layers(self.shim, self.readers)
+        keeps_vectors = self.keep_vectors != "none" or self.set_extra_annotations is not null_annotation_setter
+        choose_layers(self.shim, self.readers, keeps_vectors=keeps_vectors)
         return self.model.predict(list(docs))
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Any) -> None:
@@ -216,7 +217,7 @@ class BigBird(WithExtensions, Upstream):
         self._deferred.finish()
         docs = [example.predicted for example in examples]
         if docs and self.listeners:
-            choose_layers(self.shim, self.readers)
+            choose_layers(self.shim, self.readers, keeps_vectors=False)
             self._deferred.start(docs, self.listeners, self.name, losses, sgd or None)
         return losses
 

@@ -4,8 +4,8 @@ import pytest
 import srsly
 
 from project.workflows.library import results, tables, tasks
-from project.workflows.library.statistics import interval
 from project.workflows.steps import run_all
+from spacy_bigbird.bakeoff.statistics import interval
 
 from ..stand_ins import PROJECT
 

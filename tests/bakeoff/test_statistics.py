@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from project.workflows.library import statistics
+from spacy_bigbird.bakeoff import statistics
 
 
 def test_scores_are_what_their_formulas_say():

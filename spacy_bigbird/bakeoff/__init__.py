@@ -1,0 +1,1 @@
+"""The same head over whole documents, windows and beginnings, and over other encoders: trained and compared."""
