@@ -3,15 +3,20 @@
 Each part runs in a fresh process, with random weights and Google's vocabulary. The first part reports the peak memory
 above the loaded pipeline, with the encoder alone and with a stock tagger, which makes copies of all vectors of its
 batch. The second part reports the memory after every few documents, which the caller drops: its growth from the second
-quarter of the stream to the last must stay near zero. The text consists of real articles, joined.
+quarter of the stream to the last must stay near zero. The third part, with `--held-out N`, scores and fits a pipeline
+with N documents and with 4 N, and reports by how much a further document raises the peak: its vectors would take
+`width` x 4 bytes per token. The text consists of real articles, joined.
 
     SPACY_BIGBIRD_DATA=data python benchmarks/memory.py --json memory.json --plot memory.png
 """
 
 import argparse
+import json
 import statistics
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import spacy
@@ -27,6 +32,8 @@ from common import (
     watched_memory,
 )
 from spacy.language import Language
+
+from spacy_bigbird.cli.evaluate import evaluate, make_reader
 
 HEAD_WIDTH = 64
 LIMIT_MB = 2048
@@ -135,6 +142,44 @@ def many_documents(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def held_out(options: argparse.Namespace, method: str, number: int) -> float:
+    """Score or fit a pipeline with documents that are read one by one. RETURNS (float): peak above it. Unit: MB."""
+    torch.set_num_threads(options.threads)
+    nlp = build(options, has_tagger=False)
+    nlp.add_pipe("bigbird_ner").add_label("A")
+    nlp.add_pipe("bigbird_textcat_multilabel").add_label("A")
+    nlp.initialize()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "held_out.jsonl"
+        with path.open("w", encoding="utf8") as lines:
+            for index, text in enumerate(long_documents(number, options.tokens)):
+                record = {"text": text, "entities": [[0, 10, "A"]], "cats": {"A": float(index % 2)}}
+                lines.write(json.dumps(record) + "\n")
+        examples = make_reader(path)(nlp)
+        calls: dict[str, Callable[[], object]] = {
+            "evaluate": lambda: evaluate(nlp, path),
+            "calibrate": lambda: nlp.get_pipe("bigbird_ner").calibrate(examples, nlp=nlp),
+            "tune_thresholds": lambda: nlp.get_pipe("bigbird_textcat_multilabel").tune_thresholds(examples, nlp=nlp),
+        }
+        with watched_memory() as memory:
+            calls[method]()
+    return memory.rise / MEGABYTE
+
+
+def growth(options: argparse.Namespace, method: str) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): a row: what a document adds to the peak, between N and 4 N of them."""
+    few, many = options.held_out, 4 * options.held_out
+    peaks = [in_fresh_process(held_out, options, method, number) for number in (few, many)]
+    return {
+        "case": f"{method}, {few:,} and {many:,} documents of {options.tokens:,} tokens",
+        "documents": many,
+        "above loaded MB": peaks[1],
+        "with fewer MB": peaks[0],
+        "MB per document": (peaks[1] - peaks[0]) / (many - few),
+        "vectors MB": options.tokens * options.width * 4 / MEGABYTE,
+    }
+
+
 def main() -> None:
     options = parser(__doc__, repeats=1)
     options.add_argument(
@@ -142,6 +187,7 @@ def main() -> None:
     )
     options.add_argument("--documents", type=int, default=2000, help="documents in the stream; 0 to skip it")
     options.add_argument("--tokens", type=int, default=4000, help="tokens in each document of the stream")
+    options.add_argument("--held-out", type=int, default=0, help="documents to score and fit with; 0 to skip it")
     options.add_argument("--layers", type=int, default=12, help="layers of the encoder")
     options.add_argument("--stream-layers", type=int, default=1, help="layers of the encoder for the stream")
     options.add_argument("--width", type=int, default=768, help="hidden size, a multiple of 64")
@@ -157,6 +203,10 @@ def main() -> None:
         stream = argparse.Namespace(**{**vars(options), "layers": options.stream_layers})
         rows.append(in_fresh_process(many_documents, stream))
     columns = ["case", "tokens", "windows", "loaded MB", "above loaded MB", "growth MB", "tokens/s"]
+    if options.held_out:
+        fitted = argparse.Namespace(**{**vars(options), "layers": options.stream_layers})
+        rows += [growth(fitted, method) for method in ("evaluate", "calibrate", "tune_thresholds")]
+        columns += ["MB per document", "vectors MB"]
     notes = [
         f"Limit for the encoder alone: {LIMIT_MB:,} MB above the loaded pipeline. Growth: from second to last quarter."
     ]

@@ -1,5 +1,6 @@
 """Fixtures that the whole suite shares. Nothing here needs a network or files beside the repository's."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from spacy_bigbird.tokenizer.train import train_vocabulary
 from .toy_text import toy_texts
 
 # The same examples on every machine, however slow it is.
-settings.register_profile("suite", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("suite", max_examples=50, deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("suite")
 
 
@@ -30,6 +31,9 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_collection_finish(session):
     """Make spaCy quicker at building small pipelines, which is most of what these tests do."""
+    # What the imports have made stays: collecting garbage need not look at it each time.
+    gc.collect()
+    gc.freeze()
     if "spacy" not in sys.modules:
         return
     import catalogue

@@ -1,6 +1,8 @@
 """The call shape of the pipeline that transformers removed."""
 
 import pickle
+import re
+import warnings
 
 import pytest
 import spacy
@@ -8,7 +10,8 @@ import torch
 
 from spacy_bigbird.question_answering import QuestionAnswerer
 from spacy_bigbird.thinc_layers.question_windows import QuestionTokenizer
-from tests.toy_questions import QUESTIONS, TEXT, asked, make_nlp
+from spacy_bigbird.tokenizer import BigBirdTokenizer
+from tests.toy_questions import QUESTIONS, TEXT, TINY, asked, make_nlp
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,64 @@ QUESTION, CONTEXT = "Who agrees?", TEXT
 def test_every_form_of_a_call(question_answerer, arguments, keywords):
     """As transformers does, a single question gives a dictionary, in a list or not."""
     assert question_answerer(*arguments, **keywords) == question_answerer(question=QUESTION, context=CONTEXT)
+
+
+@pytest.fixture(scope="module")
+def two_pipelines(vocab_file, tmp_path_factory):
+    """Ours and that of transformers on the same weights, and a context of words that are one piece each."""
+    transformers = pytest.importorskip("transformers")
+    if "question-answering" not in transformers.pipelines.SUPPORTED_TASKS:
+        pytest.skip("this version of transformers has no such pipeline (version 5.3 dropped it)")
+    nlp = make_nlp(vocab_file, transformer_config={**TINY, "attention_type": "original_full"})
+    module = nlp.get_pipe("bigbird_span_qa").shim.module
+    torch.manual_seed(1)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    folder = tmp_path_factory.mktemp("weights")
+    module.save_pretrained(folder)
+    theirs = transformers.pipeline(
+        "question-answering",
+        model=transformers.BigBirdForQuestionAnswering.from_pretrained(folder),
+        tokenizer=transformers.BigBirdTokenizerFast(str(vocab_file)),
+        device="cpu",
+    )
+    tokenizer = BigBirdTokenizer(vocab_file)
+    words = [word for word in dict.fromkeys(re.findall(r"\w+", TEXT)) if len(tokenizer(word).ids) == 3]
+    assert len(words) > 10
+    return QuestionAnswerer(nlp), theirs, " ".join(words * 2)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"top_k": 5},
+        {"top_k": 3, "handle_impossible_answer": True},
+        {"top_k": 3, "max_answer_len": 2},
+        {"top_k": 3, "align_to_words": False},
+        {"question": QUESTIONS[:2], "top_k": 2},
+    ],
+    ids=str,
+)
+def test_answers_and_their_order_are_those_of_transformers(two_pipelines, settings):
+    ours, theirs, context = two_pipelines
+    given = {"question": "Who agrees?", "context": context, "max_answer_len": 4, **settings}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found, expected = (flat(pipeline(**given)) for pipeline in (ours, theirs))
+    assert len(found) == len(expected) == settings.get("top_k", 1) * len(settings.get("question", [""]))
+    for one, other in zip(found, expected, strict=True):
+        space = len(other["answer"]) - len(other["answer"].lstrip())
+        assert (one["start"], one["end"]) == (other["start"] + space, other["end"])
+        assert one["answer"] == other["answer"].strip()
+    if "question" not in settings:
+        best = expected[0]["score"] / found[0]["score"]
+        assert [row["score"] * best for row in found] == pytest.approx([row["score"] for row in expected], rel=1e-4)
+
+
+def flat(results):
+    """The answers to all questions, one after the other."""
+    return [row for part in results for row in flat(part)] if isinstance(results, list) else [results]
 
 
 def test_several_dictionaries_and_their_ids(question_answerer):

@@ -42,9 +42,10 @@ class UsageErrors:
         "of it and the training fails. Add {encoder!r} to annotating_components."
     )
     BB670 = (
-        "Component {reader!r} comes from a saved pipeline, but its encoder {encoder!r} is new: spaCy does not "
-        "initialize the former along with the latter, and it was trained on other vectors. Take both from the "
-        "saved pipeline (`source`), or neither."
+        "Component {reader!r} comes from a saved pipeline, but its encoder {encoder!r} is new: spaCy disables the "
+        "former while it initializes the latter, so the two are not connected and the training ends with spaCy's E203. "
+        "Its advice, annotating_components, does not help: {reader!r} was trained on vectors of another encoder. Take "
+        "both from the saved pipeline (`source`), or neither."
     )
 
     # Settings that name labels

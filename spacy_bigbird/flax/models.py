@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
 from ..errors import Errors
-from ..plan.config import BigBirdConfig
 from .attention import Array
 from .generation import Generates
 from .heads import (
@@ -56,9 +55,7 @@ class FlaxBigBirdForCausalLM(Generates):
 
     module_class = LanguageModule
     has_pooling_layer = False
-
-    def __init__(self, config: BigBirdConfig, *arguments: Any, **options: Any) -> None:
-        super().__init__(config.replace(is_decoder=True), *arguments, **options)
+    fixed_settings: ClassVar[dict[str, Any]] = {"is_decoder": True}
 
 
 class FlaxBigBirdForSequenceClassification(TextModel):
@@ -99,9 +96,7 @@ class FlaxBigBirdForQuestionAnswering(TextModel):
 
     module_class = QuestionAnsweringModule
     has_pooling_layer = False
-
-    def __init__(self, config: BigBirdConfig, *arguments: Any, **options: Any) -> None:
-        super().__init__(config.replace(num_labels=2), *arguments, **options)
+    fixed_settings: ClassVar[dict[str, Any]] = {"num_labels": 2}
 
     def __call__(  # type: ignore[override]
         self,

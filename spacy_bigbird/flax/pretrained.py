@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import flax
 import jax
@@ -50,6 +50,8 @@ class FlaxPretrainedModel:
     is_base_model = False
     # As in transformers' Flax classes, some heads come without the pooling layer.
     has_pooling_layer = True
+    # What a class always sets in its configuration.
+    fixed_settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class FlaxPretrainedModel:
         gradient_checkpointing: bool = False,
         add_pooling_layer: bool | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = config.replace(**self.fixed_settings)
         pooling = self.has_pooling_layer if add_pooling_layer is None else add_pooling_layer
         self.module = self.module_class(config, dtype, gradient_checkpointing, pooling)
         self.load_report: LoadReport | None = None

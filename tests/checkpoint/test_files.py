@@ -204,7 +204,7 @@ def test_an_index_cannot_point_outside_its_directory(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_read_but_never_crashes(data, damaged_files):
     path, content = data.draw(st.sampled_from(damaged_files))

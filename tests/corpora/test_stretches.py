@@ -70,7 +70,7 @@ def answers(doc):
         yield first, end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(documents(), st.integers(1, 20))
 def test_nothing_is_lost_and_nothing_comes_twice(example, length):
     parts = cut(example, length)

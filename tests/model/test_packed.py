@@ -50,7 +50,7 @@ def padded(sequences):
     return ids, mask
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     lengths=st.lists(st.one_of(st.integers(1, 130), st.integers(500, 700)), min_size=1, max_size=5),
     pattern=st.sampled_from(["paper", "none"]),

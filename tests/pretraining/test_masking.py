@@ -45,7 +45,7 @@ masking = st.builds(
 
 
 @given(sequences, masking, st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_masked_pieces_are_ordinary_and_labels_restore_the_sequence(ids, how, seed):
     ids = np.array(ids, dtype=np.int32)
     before = ids.copy()
@@ -63,7 +63,7 @@ def test_masked_pieces_are_ordinary_and_labels_restore_the_sequence(ids, how, se
 
 
 @given(sequences, masking, st.integers(0, 2**32))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_key_of_the_sample_alone_decides(ids, how, seed):
     ids = np.array(ids, dtype=np.int32)
     first = mask_pieces(ids, TABLE, how, generator_of(seed, 7))
@@ -128,7 +128,7 @@ def words_of(ids: np.ndarray) -> list[list[int]]:
 
 
 @given(sequences, st.integers(0, 2**32), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whole_words_are_masked_whole(ids, seed, spans):
     ids = np.array(ids, dtype=np.int32)
     how = MaskingSettings(whole_words=True, spans=spans, rate=0.3)

@@ -62,7 +62,7 @@ def chunk_of(lengths: list[int]) -> Chunk:
 
 
 @given(lengths_of_documents, st.lists(st.integers(8, 64), min_size=1, max_size=4), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_piece_stands_in_one_sequence_in_order(lengths, longest, join):
     chunk = chunk_of(lengths)
     samples = make(chunk, SequenceMaker(wide_table(), settings_with(corpus={"join_documents": join})), longest)
@@ -76,7 +76,7 @@ def test_every_piece_stands_in_one_sequence_in_order(lengths, longest, join):
 
 
 @given(lengths_of_documents, st.integers(8, 64))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_joined_sequences_are_full_except_the_last(lengths, longest):
     chunk = chunk_of(lengths)
     samples = make(chunk, SequenceMaker(wide_table(), settings_with()), [longest])
@@ -90,7 +90,7 @@ def test_joined_sequences_are_full_except_the_last(lengths, longest):
 
 
 @given(lengths_of_documents, st.integers(8, 64))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_documents_stay_apart_when_not_joined(lengths, longest):
     chunk = chunk_of(lengths)
     maker = SequenceMaker(wide_table(), settings_with(corpus={"join_documents": False}))
@@ -108,7 +108,7 @@ def wide_table():
 
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=10), st.integers(8, 64), st.integers(0, 1000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_pairs_follow_or_come_from_another_document(lengths, longest, seed):
     chunk = chunk_of(lengths)
     maker = SequenceMaker(wide_table(), settings_with(training={"next_sentence": True, "seed": seed}))
@@ -156,7 +156,7 @@ def stream(texts, how, number=0, cursor=START, pool=None):
     stop=st.integers(0, 11),
     pairs=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_stream_goes_on_from_any_cursor_as_if_it_had_not_stopped(lengths, shuffle, steps, stop, pairs):
     how = settings_with(corpus={"shuffle_documents": shuffle}, training={"next_sentence": pairs})
     texts = numbered_documents(lengths)
@@ -174,7 +174,7 @@ def test_a_stream_goes_on_from_any_cursor_as_if_it_had_not_stopped(lengths, shuf
 
 
 @given(st.lists(st.integers(1, 40), min_size=4, max_size=20), st.integers(1, 6), st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_pass_gives_every_document_once_to_one_stream(lengths, shuffle, streams):
     how = settings_with(corpus={"shuffle_documents": shuffle, "streams": streams})
     texts = numbered_documents(lengths)

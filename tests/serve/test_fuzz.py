@@ -74,7 +74,7 @@ def test_ten_thousand_bodies():
     assert sum(fuzz(NUMBER_IF_SLOW).values()) == NUMBER_IF_SLOW
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=20, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 @given(data=st.data())
 def test_the_service_is_as_its_description_says(described, data):
     """Requests and responses of every route follow the OpenAPI description."""

@@ -31,7 +31,7 @@ def tokenizer(vocab_file):
     return BigBirdTokenizer(vocab_file)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.integers(1, 9),
     st.integers(0, 5),

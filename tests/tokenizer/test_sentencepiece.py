@@ -107,7 +107,7 @@ def test_offsets_of_hard_texts(tokenizer, normalising, text):
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_offsets_of_any_text(tokenizer, normalising, text):
     covered = assert_offsets_slice_the_text(tokenizer, text)
     assert_offsets_slice_the_text(normalising, text)
@@ -148,7 +148,7 @@ def test_ids_equal_transformers(tokenizer, slow, fast):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u2581<[]>"), max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_ids_of_any_text_equal_transformers(tokenizer, slow, text):
     assert tokenizer(text).ids == slow(text).input_ids
 

@@ -155,7 +155,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axis.set_title(f"{name} ({found['documents']} documents)", fontsize=10)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("bits per character of masked pieces")
-    axes[0].legend(fontsize=8)
+    # Above the charts, where it hides nothing.
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=8)
     figure.supxlabel("position in the document (pieces)", fontsize=10)
     figure.savefig(path, dpi=110)
 

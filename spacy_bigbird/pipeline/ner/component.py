@@ -255,20 +255,19 @@ class EntityTagger(WithExtensions, Labelled, Configured, TrainablePipe):
         """
         emissions: list[Floats] = []
         allowed: list[Mask] = []
-        seen: list[Example] = []
-        for batch, docs in encoded_batches(examples, self.name, nlp):
-            seen += batch
-            emissions += self._emissions(docs)
-            allowed += [valid_tags(doc, self.labels) for doc in docs]
-        tag_scores = TagScores(emissions, allowed, self._transitions())
         entities: list[list[Entity]] = []
         is_right: list[bool] = []
-        for example, found in zip(seen, tag_scores.best_entities(), strict=True):
-            verdicts = judge(example, [(start, end, self.labels[label]) for start, end, label in found])
-            entities.append([entity for entity, right in zip(found, verdicts, strict=True) if right is not None])
-            is_right += [right for right in verdicts if right is not None]
+        for batch, docs in encoded_batches(examples, self.name, nlp):
+            rows, masks = self._emissions(docs), [valid_tags(doc, self.labels) for doc in docs]
+            for example, found in zip(batch, TagScores(rows, masks, self._transitions()).best_entities(), strict=True):
+                verdicts = judge(example, [(start, end, self.labels[label]) for start, end, label in found])
+                entities.append([entity for entity, right in zip(found, verdicts, strict=True) if right is not None])
+                is_right += [right for right in verdicts if right is not None]
+            emissions += rows
+            allowed += masks
         if not is_right:
-            raise ValueError(Errors.BB201.format(name=self.name, number=len(seen)))
+            raise ValueError(Errors.BB201.format(name=self.name, number=len(entities)))
+        tag_scores = TagScores(emissions, allowed, self._transitions())
 
         def probabilities(temperature: float) -> list[float]:
             return [value for row in tag_scores.probabilities(entities, temperature) for value in row]

@@ -124,7 +124,7 @@ def test_draws_follow_the_probabilities():
     torch.testing.assert_close(frequencies, logits[0].softmax(-1), atol=0.02, rtol=0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     logits=st.lists(st.floats(-8, 8, width=32), min_size=2, max_size=12),
     top_k=st.none() | st.integers(1, 15),

@@ -72,7 +72,7 @@ def test_a_document_without_tokens_or_labels(vocab):
     assert valid_tags(Doc(vocab, words=["a", " "]), []).tolist() == [[True], [True]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_predicted_entities_obey_every_rule_and_keep_presets(data):
     words = data.draw(st.lists(st.sampled_from(["a", "b", " ", "\n"]), min_size=1, max_size=12))

@@ -211,7 +211,7 @@ def test_scores_far_apart_stay_exact():
     assert all(np.isfinite(m).all() for m in sums.marginals())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_numbers_with_a_scale_give_what_logarithms_give(data):
     """Also where they cannot, as long as they say so."""
@@ -257,7 +257,7 @@ def test_long_documents_stay_exact():
     assert sums.entity_probability(0, *sorted(entities(path))[0]) == pytest.approx(1.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_the_best_path_is_always_valid(data):
     tokens, labels = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 3))

@@ -54,7 +54,7 @@ def searches(draw):
     return windows, positions, draw(st.integers(1, 5))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(searches())
 def test_equals_the_enumeration_of_all_pairs(search):
     windows, positions, longest = search
@@ -69,7 +69,7 @@ def test_equals_the_enumeration_of_all_pairs(search):
     assert [c.score for c in found] == pytest.approx([w / sum(weights) for w in weights])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(searches(), st.integers(1, 4))
 def test_only_the_best_beginnings_and_ends_are_tried(search, n_best):
     windows, positions, longest = search
