@@ -29,7 +29,7 @@ from spacy_bigbird.apply import LocalEngine, Settings, apply
 from spacy_bigbird.apply.inputs import Fields
 from spacy_bigbird.apply.plan import make_plan
 from spacy_bigbird.apply.sizing import worker_memory
-from spacy_bigbird.cli.init_config import make_config
+from spacy_bigbird.cli.new_config import make_config
 
 SHARD_PIECES = 30_000
 

@@ -8,7 +8,7 @@ from spacy import util
 from spacy.util import registry
 from thinc.api import Adam
 
-from spacy_bigbird.cli.init_config import make_config
+from spacy_bigbird.cli.new_config import make_config
 from spacy_bigbird.schedules import find_schedule_problems, make_warmup_linear
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""The Doc attributes for multiple choice and mask filling: `doc._.choices` and `doc._.masks`."""
+"""The Doc attribute for multiple choice: `doc._.choices`."""
 
 from typing import Any
 
@@ -53,29 +53,8 @@ def choices_with_gold(doc: Doc) -> list[dict[str, Any]]:
     return found
 
 
-def read_masks(doc: Doc) -> list[tuple[int, int]]:
-    """Get the spans of a document that are to be masked.
-
-    doc (Doc): a document whose `doc._.masks` holds spans or None.
-    RETURNS (list[tuple[int, int]]): start and end (exclusive) of each span. Unit: characters.
-    RAISES ValueError: a span is malformed, empty, outside the text, or overlaps another one.
-    """
-    masks = []
-    for mask in doc._.masks or ():
-        stretch = _as_stretch(mask)
-        if stretch is None:
-            raise ValueError(Errors.BB245.format(value=mask, length=len(doc.text)))
-        masks.append(stretch)
-    end_before = 0
-    for start, end in sorted(masks):
-        if not end_before <= start < end <= len(doc.text):
-            raise ValueError(Errors.BB245.format(value=(start, end), length=len(doc.text)))
-        end_before = end
-    return masks
-
-
-def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
-    """Remove choices and masks that no component can use.
+def drop_unusable_choices(doc: Doc, where: str, problems: Problems) -> None:
+    """Remove choices that no component can use.
 
     doc (Doc): the document, modified in place.
     where (str): its place in the corpus.
@@ -93,18 +72,6 @@ def drop_unusable(doc: Doc, where: str, problems: Problems) -> None:
             else:
                 kept.append(_with_whole_answer(choice))
         doc._.choices = kept
-    if doc._.masks is not None:
-        masks: list[tuple[int, int]] = []
-        for mask in doc._.masks if isinstance(doc._.masks, (list, tuple)) else [doc._.masks]:
-            problems.seen("masks")
-            stretch = _as_stretch(mask)
-            if stretch is None or not 0 <= stretch[0] < stretch[1] <= len(doc.text):
-                problems.add("masks", "are not the first and last character of a span of the text", where, mask)
-            elif any(stretch[0] < end and start < stretch[1] for start, end in masks):
-                problems.add("masks", "overlap others", where, mask)
-            else:
-                masks.append(stretch)
-        doc._.masks = masks
 
 
 def _is_choice(choice: Any) -> bool:
@@ -116,8 +83,3 @@ def _is_choice(choice: Any) -> bool:
 
 def _has_its_answer(choice: dict[str, Any]) -> bool:
     return choice.get("answer") is None or as_whole_number(choice["answer"]) in range(len(choice["options"]))
-
-
-def _as_stretch(mask: Any) -> tuple[int, int] | None:
-    start, end = map(as_whole_number, mask) if isinstance(mask, (list, tuple)) and len(mask) == 2 else (None, None)
-    return None if start is None or end is None else (start, end)

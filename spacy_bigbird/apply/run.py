@@ -18,7 +18,7 @@ from .. import __version__
 from ..errors import Errors
 from .annotate import Settings, pipeline_digest
 from .engines import LocalEngine, RayEngine
-from .inputs import find_inputs
+from .found_files import find_inputs
 from .outputs import write_bytes, write_json, write_lines
 from .plan import Plan, Shard, as_dict, estimate_pieces, make_plan, schedule
 from .sizing import estimate, worker_memory

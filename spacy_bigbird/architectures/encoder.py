@@ -15,6 +15,7 @@ from ..thinc_layers.layer_choice import checked_choice
 from ..thinc_layers.layer_mix import choice_of, tell_layers
 from ..thinc_layers.listener import listening_node, mixing, piece_listener, piece_rows, set_mixed_width
 from ..thinc_layers.pooling import allow_empty_tokens
+from ..thinc_layers.private import replace_init
 from ..thinc_layers.settings import EncoderSettings
 from ..thinc_layers.token_vectors import pool_in_stretches
 from ..thinc_layers.types import BigBirdBatch, PieceRows
@@ -114,11 +115,11 @@ def build_bigbird_tok2vec_v2(
     get_shim(encoder).wanted_layers = {choice}
     if pooling is None:
         model: Model = chain(_by_document(encoder), *mixing(choice), piece_rows(grad_factor))
-        model.replace_callbacks(model._func, init=_init_whole_documents)
+        replace_init(model, _init_whole_documents)
         return model
     token_vectors: Model = chain(_by_document(encoder), *mixing(choice), trfs2arrays(pooling, grad_factor))
     if choice != "last":
-        token_vectors.replace_callbacks(token_vectors._func, init=_init_token_vectors)
+        replace_init(token_vectors, _init_token_vectors)
     allow_empty_tokens(token_vectors)
     pool_in_stretches(token_vectors)
     return token_vectors

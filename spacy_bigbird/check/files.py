@@ -4,7 +4,7 @@ from typing import Any
 
 from spacy.training import Corpus
 
-from ..corpora.readers import find_files
+from ..corpora.kinds_of_files import find_files
 
 
 def check_kind_of_files(reader: Any) -> None:

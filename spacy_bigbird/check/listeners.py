@@ -5,16 +5,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from spacy.language import Language
-from spacy.pipeline import Tok2Vec
-from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy_transformers import Transformer
-from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 
 from ..errors import Errors
 from ..thinc_layers.shim import EncoderShim
-
-UPSTREAM_OF: dict[type, type] = {TransformerListener: Transformer, Tok2VecListener: Tok2Vec}
+from .upstreams import listeners_of, upstreams_before
 
 
 def find_listener_problems(nlp: Language) -> list[str]:
@@ -24,19 +20,13 @@ def find_listener_problems(nlp: Language) -> list[str]:
     RETURNS (list[str]): one message per listener without an upstream component before it.
     """
     problems = []
-    for position, (name, component) in enumerate(nlp.components):
-        model = getattr(component, "model", None)
-        nodes: list[Any] = list(model.walk()) if isinstance(model, Model) else []
-        kinds = [next((kind for cls, kind in UPSTREAM_OF.items() if isinstance(node, cls)), None) for node in nodes]
-        for node, kind in zip(nodes, kinds, strict=True):
-            if kind is None:
-                continue
-            upstream = node.upstream_name
-            usable = [other for other, pipe in nlp.components if isinstance(pipe, kind) and other != name]
-            before = [other for other, _ in nlp.components[:position] if other in usable]
+    for name, component in nlp.components:
+        for node, kind in listeners_of(component):
+            upstream, before = node.upstream_name, upstreams_before(name, nlp, kind)
             if upstream in before or (upstream == "*" and before):
                 continue
-            behind = [other for other in usable if other not in before and upstream in ("*", other)]
+            after = [other for other, pipe in nlp.components if isinstance(pipe, kind) and other not in (name, *before)]
+            behind = [other for other in after if upstream in ("*", other)]
             close = get_close_matches(upstream, before, 1)
             if behind:
                 advice = f"Move {behind[0]!r} before {name!r}"
@@ -62,7 +52,7 @@ def find_training_problems(nlp: Language, frozen: Container[str], annotating: Co
     for position, (name, component) in enumerate(nlp.components):
         model = getattr(component, "model", None)
         nodes: list[Any] = list(model.walk()) if isinstance(model, Model) else []
-        upstreams = {node.upstream_name for node in nodes if isinstance(node, TransformerListener)}
+        upstreams = {node.upstream_name for node, kind in listeners_of(component) if kind is Transformer}
         for encoder, pipe in nlp.components[:position]:
             if not isinstance(pipe, Transformer) or not upstreams & {"*", encoder}:
                 continue

@@ -1,6 +1,5 @@
 """Prints the findings of `spacy bigbird check`."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,8 +10,10 @@ from wasabi import Printer
 from ..corpora.stretches import Phase
 from ..errors import Errors
 from ..warnings import Warnings
-from .corpus import CorpusReport, ReaderLoss, name_of_character
+from .corpus import CorpusReport, name_of_character
 from .encoders import PlannedEncoder, StepCost, measure_step
+from .memory import available_memory
+from .readers import ReaderLoss
 from .terminal import duration, headline, histogram
 
 if TYPE_CHECKING:
@@ -290,17 +291,3 @@ def pieces_of(batch: Sequence[int], report: CorpusReport) -> int:
     RETURNS (int): number of pieces that the encoder receives.
     """
     return sum(report.encoded[number] for number in batch)
-
-
-def available_memory() -> float | None:
-    """Get the free memory of Thinc's device. RETURNS (float | None): None if it is unknown. Unit: bytes."""
-    import torch
-    from thinc.api import get_torch_default_device
-
-    device = get_torch_default_device()
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (ValueError, OSError, AttributeError):
-        return None

@@ -1,15 +1,19 @@
 """Checks of which component listens to which, at initialization: spaCy's listeners silently continue with zeros."""
 
-from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, cast
 
 from spacy.language import Language
+from spacy.pipeline import Tok2Vec
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy_transformers import Transformer
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 
 from ..errors import Errors
 from ..thinc_layers.shim import EncoderShim
+
+UPSTREAM_OF: dict[type, type] = {TransformerListener: Transformer, Tok2VecListener: Tok2Vec}
 
 
 def check_upstreams(nlp: Language) -> None:
@@ -22,6 +26,30 @@ def check_upstreams(nlp: Language) -> None:
         check_upstreams_of(name, component, nlp)
 
 
+def listeners_of(component: Any) -> list[tuple[Any, type]]:
+    """Find the listeners in a component.
+
+    component (Any): the component.
+    RETURNS (list[tuple[Any, type]]): the listening layers, each with the class of component that it listens to.
+    """
+    model = getattr(component, "model", None)
+    nodes = model.walk() if isinstance(model, Model) else ()
+    return [(node, kind) for node in nodes for cls, kind in UPSTREAM_OF.items() if isinstance(node, cls)]
+
+
+def upstreams_before(name: str, nlp: Language, kind: type = Transformer) -> dict[str, str]:
+    """Find the components that a component can listen to: those before it.
+
+    name (str): name of the component.
+    nlp (Language): the pipeline.
+    kind (type): class of the components.
+    RETURNS (dict[str, str]): their names, by all names that listeners may know them by: former ones too.
+    """
+    before = takewhile(lambda named: named[0] != name, nlp.components)
+    known = [(other, getattr(pipe, "former_names", ())) for other, pipe in before if isinstance(pipe, kind)]
+    return {former: other for other, names in known for former in names} | {other: other for other, _ in known}
+
+
 def check_upstreams_of(name: str, component: Any, nlp: Language) -> list[str]:
     """Check that every listener of one component names an encoder that runs before it.
 
@@ -31,14 +59,9 @@ def check_upstreams_of(name: str, component: Any, nlp: Language) -> list[str]:
     RETURNS (list[str]): the encoders that the component listens to.
     RAISES ValueError: a listener does not. The message names the component, its upstream and the available encoders.
     """
-    encoders: dict[str, str] = {}
-    for other, pipe in nlp.components:
-        if other == name:
-            break
-        if isinstance(pipe, Transformer):
-            encoders |= dict.fromkeys(getattr(pipe, "former_names", ()), other) | {other: other}
+    encoders = upstreams_before(name, nlp)
     heard: list[str] = []
-    for upstream in _upstream_names(component):
+    for upstream in [node.upstream_name for node, kind in listeners_of(component) if kind is Transformer]:
         if upstream not in encoders and not (upstream == "*" and encoders):
             found = ", ".join(dict.fromkeys(encoders.values())) or "none"
             raise ValueError(Errors.BB142.format(reader=name, upstream=upstream, found=found))
@@ -58,10 +81,3 @@ def check_weights_of_upstreams(name: str, component: Any, nlp: Language) -> None
         (model,) = (cast(Any, pipe).model for other, pipe in nlp.components if other == encoder)
         if any(isinstance(shim, EncoderShim) and not shim.is_loaded for node in model.walk() for shim in node.shims):
             raise ValueError(Errors.BB144.format(reader=name, encoder=encoder))
-
-
-def _upstream_names(component: Any) -> Iterator[str]:
-    model = getattr(component, "model", None)
-    for node in model.walk() if isinstance(model, Model) else ():
-        if isinstance(node, TransformerListener):
-            yield node.upstream_name

@@ -115,10 +115,12 @@ def check(
     silent (bool): whether to print nothing.
     RETURNS (Checked): the findings.
     """
-    from ..check.corpus import check_corpus, find_gold_problems, find_reader_loss, make_batches
+    from ..check.corpus import check_corpus, make_batches
     from ..check.encoders import find_encoders
+    from ..check.gold import find_gold_problems
     from ..check.labels import find_label_problems
     from ..check.listeners import find_frozen_problems, find_listener_problems, find_training_problems
+    from ..check.readers import find_reader_loss
     from ..check.report import CheckReport
     from ..corpora.stretches import StretchBatcher
     from ..schedules import find_schedule_problems
@@ -217,8 +219,8 @@ def _read(
 
     RETURNS (tuple): the examples (None if the corpus cannot be read), and every record that cannot be used.
     """
-    from ..check.corpus import long_texts_allowed
     from ..check.files import check_kind_of_files
+    from ..check.readers import long_texts_allowed
     from ..corpora.broken_records import collected
 
     examples = None

@@ -66,7 +66,7 @@ def evaluate(model: "str | Path | Language", data_path: Path, *, show_progress: 
     from spacy.scorer import Scorer
     from tqdm import tqdm
 
-    from ..check.corpus import find_gold_problems
+    from ..check.gold import find_gold_problems
     from ..scoring.stored_examples import StoredExamples
 
     nlp = model if isinstance(model, Language) else spacy.load(model)
@@ -98,8 +98,9 @@ def make_reader(path: Path) -> Any:
     RETURNS (Any): the reader, which takes a pipeline and yields examples.
     RAISES ValueError: there are no such files.
     """
+    from ..corpora.docbin import QuestionCorpus
     from ..corpora.jsonl import JsonlCorpus
-    from ..corpora.readers import QuestionCorpus, SquadCorpus
+    from ..corpora.squad import SquadCorpus
 
     kinds = {".spacy": QuestionCorpus, ".jsonl": JsonlCorpus, ".json": SquadCorpus}
     files = [path] if path.is_file() else sorted(path.rglob("*"))

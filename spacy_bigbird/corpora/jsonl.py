@@ -14,7 +14,8 @@ from spacy.util import filter_spans
 from ..annotations.questions import as_whole_number
 from ..errors.closest import did_you_mean
 from .broken_records import Problems
-from .readers import check_answers, find_files, given_path, is_unicode, set_questions, usable_questions
+from .kinds_of_files import find_files, given_path
+from .usable_questions import check_answers, is_unicode, set_questions, usable_questions
 
 ENDING = ".jsonl"
 KEYS = ("text", "entities", "spans", "cats", "questions")

@@ -15,16 +15,9 @@ from thinc.api import Model
 
 from ..atomic import replace_file
 from ..distributed.processes import count_processes
-from .state import (
-    FINISHED,
-    FOLDER,
-    LIMITS,
-    OptimizerWatch,
-    TrainingState,
-    random_states,
-    set_random_states,
-    spacy_version,
-)
+from .optimizer_state import OptimizerWatch
+from .random_states import random_states, set_random_states
+from .state import FINISHED, FOLDER, LIMITS, TrainingState, spacy_version
 
 LogStep = Callable[[dict[str, Any] | None], None]
 Logger = Callable[..., tuple[LogStep, Callable[[], None]]]

@@ -9,7 +9,6 @@ from timeit import default_timer as timer
 from typing import IO, Any
 
 import spacy
-from spacy import util
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.loggers import console_logger_v3
@@ -28,18 +27,17 @@ from wasabi import Printer
 from ..distributed.gradients import SharedOptimizer, check_alike, find_parameters, start_alike
 from ..distributed.processes import Processes, total
 from ..errors import Errors
-from ..schedules import find_schedule_problems
 from .batches import grouped, in_common_order, skip
 from .limits import MODEL_BEST, MODEL_LAST, check_unfinished, is_over
 from .logger import ResumableLogger
+from .optimizer_state import restore_optimizer
+from .random_states import random_states, set_random_states
+from .reading import announce, load
 from .state import (
     BEST,
     PIPELINE,
     TrainingState,
-    random_states,
     replace_folder,
-    restore_optimizer,
-    set_random_states,
     spacy_version,
     state_folder,
 )
@@ -117,14 +115,14 @@ def resume(
     if fixed:
         expected = ", ".join(f"[{name}]" for name in CHANGEABLE)
         raise ValueError(Errors.BB347.format(names=", ".join(fixed), expected=expected))
-    nlp = _load(folder / PIPELINE, overrides)
+    nlp = load(folder / PIPELINE, overrides)
     nlp.max_length = state.max_length
     config = nlp.config.interpolate()
     check_unfinished(output, state, config["training"])
     _set_allocator(config, use_gpu)
     training = _Training(nlp, output, state, config, processes)
     if processes.is_main:
-        _announce(nlp, state, config, stdout)
+        announce(nlp, state, config, stdout)
     training.run(stdout, stderr)
     return nlp, output / MODEL_LAST
 
@@ -132,14 +130,6 @@ def resume(
 def _set_allocator(config: Any, use_gpu: int) -> None:
     if use_gpu >= 0 and config["training"]["gpu_allocator"]:
         set_gpu_allocator(config["training"]["gpu_allocator"])
-
-
-def _announce(nlp: Language, state: TrainingState, config: Any, stdout: IO) -> None:
-    msg = Printer(no_print=True)
-    for problem in _schedule_problems(config["training"], state.step):
-        stdout.write(msg.warn(problem) + "\n")
-    stdout.write(msg.info(f"Pipeline: {nlp.pipe_names}") + "\n")
-    stdout.write(msg.info(f"Training of {state.started}, resuming after step {state.step}") + "\n")
 
 
 class _Training:
@@ -302,19 +292,3 @@ class _Training:
                 return self.evaluate()
 
         return self.processes.share(score, "waited for the evaluation")
-
-
-def _schedule_problems(settings: dict[str, Any], step: int) -> list[str]:
-    """Find out if the learning rate suits the limits, which may have been raised."""
-    # The number of steps in an epoch is not known before the corpus is read: only the next step is.
-    steps = settings["max_steps"] or (step + 2 if settings["max_epochs"] >= 1 else None)
-    (optimizer,) = registry.resolve({"optimizer": settings["optimizer"]}).values()
-    problems = find_schedule_problems(optimizer, steps)
-    return problems if settings["max_steps"] else [problem for problem in problems if problem.startswith("[BB")]
-
-
-def _load(path: Path, overrides: dict[str, Any]) -> Language:
-    try:
-        return util.load_model(path, config=overrides)
-    except OSError as error:
-        raise ValueError(Errors.BB344.format(path=path, reason=error)) from error

@@ -17,6 +17,7 @@ from spacy_transformers.data_classes import TransformerData
 from ..errors import Errors
 from ..warnings import Warnings
 from .layer_mix import choice_of
+from .private import received
 from .types import BigBirdData
 from .vectors import converted, mark_read, realigned
 
@@ -131,10 +132,11 @@ def linked_forward(model: Any, docs: list[Doc], is_train: bool) -> tuple[list[Tr
         be computed again, come from another encoder than the one listened to, or cannot follow changed tokens.
     """
     reader = model.link.reader
-    if is_train and model._batch_id is not None:
-        if model._batch_id != batch_identity(docs):
+    batch, datas = received(model)
+    if is_train and batch is not None:
+        if batch != batch_identity(docs):
             raise ValueError(Errors.BB132.format(reader=reader, encoder=model.link.encoder, number=len(docs)))
-        outputs = [realigned(data, doc, reader) for doc, data in zip(docs, model._outputs, strict=True)]
+        outputs = [realigned(data, doc, reader) for doc, data in zip(docs, datas, strict=True)]
         return outputs, model.backprop_and_clear
     computed = _compute_missing(model, docs, is_train)
     outputs = [_read(model, doc, computed.get(number)) for number, doc in enumerate(docs)]

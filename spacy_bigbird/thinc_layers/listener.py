@@ -15,6 +15,7 @@ from ..errors import Errors
 from ..warnings import Warnings
 from .layer_choice import LayerChoice
 from .layer_mix import NAME, layer_mix, width_of
+from .private import replace_init
 from .types import Array, BigBirdData, PieceRows
 
 
@@ -30,7 +31,7 @@ def piece_listener(
     """
     listener = listening_node(upstream, choice)
     model: Model = chain(listener, *mixing(choice), piece_rows(grad_factor))
-    model.replace_callbacks(model._func, init=_init_piece_listener)
+    replace_init(model, _init_piece_listener)
     model.set_ref("listener", listener)
     return model
 

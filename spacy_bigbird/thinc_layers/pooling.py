@@ -6,6 +6,7 @@ from collections.abc import Callable
 from thinc.api import Model, reduce_first, reduce_last, reduce_max, reduce_mean, reduce_sum
 from thinc.types import Floats2d, Ragged
 
+from .private import forward_of
 from .types import Array
 
 # Of these Thinc layers, some reject empty sequences, and the others lose the width if there are no sequences at all.
@@ -19,7 +20,7 @@ def allow_empty_tokens(model: Model) -> None:
     model (Model): a head's model, or a pooling layer. It is changed in place; its layers and parameters stay the same.
     """
     for node in model.walk():
-        if node.name in _MODULES and node._func is _MODULES[node.name].forward:
+        if node.name in _MODULES and forward_of(node) is _MODULES[node.name].forward:
             node.replace_callbacks(_forward, init=node.init)
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 import srsly
 import torch
-from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, get_torch_default_device, xp2torch
 from thinc.shims.shim import Shim
 from torch import Tensor
 
@@ -25,7 +25,8 @@ from .process_state import RandomState, use_one_thread_if_forked
 from .rates import rate_of
 from .settings import EncoderSettings
 from .summaries import Summaries
-from .types import Array, PackedPieces
+from .types import PackedPieces
+from .weights import copy_into, take_step
 
 # While one thread changes the mode of a module, no other may compute with the layers that have not been changed yet.
 # One lock for all modules, because a lock in the shim could not be copied or pickled.
@@ -66,7 +67,6 @@ class EncoderShim(PyTorchShim):
     def module(self) -> BigBirdModel:
         """The encoder, or in subclasses the model with a head.
 
-        RETURNS (BigBirdModel): the loaded module.
         RAISES ValueError: nothing is loaded yet.
         """
         if self._model is None:
@@ -78,7 +78,6 @@ class EncoderShim(PyTorchShim):
     def config(self) -> BigBirdConfig:
         """The encoder's configuration.
 
-        RETURNS (BigBirdConfig): the configuration.
         RAISES ValueError: nothing is loaded yet.
         """
         return self.module.config
@@ -216,18 +215,9 @@ class EncoderShim(PyTorchShim):
             return
         self._is_changed = True
         for name, parameter in self._model.named_parameters():
-            if parameter.grad is None:
-                continue
-            scale = rate_of(name, self.settings, self.config.num_hidden_layers)
-            weights: Array = torch2xp(parameter.data)
-            gradient: Array = torch2xp(parameter.grad)
-            changed, _ = optimizer((self.id, name), weights, gradient, lr_scale=scale)
-            result: Tensor = xp2torch(changed, device=parameter.device)
-            if result.data_ptr() != parameter.data_ptr():
-                # Through `data`, which autograd does not track: in spaCy's stock order, a step may come between the
-                # forward and the backward pass of a batch.
-                parameter.data.copy_(result)
-            parameter.grad.zero_()
+            if parameter.grad is not None:
+                scale = rate_of(name, self.settings, self.config.num_hidden_layers)
+                take_step(parameter, optimizer, (self.id, name), scale)
 
     @contextmanager
     def use_params(self, params: dict) -> Iterator[None]:
@@ -238,17 +228,11 @@ class EncoderShim(PyTorchShim):
         own = {name: value for (owner, name), value in params.items() if owner == self.id} if self._model else {}
         parameters = dict(self._model.named_parameters()) if own else {}
         backup = {name: parameters[name].detach().clone() for name in own if name in parameters}
-        self._copy_into(parameters, {name: xp2torch(own[name], device=self.device) for name in backup})
+        copy_into(parameters, {name: xp2torch(own[name], device=self.device) for name in backup})
         try:
             yield
         finally:
-            self._copy_into(parameters, backup)
-
-    @staticmethod
-    def _copy_into(parameters: dict[str, Any], values: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, value in values.items():
-                parameters[name].copy_(value)
+            copy_into(parameters, backup)
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the weights to another device.

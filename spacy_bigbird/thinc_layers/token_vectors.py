@@ -11,6 +11,7 @@ from spacy_transformers.data_classes import TransformerData
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
+from .private import forward_of
 from .types import Array
 
 # Imported this way because the package's function of the same name hides the module.
@@ -26,7 +27,7 @@ def pool_in_stretches(model: Model) -> None:
     model (Model): a head's model. It is changed in place; its layers and parameters stay the same.
     """
     for node in model.walk():
-        if node.name == "trfs2arrays" and node._func is _STOCK.forward:
+        if node.name == "trfs2arrays" and forward_of(node) is _STOCK.forward:
             node.replace_callbacks(_forward, init=node.init)
 
 

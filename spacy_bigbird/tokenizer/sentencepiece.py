@@ -137,11 +137,7 @@ class BigBirdTokenizer(SpecialPieces):
         write_added_tokens(Path(save_directory), self.added_tokens)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {
-            "allow_special": self.allow_special,
-            "map_whitespace": self.map_whitespace,
-            "added_tokens": self.added_tokens,
-        }
+        options = {name: getattr(self, name) for name in ("allow_special", "map_whitespace", "added_tokens")}
         return _unpickle, (type(self), (self.to_bytes(), *self._tokens, self.sp_model_kwargs), options)
 
     # Texts to pieces
@@ -249,12 +245,10 @@ class BigBirdTokenizer(SpecialPieces):
     def _truncate(
         self, first: TextPieces, second: TextPieces | None, truncation: bool | str, max_length: int, special: bool
     ) -> tuple[TextPieces, TextPieces | None]:
-        added = (ADDED_TO_ONE if second is None else ADDED_TO_TWO) if special else 0
+        room = max_length - ((ADDED_TO_ONE if second is None else ADDED_TO_TWO) if special else 0)
         strategy = "longest_first" if truncation is True else str(truncation)
-        kept, kept_of_second = lengths_after_truncation(
-            len(first), 0 if second is None else len(second), max_length - added, strategy
-        )
-        return first[:kept], None if second is None else second[:kept_of_second]
+        kept, of_second = lengths_after_truncation(len(first), len(second or ()), room, strategy)
+        return first[:kept], None if second is None else second[:of_second]
 
     def windows(
         self, question: str | TextPieces, text: str | TextPieces, *, max_length: int, overlap: int | None = None

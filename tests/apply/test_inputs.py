@@ -11,7 +11,8 @@ from backports import zstd
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from spacy_bigbird.apply.inputs import Fields, find_inputs, read_questions_file, reader_of
+from spacy_bigbird.apply.found_files import find_inputs
+from spacy_bigbird.apply.inputs import Fields, read_questions_file, reader_of
 
 from ..toy_text import toy_texts
 from .conftest import write_jsonl

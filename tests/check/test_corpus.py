@@ -9,16 +9,16 @@ from spacy.training.batchers import configure_minibatch, configure_minibatch_by_
 from spacy_bigbird.annotations.questions import install_question_extensions
 from spacy_bigbird.check.corpus import (
     check_corpus,
-    find_gold_problems,
     find_lost_spans,
-    find_reader_loss,
-    long_texts_allowed,
     make_batches,
     name_of_character,
 )
 from spacy_bigbird.check.encoders import PlannedEncoder
+from spacy_bigbird.check.gold import find_gold_problems
+from spacy_bigbird.check.readers import find_reader_loss, long_texts_allowed
 from spacy_bigbird.corpora.batchers import PieceBatcher
-from spacy_bigbird.corpora.readers import QuestionCorpus, SquadCorpus
+from spacy_bigbird.corpora.docbin import QuestionCorpus
+from spacy_bigbird.corpora.squad import SquadCorpus
 from spacy_bigbird.plan.config import BigBirdConfig
 from spacy_bigbird.thinc_layers.settings import EncoderSettings
 from spacy_bigbird.tokenizer.sentencepiece import BigBirdTokenizer

@@ -18,7 +18,7 @@ from spacy_bigbird.check.listeners import find_training_problems
 from spacy_bigbird.check.report import CheckReport
 from spacy_bigbird.check.terminal import bar, duration, histogram
 from spacy_bigbird.cli.check import check
-from spacy_bigbird.cli.init_config import Size, make_config
+from spacy_bigbird.cli.new_config import Size, make_config
 from spacy_bigbird.errors import Errors
 
 from ..toy_pipelines import make_examples, make_pipeline

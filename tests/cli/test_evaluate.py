@@ -11,7 +11,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_bigbird.cli.evaluate import evaluate
-from spacy_bigbird.corpora.readers import QuestionCorpus
+from spacy_bigbird.corpora.docbin import QuestionCorpus
 from tests.toy_pipelines import make_examples, make_pipeline
 from tests.toy_questions import TEXT, asked, make_nlp
 

@@ -13,7 +13,7 @@ from spacy.util import registry
 from typer.testing import CliRunner
 
 from spacy_bigbird.check.listeners import find_listener_problems
-from spacy_bigbird.cli.init_config import LARGE, Optimize, Size, Steps, make_config
+from spacy_bigbird.cli.new_config import LARGE, Optimize, Size, Steps, make_config
 
 from ..toy_text import toy_texts
 

@@ -11,7 +11,7 @@ from spacy.util import registry
 from thinc.util import has_gpu
 from typer.testing import CliRunner
 
-from spacy_bigbird.cli.init_config import make_config
+from spacy_bigbird.cli.new_config import make_config
 from spacy_bigbird.resume.state import TrainingState
 
 from ..processes import start_spacy

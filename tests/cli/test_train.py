@@ -8,7 +8,7 @@ from spacy.tokens import DocBin
 from spacy.util import registry
 from typer.testing import CliRunner
 
-from spacy_bigbird.cli.init_config import make_config
+from spacy_bigbird.cli.new_config import make_config
 
 from ..toy_pipelines import TINY_ENCODER, encoder_weights, make_examples
 

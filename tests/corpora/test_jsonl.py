@@ -6,7 +6,8 @@ import warnings
 import pytest
 import spacy
 
-from spacy_bigbird.annotations.choices import choices_with_gold, read_masks
+from spacy_bigbird.annotations.choices import choices_with_gold
+from spacy_bigbird.annotations.masks import read_masks
 from spacy_bigbird.annotations.questions import gold_spans, read_questions
 from spacy_bigbird.corpora.broken_records import Problems
 from spacy_bigbird.corpora.jsonl import make_jsonl_corpus

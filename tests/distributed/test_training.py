@@ -13,7 +13,7 @@ from spacy.training.loop import create_train_batches
 from spacy.util import fix_random_seed, registry, resolve_dot_names
 from thinc.api import Config
 
-from spacy_bigbird.cli.init_config import make_config
+from spacy_bigbird.cli.new_config import make_config
 from spacy_bigbird.distributed.gradients import find_parameters
 from spacy_bigbird.resume.state import TrainingState
 

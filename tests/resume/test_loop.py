@@ -21,15 +21,9 @@ from spacy.training.loop import train
 from thinc.api import Adam, Config, Linear, Model
 
 from spacy_bigbird.resume.loop import resume
-from spacy_bigbird.resume.state import (
-    OptimizerWatch,
-    TrainingState,
-    random_states,
-    replace_folder,
-    restore_optimizer,
-    set_random_states,
-    state_folder,
-)
+from spacy_bigbird.resume.optimizer_state import OptimizerWatch, restore_optimizer
+from spacy_bigbird.resume.random_states import random_states, set_random_states
+from spacy_bigbird.resume.state import TrainingState, replace_folder, state_folder
 
 from ..toy_pipelines import TINY_ENCODER, add_head, encoder_model, make_examples
 

@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from ...annotations.questions import install_question_extensions, question_key
 from ..broken_records import Problems
 from ..jsonl import is_finite, set_entities, set_spans
-from ..readers import check_answers
+from ..usable_questions import check_answers
 from .record import Record
 
 

@@ -10,7 +10,7 @@ from spacy.vocab import Vocab
 
 from ...errors import Errors
 from ..broken_records import Problems
-from ..readers import usable_questions
+from ..usable_questions import usable_questions
 from .record import Format, Record, Sample, files_of, json_objects, text_of
 
 TAGS = ("ner_tags", "tags", "labels")

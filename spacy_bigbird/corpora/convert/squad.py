@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...errors import Errors
 from ..broken_records import Problems
-from ..readers import usable_questions
+from ..usable_questions import usable_questions
 from .record import Format, Record, Sample, json_objects, text_of
 
 

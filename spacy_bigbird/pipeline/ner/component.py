@@ -16,18 +16,14 @@ from thinc.types import Floats2d
 
 from ...annotations.extensions import WithExtensions, install_extensions, score_attribute
 from ...check.upstreams import check_weights_of_upstreams
-from ...errors import Errors
-from ...scoring.calibration import expected_calibration_error, fit_temperature, log_loss
-from ...scoring.entities import judge
 from ...thinc_layers.token_classifier import TRANSITION_SCALE
 from ...warnings import Warnings
-from ..configured import Configured
-from ..held_out import encoded_batches
 from ..labelled import Labelled
 from ..settings import EntitySettings
 from .biluo import misaligned_entities, preset_entities, valid_tags
-from .crf import Floats, Mask, Transitions
-from .entities import Entities, Entity, TagScores
+from .crf import Floats, Transitions
+from .entities import Entities, TagScores
+from .fitting import FittedEntities
 from .tag_loss import tag_loss
 
 DEFAULT_CONFIG = Config().from_str(
@@ -98,7 +94,7 @@ def make_ner(
     return EntityTagger(nlp.vocab, model, name, scorer, **settings)
 
 
-class EntityTagger(WithExtensions, Labelled, Configured, TrainablePipe):
+class EntityTagger(WithExtensions, FittedEntities, Labelled, TrainablePipe):
     """Tags tokens in the BILUO scheme. Invalid sequences are impossible, see `crf/` and `biluo.py`."""
 
     settings_type = EntitySettings
@@ -238,44 +234,6 @@ class EntityTagger(WithExtensions, Labelled, Configured, TrainablePipe):
         RETURNS (tuple[float, list[Floats2d]]): the loss, and the gradient of the scores.
         """
         return self._loss(list(examples), scores)[:2]
-
-    def calibrate(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, float | None]:
-        """Fit the temperature, so that predicted entities are correct as often as their probabilities say.
-
-        The predictions do not change. The examples should not be from the training data. Their `predicted` documents
-        must have been processed by the encoder, unless `nlp` is given. What is kept of each document are the scores of
-        its tokens' tags, since every temperature that is tried changes the sums over all tag sequences: 200 bytes per
-        token with five labels, against 3 kilobytes with the vectors of a base model.
-
-        examples (Iterable[Example]): held-out examples. Entities that are already set on `predicted` are ignored.
-        nlp (Language | None): the pipeline, whose components before this one are run on copies of the `predicted`
-            documents.
-        RETURNS (dict[str, float | None]): `temperature`, and the expected calibration error `before` and `after`.
-        RAISES ValueError: no entity is predicted in annotated text.
-        """
-        emissions: list[Floats] = []
-        allowed: list[Mask] = []
-        entities: list[list[Entity]] = []
-        is_right: list[bool] = []
-        for batch, docs in encoded_batches(examples, self.name, nlp):
-            rows, masks = self._emissions(docs), [valid_tags(doc, self.labels) for doc in docs]
-            for example, found in zip(batch, TagScores(rows, masks, self._transitions()).best_entities(), strict=True):
-                verdicts = judge(example, [(start, end, self.labels[label]) for start, end, label in found])
-                entities.append([entity for entity, right in zip(found, verdicts, strict=True) if right is not None])
-                is_right += [right for right in verdicts if right is not None]
-            emissions += rows
-            allowed += masks
-        if not is_right:
-            raise ValueError(Errors.BB201.format(name=self.name, number=len(entities)))
-        tag_scores = TagScores(emissions, allowed, self._transitions())
-
-        def probabilities(temperature: float) -> list[float]:
-            return [value for row in tag_scores.probabilities(entities, temperature) for value in row]
-
-        before = expected_calibration_error(probabilities(self.cfg["temperature"]), is_right)
-        self.cfg["temperature"] = fit_temperature(lambda t: log_loss(probabilities(t), is_right))
-        after = expected_calibration_error(probabilities(self.cfg["temperature"]), is_right)
-        return {"temperature": self.cfg["temperature"], "before": before, "after": after}
 
     def _emissions(self, docs: list[Doc]) -> list[Floats]:
         self._require_weights()

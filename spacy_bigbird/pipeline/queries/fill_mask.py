@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Config, Model
 
-from ...annotations.choices import read_masks
+from ...annotations.masks import read_masks
 from ...plan.windows import plan_windows
 from ...thinc_layers.question_windows import micro_batches, pack
 from ...thinc_layers.types import Array

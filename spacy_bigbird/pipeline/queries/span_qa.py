@@ -16,12 +16,12 @@ from ...errors import Errors
 from ...errors.closest import did_you_mean
 from ...thinc_layers.question_windows import QuestionTokenizer, gold_pieces, micro_batches, pack, window_span_loss
 from ...thinc_layers.types import Array
-from ...tokenizer.encoding import TextPieces
 from ...tokenizer.pairs import PairWindow
 from ...warnings import Warnings
 from ..settings import AnswerSettings
+from .answers import best_answer, no_answer, positions_of
 from .own_encoder import OwnEncoderPipe
-from .span_search import AnswerPositions, Candidate, WindowLogits, choose, search_spans
+from .span_search import WindowLogits
 
 DEFAULT_CONFIG = Config().from_str(
     """
@@ -189,7 +189,7 @@ class SpanQA(OwnEncoderPipe):
         settings: AnswerSettings,
         windows: QuestionTokenizer | None = None,
     ) -> list[list[Answer]]:
-        answers = [[_no_answer(question) for question in asked] for asked in asked_of]
+        answers = [[no_answer(question) for question in asked] for asked in asked_of]
         questions = [[question["question"] for question in asked] for asked in asked_of]
         if blank := sum(not question.strip() for asked in questions for question in asked):
             warnings.warn(Warnings.BW662.format(name=self.name, number=blank), stacklevel=3)
@@ -198,7 +198,7 @@ class SpanQA(OwnEncoderPipe):
         tokenizer = windows or self.question_tokenizer()
         documents = tokenizer.pieces(doc.text if asked else "" for doc, asked in zip(docs, questions, strict=True))
         align = settings.align_to_tokens
-        positions = [_positions(doc, pieces, align) for doc, pieces in zip(docs, documents, strict=True)]
+        positions = [positions_of(doc, pieces, align) for doc, pieces in zip(docs, documents, strict=True)]
 
         def inputs() -> Iterator[tuple[tuple[int, int], PairWindow]]:
             for number, asked in enumerate(questions):
@@ -211,7 +211,7 @@ class SpanQA(OwnEncoderPipe):
         for (number, place), found in groupby(self._logits(inputs()), key=lambda pair: pair[0]):
             logits = [window for _, window in found]
             question = questions[number][place]
-            answers[number][place].update(_best(question, docs[number].text, logits, positions[number], settings))
+            answers[number][place].update(best_answer(question, docs[number].text, logits, positions[number], settings))
         return answers
 
     def _logits(self, inputs: Iterator[tuple[Any, PairWindow]]) -> Iterator[tuple[Any, WindowLogits]]:
@@ -260,47 +260,3 @@ class SpanQA(OwnEncoderPipe):
                 if answers or question.get("is_impossible") or not question.get("answers"):
                     for window in tokenizer.windows(pieces, document):
                         yield answers, window
-
-
-def _positions(doc: Doc, pieces: TextPieces, align_to_tokens: bool) -> AnswerPositions:
-    """Find where answers start or end that are bounded by each piece: at whole tokens, or exactly at the piece."""
-    starts = np.asarray([token.idx for token in doc], dtype=np.int64)
-    ends = starts + np.asarray([len(token) for token in doc], dtype=np.int64)
-    start_char, end_char = pieces.offsets[:, 0].astype(np.int64), pieces.offsets[:, 1].astype(np.int64)
-    if not len(doc) or not (end_char > start_char).any():
-        return AnswerPositions(*(np.zeros(0, dtype=np.int64) for _ in range(4)))
-    first = np.searchsorted(ends, start_char, side="right").clip(max=len(starts) - 1)
-    last = np.searchsorted(starts, end_char, side="left") - 1
-    # A piece without visible characters cannot bound an answer.
-    last = np.where(end_char > start_char, last, first - 1)
-    if align_to_tokens:
-        start_char, end_char = starts[first], ends[last.clip(min=0)]
-    return AnswerPositions(start_char, end_char, first, last)
-
-
-def _best(
-    question: str, text: str, windows: list[WindowLogits], positions: AnswerPositions, settings: AnswerSettings
-) -> Answer:
-    candidates = search_spans(
-        windows,
-        positions,
-        n_best=settings.n_best,
-        max_answer_length=settings.max_answer_length,
-        group_key=(lambda start, end: text[start:end].lower()) if settings.group_by_text else None,
-    )
-    rows = [_row(candidate, text) for candidate in candidates]
-    null = next(candidate for candidate in candidates if candidate.is_null)
-    best = rows[candidates.index(choose(candidates, settings.null_threshold))]
-    return Answer(question=question, **best, null_logit=null.logit, alternatives=rows)
-
-
-def _row(candidate: Candidate, text: str) -> dict[str, Any]:
-    start, end, logit, score = candidate
-    return {"text": text[start:end], "start_char": start, "end_char": end, "score": score, "logit": logit}
-
-
-def _no_answer(question: dict[str, Any]) -> Answer:
-    """Make the result for a question or document without words, which the model never reads."""
-    row = _row(Candidate(0, 0, 0.0, 1.0), "")
-    answer = Answer(question=question["question"], **row, null_logit=0.0, alternatives=[row])
-    return answer if question.get("id") is None else Answer(id=question["id"], **answer)

@@ -9,11 +9,10 @@ import numpy as np
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
-from thinc.types import Ragged
 
 from ...annotations.extensions import WithExtensions, install_extensions
 from ...check.upstreams import check_weights_of_upstreams
@@ -25,7 +24,7 @@ from ..labelled import Labelled
 from ..ner.crf import Floats
 from ..probabilities import sigmoid, softmax
 from ..settings import ExclusiveSettings, TextSettings
-from .evidence import contributions, evidence
+from .evidence import contributions, evidence_group, on_host
 from .loss import LOSSES, check_class_weights, class_weights, gold_values, number_scales
 
 DEFAULT_CONFIG_STR = """[textcat]
@@ -198,7 +197,7 @@ class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
         if self.settings.objective == "regression":
             mean, scale = self._mean_and_scale()
             return TextPredictions(logits * scale + mean, scores.pieces)
-        activation = softmax if self.settings.objective == "exclusive" else sigmoid
+        activation = softmax if self._is_exclusive else sigmoid
         return TextPredictions(activation(logits), scores.pieces)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: TextPredictions) -> None:
@@ -212,7 +211,8 @@ class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
             if not predictions.pieces or not self.settings.evidence_share:
                 continue
             stretches = stretches_of(doc)
-            shares = contributions(self._on_host(predictions.pieces[row]), stretches, self._is_exclusive)
+            pieces = on_host(predictions.pieces[row], self.model.ops.to_numpy)
+            shares = contributions(pieces, stretches, self._is_exclusive)
             for column, label in enumerate(self.labels):
                 key = f"evidence:{label}"
                 doc.spans.pop(key, None)
@@ -220,10 +220,7 @@ class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
                     continue
                 # A number is also determined by what lowers it.
                 speaks = np.abs(shares[:, column]) if self.settings.objective == "regression" else shares[:, column]
-                chosen = evidence(speaks, self.settings.evidence_share)
-                spans = [Span(doc, *stretches[i], label=label) for i, _ in chosen]
-                weights = np.asarray([weight for _, weight in chosen], dtype="f")
-                doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs={"weights": weights})
+                doc.spans[key] = evidence_group(doc, label, key, stretches, speaks, self.settings.evidence_share)
 
     @property
     def _is_exclusive(self) -> bool:
@@ -233,11 +230,6 @@ class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
         if self._is_exclusive:
             return int(values.argmax()) == column
         return self.settings.objective == "regression" or values[column] >= self.thresholds[self.labels[column]]
-
-    def _on_host(self, pieces: PieceScores) -> PieceScores:
-        to_host: Any = self.model.ops.to_numpy
-        align = Ragged(to_host(pieces.align.dataXd), to_host(pieces.align.lengths))
-        return PieceScores(to_host(pieces.weights), to_host(pieces.logits), align)
 
     def update(
         self,

@@ -1,12 +1,21 @@
 """Evidence for a label: the stretches of a document that decided it, from the weights of attention pooling."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from spacy.tokens import Doc, Span, SpanGroup
+from thinc.types import Ragged
 
 from ...thinc_layers.stretches import Stretch
 from ...thinc_layers.text_classifier import PieceScores
 from ..ner.crf import Floats
+
+
+def on_host(pieces: PieceScores, to_host: Callable[[Any], Any]) -> PieceScores:
+    """RETURNS (PieceScores): the same in NumPy arrays. to_host (Callable[[Any], Any]): converts an array."""
+    align = Ragged(to_host(pieces.align.dataXd), to_host(pieces.align.lengths))
+    return PieceScores(to_host(pieces.weights), to_host(pieces.logits), align)
 
 
 def contributions(pieces: PieceScores, stretches: Sequence[Stretch], exclusive: bool) -> Floats:
@@ -56,3 +65,22 @@ def evidence(contribution: Floats, share: float) -> list[tuple[int, float]]:
     order = np.argsort(-weights, kind="stable")
     needed = int(np.searchsorted(np.cumsum(weights[order]), share - 1e-9)) + 1
     return sorted((int(i), float(weights[i])) for i in order[:needed] if weights[i] > 0)
+
+
+def evidence_group(
+    doc: Doc, label: str, key: str, stretches: Sequence[Stretch], contribution: Floats, share: float
+) -> SpanGroup:
+    """Make a span group of the evidence for a label, with the weights in its attributes.
+
+    doc (Doc): the document.
+    label (str): the label.
+    key (str): name of the group.
+    stretches (Sequence[Stretch]): first token and end (exclusive) of each stretch.
+    contribution (Floats): contribution of each stretch to the label. Shape: (stretches,).
+    share (float): as for `evidence`.
+    RETURNS (SpanGroup): the group.
+    """
+    chosen = evidence(contribution, share)
+    spans = [Span(doc, *stretches[number], label=label) for number, _ in chosen]
+    weights = np.asarray([weight for _, weight in chosen], dtype="f")
+    return SpanGroup(doc, name=key, spans=spans, attrs={"weights": weights})
