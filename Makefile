@@ -61,7 +61,10 @@ docs: install  ## build the site of the documentation into build/site, with pict
 demo: install  ## find names in a novel, train tiny pipelines on made-up contracts, write a report (under 8 minutes)
 	$(BIN)/python -m project.demo.run $(DEMO)
 
+packages: install  ## build wheels of the pipelines that come with the repository, into build/packages
+	$(BIN)/python -m project.models.recipes.package
+
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-.PHONY: help install test test-flax test-all test-browser test-python test-wheel lint bench docs demo clean
+.PHONY: help install test test-flax test-all test-browser test-python test-wheel lint bench docs demo packages clean

@@ -1,4 +1,4 @@
-"""displaCy for what the components annotate: entities with their probabilities, answers, and evidence for labels."""
+"""displaCy for what the components annotate: entities and spans with their probabilities, answers, and evidence."""
 
 from collections.abc import Iterable
 from html import escape
@@ -12,6 +12,7 @@ from .annotations.questions import install_question_extensions
 from .errors import Errors
 
 ANSWER_COLOR = "#ffe08a"
+SPAN_COLOR = "#a7d8de"
 EVIDENCE_COLOR = "255, 160, 90"
 EVIDENCE_PREFIX = "evidence:"
 # Types of entities for which displaCy has no color, and would use gray: those of LitBank and others.
@@ -25,6 +26,7 @@ def render(
     docs: Doc | Iterable[Doc],
     style: str = "entities",
     *,
+    spans_key: str = "sc",
     surroundings: int | None = None,
     page: bool = False,
     minify: bool = False,
@@ -34,8 +36,10 @@ def render(
     """Render documents as HTML.
 
     docs (Doc | Iterable[Doc]): one document or several.
-    style (str): "entities" (`doc.ents` with `span._.score`), "answers" (`doc._.answers`, one figure per question) or
-        "evidence" (`doc.spans["evidence:LABEL"]`, one figure per label; the higher its weight, the darker a stretch).
+    style (str): "entities" (`doc.ents` with `span._.score`), "spans" (`doc.spans[spans_key]`, one figure per label,
+        since spans may overlap), "answers" (`doc._.answers`, one figure per question) or "evidence"
+        (`doc.spans["evidence:LABEL"]`, one figure per label; the higher its weight, the darker a stretch).
+    spans_key (str): key in `doc.spans` of the spans to show.
     surroundings (int | None): number of characters to show on either side of each mark; None for the whole text.
     page (bool): whether to return a complete HTML page.
     minify (bool): whether to remove line breaks and spaces from the markup.
@@ -43,10 +47,10 @@ def render(
     colors (dict[str, str] | None): CSS colors of entity types.
     RETURNS (str | None): the HTML; None if it is displayed in a notebook.
     RAISES TypeError: something else than documents is given.
-    RAISES ValueError: unknown style, or nothing has answered questions about a document.
+    RAISES ValueError: unknown style, there is no such group of spans, or nothing has answered questions about a text.
     """
-    if style not in FIGURES:
-        raise ValueError(Errors.BB200.format(name="style", value=style, expected=" or ".join(FIGURES)))
+    if style not in STYLES:
+        raise ValueError(Errors.BB200.format(name="style", value=style, expected=" or ".join(STYLES)))
     # If a process only reads saved documents, no component has registered these attributes.
     install_question_extensions()
     if not Span.has_extension("score"):
@@ -56,7 +60,10 @@ def render(
         raise TypeError(Errors.BB671.format(given=docs))
     if style == "answers" and given and all(doc._.answers is None for doc in given):
         raise ValueError(Errors.BB672)
-    figures = [figure for doc in given for figure in FIGURES[style](doc)]
+    if style == "spans":
+        figures = [figure for doc in given for figure in span_figures(doc, spans_key)]
+    else:
+        figures = [figure for doc in given for figure in FIGURES[style](doc)]
     if surroundings is not None:
         figures = [shortened(figure, surroundings) for figure in figures]
     options = {"colors": {**ENTITY_COLORS, **(colors or {})}}
@@ -97,6 +104,27 @@ def answer_figures(doc: Doc) -> list[dict[str, Any]]:
     return figures
 
 
+def span_figures(doc: Doc, key: str) -> list[dict[str, Any]]:
+    """Make a figure for each label of a group of spans, with the spans and their probabilities marked.
+
+    Of spans of one label that overlap, only the first is marked: displaCy's marks are not nested.
+
+    doc (Doc): the document.
+    key (str): key in `doc.spans`.
+    RETURNS (list[dict[str, Any]]): the figures, for displaCy's manual mode, in the order of the text.
+    RAISES ValueError: the document has no such group.
+    """
+    if key not in doc.spans:
+        raise ValueError(Errors.BB673.format(key=key, known=", ".join(map(repr, doc.spans)) or "none"))
+    scores = doc.spans[key].attrs.get("scores", [None] * len(doc.spans[key]))
+    marks: dict[str, list[dict[str, Any]]] = {}
+    for span, score in sorted(zip(doc.spans[key], scores, strict=True), key=lambda pair: pair[0].start):
+        there = marks.setdefault(span.label_, [])
+        if not there or there[-1]["end"] <= span.start_char:
+            there.append(_mark(span.start_char, span.end_char, span.label_, score, SPAN_COLOR))
+    return [{"text": doc.text, "ents": ents, "title": escape(label)} for label, ents in marks.items()]
+
+
 def evidence_figures(doc: Doc) -> list[dict[str, Any]]:
     """Make a figure for each label with evidence, with the stretches marked and label and score as the title.
 
@@ -120,6 +148,7 @@ def evidence_figures(doc: Doc) -> list[dict[str, Any]]:
 
 
 FIGURES = {"entities": entity_figures, "answers": answer_figures, "evidence": evidence_figures}
+STYLES = (*FIGURES, "spans")
 
 
 def _title(doc: Doc) -> str | None:

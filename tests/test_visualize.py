@@ -133,3 +133,19 @@ def test_notebooks_and_unknown_styles(doc, monkeypatch):
     with pytest.raises(ValueError, match=r"BB200.*style = 'dep'.*entities or answers or evidence"):
         render(doc, "dep")
     assert isinstance(render(Doc(NLP.vocab)), str)
+
+
+def test_spans_get_a_figure_per_label():
+    doc = NLP("A party & Co. may end this <b>agreement</b> at will.")
+    spans = [Span(doc, 7, 12, "END"), Span(doc, 0, 4, "PARTY"), Span(doc, 8, 10, "END"), Span(doc, 2, 9, "OTHER")]
+    doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans, attrs={"scores": np.array([0.9, 0.8, 0.7, 0.6])})
+    marks = Marks(render(doc, "spans", jupyter=False))
+    assert marks.titles == ["PARTY", "OTHER", "END"]
+    assert [(text.strip(), label) for text, label, _ in marks.marks] == [
+        (doc[0:4].text, "PARTY 0.80"),
+        (doc[2:9].text, "OTHER 0.60"),
+        (doc[7:12].text, "END 0.90"),
+    ]
+    del doc.spans["sc"]
+    with pytest.raises(ValueError, match=r"BB673.*'sc', only: none"):
+        render(doc, "spans")

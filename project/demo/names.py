@@ -1,20 +1,19 @@
 """Real names in real prose: what the encoder of this repository and its head for entities find in a chapter."""
 
-import time
 from collections import Counter
 from html import escape
 from pathlib import Path
 
 import srsly
-from spacy.language import Language
 from spacy.tokens import Doc, Span
 from wasabi import msg
 
 from spacy_bigbird.visualize import render
 
-from ..models.recipes import entities
+from ..models.recipes import heads
+from ..models.recipes.entities import FOLDER
+from .reading import MODEL, read
 
-MODEL = Path(__file__).parents[1] / "models" / "small"
 # In the public domain, see northanger_abbey.md. It is neither in the texts of the encoder's recipe nor in LitBank.
 CHAPTER = Path(__file__).with_name("northanger_abbey.txt")
 TITLE = "the seventh chapter of Northanger Abbey (Jane Austen, 1817)"
@@ -42,14 +41,7 @@ def find_names(output: Path, text: str | None = None) -> Doc:
     text (str | None): the text; None for the chapter.
     RETURNS (Doc): the document, with the seconds that it took in `user_data["seconds"]`.
     """
-    nlp: Language = entities.load(MODEL)
-    output.mkdir(parents=True, exist_ok=True)
-    nlp.to_disk(output)
-    text = CHAPTER.read_text(encoding="utf8") if text is None else text
-    start = time.monotonic()
-    doc = nlp(text)
-    doc.user_data["seconds"] = time.monotonic() - start
-    return doc
+    return read(MODEL / FOLDER, output, CHAPTER.read_text(encoding="utf8") if text is None else text)
 
 
 def is_name(ent: Span) -> bool:
@@ -76,7 +68,7 @@ def print_names(doc: Doc) -> None:
 
 def names_section(doc: Doc) -> str:
     """RETURNS (str): the HTML of the chapter's section in the report."""
-    scores = srsly.read_json(MODEL / entities.FOLDER / entities.SCORES)["scores"]
+    scores = srsly.read_json(MODEL / FOLDER / heads.SCORES)["scores"]
     facts = {"title": TITLE, "pieces": doc._.bigbird_stats["pieces"], "seconds": doc.user_data["seconds"]}
     rows = "".join(
         f"<tr><td>{escape(kind)}</td><td style='text-align: left'>"

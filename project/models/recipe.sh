@@ -4,6 +4,7 @@
 #   tiny         vocabulary, random weights, pre-training       small         vocabulary, warm start, adaptation
 #   tiny-share   float16 checkpoint and evaluation              small-share   the same
 #   entities     the head for entities of `small`
+#   contracts    the head for clauses of contracts of `small`
 #   labels       authors, clauses of contracts and topics with `small` frozen, for TASK=authors, clauses or topics
 #   effects      entities and author attribution, for MODEL=tiny or MODEL=small
 # `tiny` and `small` go on from their last saved state where they were stopped.
@@ -77,6 +78,20 @@ entities)
     python -m $models.entities "$WORK/entities/model-best" project/models/small "$corpus"
     python -m $models.card project/models/small
     ;;
+contracts)
+    # Encodes 408 contracts once, which takes an hour and a half on an old core; then the head learns for an hour. If that
+    # is stopped: python -m spacy bigbird resume "$WORK/contracts/training", and start this again.
+    corpus=$WORK/contracts/corpus
+    config=project/models/configs/contracts.cfg
+    paths="--paths.train $corpus/train.jsonl --paths.dev $corpus/dev.jsonl --paths.cache $WORK/cache-contracts"
+    test -f "$corpus/test.jsonl" || python -m $models.contracts corpus "$corpus"
+    $bigbird cache fill $config $paths
+    test -d "$WORK/contracts/training/model-best" ||
+        python -m spacy train $config $paths --output "$WORK/contracts/training"
+    $bigbird calibrate "$WORK/contracts/training/model-best" "$corpus/dev.jsonl" "$WORK/contracts/calibrated"
+    python -m $models.contracts export "$WORK/contracts/calibrated" project/models/small "$corpus"
+    python -m $models.card project/models/small
+    ;;
 labels)
     # Whole documents against windows, beginnings and TF-IDF with `small` frozen, for TASK=authors, clauses or topics. The
     # encoder reads every document once for each kind of window; then it takes minutes for each of three seeds.
@@ -116,7 +131,7 @@ effects)
     python -m $models.card "project/models/$MODEL"
     ;;
 *)
-    sed -n 2,9p "$0"
+    sed -n 2,10p "$0"
     exit 2
     ;;
 esac

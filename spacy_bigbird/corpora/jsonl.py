@@ -153,6 +153,8 @@ def _aligned_spans(
     spans: list[Span] = []
     missing: list[Span] = []
     listed = listed if isinstance(listed, list) else [listed]
+    # Joined from the tokens each time that it is asked for.
+    text = doc.text
     problems.seen(name, len(listed))
     for given in listed:
         try:
@@ -161,10 +163,10 @@ def _aligned_spans(
         except (TypeError, ValueError):
             start, end, label = None, None, None
         is_label = isinstance(label, str) and bool(label)
-        if start is None or end is None or not is_label or not 0 <= start < end <= len(doc.text):
+        if start is None or end is None or not is_label or not 0 <= start < end <= len(text):
             problems.add(name, "are not [start, end, label] inside the text", where, given)
             continue
-        shown = [start, end, label, doc.text[start:end]]
+        shown = [start, end, label, text[start:end]]
         span = doc.char_span(start, end, label=label)
         if span is None:
             problems.add(name, "are not at token boundaries", where, shown)

@@ -35,6 +35,11 @@ class UsageErrors:
         "pipeline with bigbird_span_qa on it."
     )
 
+    BB673 = (
+        "visualize.render: the document has no group of spans {key!r}, only: {known}. Give spans_key, and run a "
+        "pipeline with bigbird_spancat on the text first."
+    )
+
     # What stops a training, or a plot at the end of one
     BB668 = "Plots need the package matplotlib: pip install 'spacy-bigbird[plot]'."
     BB669 = (

@@ -13,6 +13,7 @@ from thinc.initializers import zero_init
 from thinc.types import Floats2d
 
 from ..errors import Errors
+from .matrix_products import multiply_with_numpy
 from .stretches import Stretch, stretches_of
 from .token_classifier import POOLINGS, enlarge, token_vectors
 from .types import Array
@@ -59,6 +60,8 @@ def span_classifier(
     local: Model = chain(*hidden) if depth else hidden[0]
     combine = _hidden(width, 3 * width)
     output = Linear(nO, width, init_W=zero_init, init_b=_prior)
+    for layer in (local, combine, output):
+        multiply_with_numpy(layer)
     return Model(
         "span_classifier",
         _forward,

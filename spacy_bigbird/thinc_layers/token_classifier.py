@@ -118,7 +118,8 @@ def enlarge(model: Model, node: Model, nO: int) -> None:
         return
     dims: dict[str, int | None] = {name: nO if name == "nO" else node.get_dim(name) for name in node.dim_names}
     params: dict[str, Any] = dict.fromkeys(node.param_names)
-    larger: Model = Model(node.name, node._func, init=node.init, dims=dims, params=params, attrs=node.attrs)
+    own: dict[str, Any] = {"init": node.init, "attrs": node.attrs, "ops": node.ops}
+    larger: Model = Model(node.name, node._func, dims=dims, params=params, **own)
     larger.initialize()
     for name in node.param_names:
         old: Array = node.get_param(name)

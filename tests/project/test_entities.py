@@ -8,7 +8,7 @@ from spacy.training import Example
 
 from project.demo import names
 from project.demo.corpus import save_docs
-from project.models.recipes import entities
+from project.models.recipes import entities, heads
 from spacy_bigbird.model import BigBirdConfig, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
@@ -59,10 +59,10 @@ def test_what_was_exported_finds_the_same(trained, model, tmp_path):
     scores = entities.export(trained, model, tmp_path)
     folder = model / entities.FOLDER
     assert scores["scores"]["ents_f"]["score"] == 1.0
-    assert srsly.read_json(folder / entities.SCORES)["scores"] == scores["scores"]
+    assert srsly.read_json(folder / heads.SCORES)["scores"] == scores["scores"]
     assert not [path for path in folder.rglob("*") if "safetensors" in path.name or path.name == "spiece.model"]
-    assert str(model) not in (folder / entities.CONFIG).read_text(encoding="utf8")
-    nlp = entities.load(model)
+    assert str(model) not in (folder / heads.CONFIG).read_text(encoding="utf8")
+    nlp = heads.load(folder)
     assert nlp.meta["name"] == entities.META["name"]
     nlp.to_disk(tmp_path / "whole")
     wanted = trained(TEXT.strip())
@@ -74,14 +74,14 @@ def test_what_was_exported_finds_the_same(trained, model, tmp_path):
 
 
 def test_a_model_without_a_head_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no head for entities"):
-        entities.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no head of this name"):
+        heads.load(tmp_path)
 
 
 @pytest.mark.parametrize("wrong", range(3))
 def test_paths_that_do_not_exist_are_named(wrong, model, tmp_path, capsys):
     paths = [tmp_path / "pipeline", model, tmp_path / "corpus"]
-    for folder, name in ((paths[0], entities.CONFIG), (paths[2], "dev.spacy")):
+    for folder, name in ((paths[0], heads.CONFIG), (paths[2], "dev.spacy")):
         folder.mkdir()
         (folder / name).touch()
     paths[wrong] = tmp_path / "nowhere"

@@ -13,8 +13,8 @@ def numbers(folder: Path) -> str:
     """Format the numbers of a model.
 
     folder (Path): the model's folder.
-    RETURNS (str): the contents of run.json, warm_start.json, evaluation.json, effects.json and entities/scores.json as
-        Markdown, as far as these files exist.
+    RETURNS (str): the contents of run.json, warm_start.json, evaluation.json and effects.json, and of scores.json of
+        its heads, as Markdown, as far as these files exist.
     """
     parts = [run_table(folder, read(folder / "run.json"), read(folder / "warm_start.json"))]
     if evaluation := read(folder / "evaluation.json"):
@@ -23,6 +23,8 @@ def numbers(folder: Path) -> str:
         parts += [effect_table(name, task) for name, task in effects["tasks"].items()]
     if head := read(folder / "entities" / "scores.json"):
         parts.append(head_table(head))
+    if head := read(folder / "contracts" / "scores.json"):
+        parts.append(clause_table(head))
     return "\n\n".join(parts)
 
 
@@ -91,6 +93,22 @@ def head_table(found: dict[str, Any]) -> str:
         for name, row in [("all", of_all), *by_type]
     ]
     return table(["head for entities, LitBank test", "mentions", "F1 (95 %)"], rows)
+
+
+def clause_table(found: dict[str, Any]) -> str:
+    """RETURNS (str): a table of the scores of the head for clauses, from contracts/scores.json."""
+    present = found["clause_present"]
+    of_all = {**found["scores"], "present": present["micro_f"]}
+    rows = [("all", of_all)] + [
+        (label, {**row, "present": present["by_type"][label]["f"]})
+        for label, row in sorted(found["by_type"].items(), key=lambda item: -item[1]["spans"])
+    ]
+    numbers = ("p", "r", "f", "aupr", "p80r", "present")
+    head = ["head for clauses, CUAD test", "spans", "precision", "recall", "F1", "area under the curve"]
+    head += ["precision at 80 % recall", "clause present, F1"]
+    return table(
+        head, [[name, f"{row['spans']:,}", *(f"{row[number]:.3f}" for number in numbers)] for name, row in rows]
+    )
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

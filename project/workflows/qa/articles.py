@@ -46,18 +46,18 @@ class Article:
     questions: list[Question]
 
 
-def read_cuad(asset: Asset, categories: Sequence[str] = CATEGORIES) -> Iterator[Article]:
+def read_cuad(asset: Asset, categories: Sequence[str] | None = CATEGORIES) -> Iterator[Article]:
     """Read contracts with a question per category, such as "Parties: The two or more parties who signed the contract".
 
     asset (Asset): `CUAD_v1.json`, or the converted contracts, next to which are the questions.
-    categories (Sequence[str]): the categories to keep.
+    categories (Sequence[str] | None): the categories to keep; None for all.
     YIELDS (Article): the contracts. Their questions have ids of the form `CONTRACT__CATEGORY`, as upstream.
     """
     if asset.is_converted:
         described = srsly.read_json(asset.path.parent / "cuad_categories.json")
         wording = {row["category"]: _shortened(row["question"]) for row in described}
         for row in read_json_lines(asset.path):
-            asked = [_question(row, name, wording[name]) for name in categories]
+            asked = [_question(row, name, wording[name]) for name in categories or wording]
             yield Article(row["id"], row["split"], row["text"], asked)
         return
     with open_text(asset.path) as file:
@@ -66,7 +66,7 @@ def read_cuad(asset: Asset, categories: Sequence[str] = CATEGORIES) -> Iterator[
     for article in articles:
         (paragraph,) = article["paragraphs"]
         by_category = {question["id"].rsplit("__", 1)[1]: question for question in paragraph["qas"]}
-        asked = [by_category[name] for name in categories if name in by_category]
+        asked = [by_category[name] for name in categories or by_category if name in by_category]
         asked = [{**question, "question": _shortened(question["question"])} for question in asked]
         yield Article(article["title"], splits[article["title"]], *_repaired(paragraph["context"], asked))
 
