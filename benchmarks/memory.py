@@ -12,6 +12,7 @@ with N documents and with 4 N, and reports by how much a further document raises
 
 import argparse
 import json
+import re
 import statistics
 import tempfile
 import time
@@ -153,7 +154,9 @@ def held_out(options: argparse.Namespace, method: str, number: int) -> float:
         path = Path(folder) / "held_out.jsonl"
         with path.open("w", encoding="utf8") as lines:
             for index, text in enumerate(long_documents(number, options.tokens)):
-                record = {"text": text, "entities": [[0, 10, "A"]], "cats": {"A": float(index % 2)}}
+                word = re.search(r"(?<= )[A-Za-z]+(?= )", text)
+                places = [[word.start(), word.end(), "A"]] if word else []
+                record = {"text": text, "entities": places, "cats": {"A": float(index % 2)}}
                 lines.write(json.dumps(record) + "\n")
         examples = make_reader(path)(nlp)
         calls: dict[str, Callable[[], object]] = {
