@@ -11,7 +11,7 @@ from typing import Any
 
 import srsly
 from spacy import util
-from spacy.language import Language
+from spacy.language import DEFAULT_CONFIG, Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Config
@@ -105,7 +105,7 @@ class Bakeoff:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / CONFIG).write_text(written, encoding="utf8")
-        found = self._label(config) if system == TFIDF else self._train(config, folder)
+        found = self._label(config) if system == TFIDF else self._train(folder)
         command = f"python -m spacy train {folder / CONFIG} --output {folder}"
         result = {
             "key": key.hexdigest(),
@@ -124,18 +124,17 @@ class Bakeoff:
         blank = config.copy()
         blank["components"], blank["nlp"]["pipeline"] = {}, []
         nlp = util.load_model_from_config(blank, auto_fill=True)
-        train, dev, test = (
-            [example.reference for example in _read(nlp, config, name)]
-            for name in (config["training"]["train_corpus"], config["training"]["dev_corpus"], self._test(config))
-        )
+        # The given config may lack what spaCy has defaults for.
+        corpora = nlp.config["training"]["train_corpus"], nlp.config["training"]["dev_corpus"], self._test(nlp.config)
+        train, dev, test = ([example.reference for example in _read(nlp, nlp.config, name)] for name in corpora)
         if not any(doc.cats for doc in train):
-            raise ValueError(Errors.BB755.format(path=config["training"]["train_corpus"]))
+            raise ValueError(Errors.BB755.format(path=corpora[0]))
         start = time.perf_counter()
         found, dev_score = tfidf.label(self.task, train, dev, test)
         seconds = time.perf_counter() - start
         return {"dev": round(dev_score, 4), "seconds": seconds, **self._counted(test, found, lambda label: 0.5)}
 
-    def _train(self, config: Config, folder: Path) -> dict[str, Any]:
+    def _train(self, folder: Path) -> dict[str, Any]:
         """Train with spaCy, and label the test documents with the best pipeline. RETURNS: scores and counts."""
         from spacy.cli.train import train
 
@@ -146,7 +145,7 @@ class Bakeoff:
         if best.name == "model-best":
             shutil.rmtree(folder / "model-last", ignore_errors=True)
         nlp = util.load_model(best)
-        examples = list(_read(nlp, config, self._test(config)))
+        examples = list(_read(nlp, nlp.config, self._test(nlp.config)))
         found = list(nlp.pipe(example.predicted for example in examples))
         counted = self._counted([example.reference for example in examples], found, thresholds_of(nlp, self.task))
         return {"dev": nlp.meta.get("performance", {}).get(self.task.metric), "seconds": seconds, **counted}
@@ -174,5 +173,6 @@ def _read(nlp: Language, config: Config, name: str) -> Iterator[Example]:
 def _limit(config: Config, seconds: float) -> None:
     """Let a training end after some time."""
     training = config["training"]
-    batcher = {"@batchers": "spacy-bigbird.within_seconds.v1", "batcher": training["batcher"], "seconds": seconds}
+    batcher = training.get("batcher", DEFAULT_CONFIG["training"]["batcher"])
+    batcher = {"@batchers": "spacy-bigbird.within_seconds.v1", "batcher": batcher, "seconds": seconds}
     training |= {"batcher": batcher, "max_epochs": 1, "max_steps": 0}

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from spacy.cli import app
+from spacy.util import load_config
 from typer.testing import CliRunner
 
 from spacy_bigbird.bakeoff import run as running
@@ -47,7 +48,7 @@ def test_whole_documents_tell_what_beginnings_do_not(folder, monkeypatch):
     assert (folder / "out" / "report.png").exists() == (importlib.util.find_spec("matplotlib") is not None)
     # What is there is not repeated; what would be trained otherwise is.
     trained = []
-    monkeypatch.setattr(Bakeoff, "_train", lambda self, config, path: trained.append(path.name) or self.fake())
+    monkeypatch.setattr(Bakeoff, "_train", lambda self, path: trained.append(path.name) or self.fake())
     monkeypatch.setattr(Bakeoff, "fake", lambda self: {"dev": 0, "seconds": 1, **FAKE}, raising=False)
     assert command(folder, "--systems", "whole,first_512", "--seeds", "0,1").exit_code == 0 and not trained
     assert command(folder, "--systems", "whole", "--seeds", "0,2").exit_code == 0 and trained == ["whole-2"]
@@ -62,6 +63,9 @@ FAKE = {"score": 0.5, "counts": [[1.0, 1.0], [0.0, 1.0]] * 6, "lengths": [3, 4] 
 @pytest.mark.parametrize("factory", ["bigbird_textcat", "bigbird_textcat_multilabel"])
 def test_words_and_pairs_of_words(folder, vocab_file, factory):
     config = write_config(folder, vocab_file, factory)
+    # spaCy has defaults for these.
+    for key in ("train_corpus", "dev_corpus", "batcher"):
+        del config["training"][key]
     (result, *others) = Bakeoff(config, folder / "test.spacy", folder / "out", ["tfidf"], [0, 1]).run()
     assert (result["score"], result["dev"], result["system"], others) == (1.0, 1.0, "tfidf", [])
 
@@ -113,8 +117,8 @@ def test_a_limit_on_the_time(monkeypatch):
 def test_the_limit_is_part_of_the_config(folder, vocab_file, monkeypatch):
     config = write_config(folder, vocab_file)
     seen, fake = [], {"dev": 0, "seconds": 1, **FAKE}
-    monkeypatch.setattr(Bakeoff, "_train", lambda self, config, path: seen.append(config) or dict(fake))
+    monkeypatch.setattr(Bakeoff, "_train", lambda self, path: seen.append(path) or dict(fake))
     Bakeoff(config, folder / "test.spacy", folder / "out", ["whole"], seconds=7).run()
-    training = seen[0]["training"]
+    training = load_config(seen[0] / "config.cfg", interpolate=False)["training"]
     assert training["batcher"]["seconds"] == 7 and training["batcher"]["batcher"] == config["training"]["batcher"]
     assert (training["max_epochs"], training["max_steps"]) == (1, 0)

@@ -46,5 +46,8 @@ def write_config(folder, vocab_file, factory="bigbird_textcat", **training):
     config["paths"] |= {part: str(folder / f"{part}.spacy") for part in ("train", "dev")}
     config["training"] |= {"max_steps": 30, "eval_frequency": 10, "patience": 0, "dropout": 0.0, **training}
     config["training"]["optimizer"]["learn_rate"] = 0.05
+    # spaCy has defaults for what is left out.
+    for part in ("train", "dev"):
+        config["corpora"][part] = {"@readers": "spacy.Corpus.v1", "path": f"${{paths.{part}}}"}
     config.to_disk(folder / "config.cfg")
     return load_config(folder / "config.cfg", interpolate=False)
