@@ -141,13 +141,18 @@ def training(folder: Path, options: Any, processes: int) -> float:
         docs.append(doc)
     DocBin(docs=docs).to_disk(folder / "train.spacy")
     DocBin(docs=docs[:1]).to_disk(folder / "dev.spacy")
-    config = make_config(["ner"], lang="en", vocab_file=str(data_dir() / "vocab" / "gpt2.model"))
+    vocab_file = str(data_dir() / "vocab" / "gpt2.model")
+    config = make_config(["ner"], lang="en", vocab_file=vocab_file)
     config["paths"].update(train=str(folder / "train.spacy"), dev=str(folder / "dev.spacy"))
     shape = {"hidden_size": options.width, "num_hidden_layers": options.layers}
     shape.update(num_attention_heads=options.width // 64, intermediate_size=4 * options.width)
     config["components"]["bigbird"]["model"]["transformer_config"] = shape
     config["training"].update(max_steps=options.steps, eval_frequency=options.steps // 2, patience=0)
-    config["training"]["batcher"]["size"] = 4000
+    config["training"]["batcher"] = {
+        "@batchers": "spacy-bigbird.batch_by_pieces.v1",
+        "size": 4000,
+        "vocab_file": vocab_file,
+    }
     config.to_disk(folder / "config.cfg")
     output = folder / f"training-{processes}"
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]

@@ -31,7 +31,7 @@ from common import MEGABYTE, data_dir, parser, real_texts, report
 
 ENCODER = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
 LABELS = ("PERSON", "PLACE", "WORK")
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def make_pipeline(folder: Path, vocab_file: Path) -> None:

@@ -4,6 +4,7 @@
 #   tiny         vocabulary, random weights, pre-training       small         vocabulary, warm start, adaptation
 #   tiny-share   float16 checkpoint and evaluation              small-share   the same
 #   entities     the head for entities of `small`
+#   questions    the upper layers and the head for questions of `small`
 #   contracts    the head for clauses of contracts of `small`
 #   labels       authors, clauses of contracts and topics with `small` frozen, for TASK=authors, clauses or topics
 #   effects      entities and author attribution, for MODEL=tiny or MODEL=small
@@ -78,6 +79,14 @@ entities)
     python -m $models.entities "$WORK/entities/model-best" project/models/small "$corpus"
     python -m $models.card project/models/small
     ;;
+questions)
+    # About an hour on one core, and a quarter of an hour for the scores.
+    python -m $models.squad "$WORK/questions-corpus"
+    python -m spacy train project/models/configs/questions.cfg --output "$WORK/questions" \
+        --paths.train "$WORK/questions-corpus/train.json" --paths.dev "$WORK/questions-corpus/dev.json"
+    python -m $models.questions "$WORK/questions/model-best" project/models/small "$WORK/questions-corpus"
+    python -m $models.card project/models/small
+    ;;
 contracts)
     # Encodes 408 contracts once, which takes an hour and a half on an old core; then the head learns for an hour. If that
     # is stopped: python -m spacy bigbird resume "$WORK/contracts/training", and start this again.
@@ -131,7 +140,7 @@ effects)
     python -m $models.card "project/models/$MODEL"
     ;;
 *)
-    sed -n 2,10p "$0"
+    sed -n 2,11p "$0"
     exit 2
     ;;
 esac
