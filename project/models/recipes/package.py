@@ -34,6 +34,7 @@ def write_pipeline(head: Path, output: Path) -> Path:
     nlp.meta["version"] = spacy_bigbird.__version__
     nlp.meta["performance"] = performance(srsly.read_json(head / heads.SCORES))
     folder = output / f"{nlp.meta['lang']}_{nlp.meta['name']}"
+    folder.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(folder)
     shutil.copy(head / CARD, folder / CARD)
     model_card = (head.parent / CARD).read_text(encoding="utf8")
