@@ -55,7 +55,12 @@ def interrupt_once(monkeypatch, owner, name, call):
     def interrupted(*arguments, **keywords):
         calls.append(1)
         if len(calls) == call:
-            signal.raise_signal(signal.SIGINT)
+            # A process that a shell has started in the background ignores the signal otherwise.
+            previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.signal(signal.SIGINT, previous)
         return before(*arguments, **keywords)
 
     monkeypatch.setattr(owner, name, interrupted)

@@ -68,4 +68,6 @@ def _stretches(lengths: Array) -> Iterator[tuple[int, int]]:
     """Split the tokens into stretches of at most ROWS_AT_ONCE rows (or one token), each with at least one row."""
     ends = numpy.cumsum(lengths)
     cuts = numpy.searchsorted(ends, range(ROWS_AT_ONCE, int(ends[-1]), ROWS_AT_ONCE), side="right")
+    # Tokens without rows at the beginning belong to the first token with more rows than fit.
+    cuts = cuts[ends[cuts - 1] > 0]
     return pairwise(sorted({0, *cuts.tolist(), len(lengths)}))

@@ -1,6 +1,6 @@
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spacy_transformers.layers import trfs2arrays
 from thinc.api import Linear, chain, reduce_first, reduce_max, reduce_mean
@@ -52,6 +52,7 @@ def test_token_vectors_are_the_stock_layers(lengths, rows_at_once, make_pooling)
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60).filter(any), st.integers(1, 40))
+@example([0, 2], 1)
 def test_stretches_are_bounded_and_never_empty(lengths, limit):
     before, token_vectors.ROWS_AT_ONCE = token_vectors.ROWS_AT_ONCE, limit
     try:

@@ -17,6 +17,7 @@ from .decoding import Candidate, Found, probabilities
 
 # Until it is fitted, the logit of a span is the lowest of its logits, without a constant.
 LOWEST_OF_ALL = [0.0, 0.0, 0.0, 1.0, 0.0]
+LOWEST_THRESHOLD = 0.1
 
 
 class FittedSpans(Configured):
@@ -86,11 +87,15 @@ class FittedSpans(Configured):
             "after": expected_calibration_error(after, is_right),
         }
 
-    def tune_thresholds(self, examples: Iterable[Example], *, nlp: Language | None = None) -> dict[str, float]:
+    def tune_thresholds(
+        self, examples: Iterable[Example], *, nlp: Language | None = None, lowest: float = LOWEST_THRESHOLD
+    ) -> dict[str, float]:
         """Set the threshold of each label to the one with the best F1 on held-out examples.
 
         examples (Iterable[Example]): held-out examples, as for `calibrate`, after which the thresholds should be tuned.
         nlp (Language | None): as for `calibrate`.
+        lowest (float): no threshold is set below it. The best F1 of a label that is hardly known may need spans of
+            which one in a hundred is correct, and these are found in any text.
         RETURNS (dict[str, float]): the threshold of each label. Those of labels of which no span was found correctly
             are not changed.
         """
@@ -100,7 +105,7 @@ class FittedSpans(Configured):
         )
         for label, outcomes in outcomes_by_label(pairs, Match(self.settings.min_overlap)).items():
             if outcomes.right and label in tuned:
-                tuned[label] = Curve.of(outcomes).best_threshold()
+                tuned[label] = max(lowest, Curve.of(outcomes).best_threshold())
         # A threshold that is set from now on, as `spacy find-threshold` does, is meant for all labels again.
         self.cfg["thresholds"] = tuned
         self.set(threshold=None)

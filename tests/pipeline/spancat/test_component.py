@@ -147,7 +147,7 @@ def test_a_new_label_is_improbable_and_changes_nothing_else(trained):
     more = examples_for(nlp, [("nothing to see here", [(0, 7, "NEW")])])
     optimizer = nlp.resume_training()
     optimizer.learn_rate = 0.01
-    for _ in range(40):
+    for _ in range(80):
         nlp.update([*examples_for(nlp), *more], sgd=optimizer)
     assert (0, 7, "NEW") in found(nlp("nothing to see here"))
 

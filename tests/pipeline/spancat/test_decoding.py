@@ -122,9 +122,13 @@ def test_calibration_and_thresholds_on_held_out_documents(noisy):
     assert [span.label_ for span in doc.spans["sc"]] == ["A"]
     thresholds = component.tune_thresholds(held_out, nlp=nlp)
     # B is always found with the same probability, so that the best threshold is below it.
-    assert thresholds["B"] < 0.3 and thresholds == component.thresholds
+    assert 0.1 <= thresholds["B"] < 0.3 and thresholds == component.thresholds
     doc = nlp("xx yy zz ww")
     assert [span.label_ for span in doc.spans["sc"]] == ["A", "B"]
     assert doc.spans["sc"].attrs["scores"][1] == pytest.approx(0.3, abs=0.05)
+    assert component.tune_thresholds(held_out, nlp=nlp, lowest=0.6) == {
+        "A": pytest.approx(max(0.6, thresholds["A"])),
+        "B": 0.6,
+    }
     with pytest.raises(ValueError, match="BB430"):
         component.calibrate([], nlp=nlp)
