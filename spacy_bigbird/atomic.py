@@ -40,6 +40,15 @@ def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
         flush_to_disk(path.parent)
 
 
+def remove_unfinished(directory: Path) -> None:
+    """Delete what killed processes left behind in a directory into which nobody else writes.
+
+    directory (Path): the directory.
+    """
+    for left_behind in directory.glob(".*.part"):
+        left_behind.unlink(missing_ok=True)
+
+
 def flush_to_disk(path: Path) -> None:
     """Wait until a file's content, or the names in a directory, are on the disk.
 

@@ -15,6 +15,7 @@ import filelock
 from tqdm import tqdm
 
 from .. import __version__
+from ..atomic import remove_unfinished
 from ..errors import Errors
 from .annotate import Settings, pipeline_digest
 from .engines import LocalEngine, RayEngine
@@ -129,9 +130,8 @@ class _Run:
     def __init__(self, output: Path, plan: Plan, job: Job, show_progress: bool) -> None:
         self.output, self.plan, self.job, self.show_progress = output, plan, job, show_progress
         (output / PROGRESS).mkdir(exist_ok=True)
-        for left in [*output.glob(".*.part"), *(output / PROGRESS).glob(".*.part")]:
-            # Of workers that were killed while they wrote.
-            left.unlink(missing_ok=True)
+        for folder in (output, output / PROGRESS):
+            remove_unfinished(folder)
         self.results: dict[int, dict[str, Any]] = {}
         for shard in plan.shards:
             result = read_progress(output, shard, job.settings.format)

@@ -15,6 +15,7 @@ import torch
 from thinc.api import Config
 from torch import Tensor
 
+from ..atomic import remove_unfinished
 from ..corpora.text_files import read_texts
 from ..errors import Errors
 from ..thinc_layers.grouping import group_by_size
@@ -160,6 +161,8 @@ class Run:
             log: RunLog | None = None
             if processes.is_main:
                 self.output.mkdir(parents=True, exist_ok=True)
+                for folder in (self.output, self.output / FOLDER):
+                    remove_unfinished(folder)
                 Config(settings.to_dict()).to_disk(self.output / CONFIG_NAME)
                 if self.first_step:
                     # The run may have been killed between saving its last state and the corresponding checkpoint.

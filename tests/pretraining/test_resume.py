@@ -100,6 +100,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(toy_corpus, vocab_file,
     finally:
         process.kill()
         process.join()
+    # As if it had been killed while it wrote.
+    (killed / ".model.safetensors.0123456789abcdef.part").touch()
     state = RunState.newest(killed)
     assert state is not None and stop <= state.step < 30
     settings = PretrainingSettings.from_dict(blocks)
