@@ -8,6 +8,10 @@ import shutil
 import tarfile
 from pathlib import Path
 
+import torch
+
+from spacy_bigbird.model import BigBirdConfig, BigBirdModel
+from spacy_bigbird.tokenizer import BigBirdTokenizer
 from tests.toy_text import toy_texts
 
 PROJECT = Path(__file__).parent.parent.parent / "project"
@@ -139,3 +143,14 @@ def copy_project(folder: Path) -> Path:
         shutil.copytree(PROJECT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "project.yml", root)
     return root
+
+
+def write_checkpoint(folder: Path, vocab_file: str | Path, layers: int) -> Path:
+    """Write an encoder with random weights in half precision and its vocabulary. RETURNS (Path): the folder."""
+    tokenizer = BigBirdTokenizer(vocab_file)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 16}
+    config = BigBirdConfig(vocab_size=tokenizer.vocab_size, max_position_embeddings=256, **shape)
+    BigBirdModel(config, add_pooling_layer=False).half().save_pretrained(folder)
+    tokenizer.save_vocabulary(folder)
+    return folder

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 import spacy
 import srsly
-import torch
 from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 
 from project.models.recipes import contracts, heads
 from project.workflows.qa.articles import Article
-from spacy_bigbird.model import BigBirdConfig, BigBirdModel
-from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+from .stand_ins import write_checkpoint
 
 NLP = spacy.blank("en")
 TEXT = "This agreement is made by Alpha Corporation and Beta Limited. It is governed by the laws of Delaware."
@@ -75,14 +74,7 @@ def test_a_clause_is_present_from_a_threshold_of_dev_on():
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, vocab_file):
     """A checkpoint with random weights and one layer more than the head uses."""
-    tokenizer = BigBirdTokenizer(vocab_file)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "num_hidden_layers": 5}
-    config = BigBirdConfig(vocab_size=tokenizer.vocab_size, max_position_embeddings=256, **shape)
-    folder = tmp_path_factory.mktemp("model")
-    BigBirdModel(config).save_pretrained(folder)
-    tokenizer.save_vocabulary(folder)
-    return folder
+    return write_checkpoint(tmp_path_factory.mktemp("model"), vocab_file, layers=5)
 
 
 def spans_of(doc):

@@ -3,14 +3,14 @@
 import pytest
 import spacy
 import srsly
-import torch
 from spacy.training import Example
 
 from project.demo import names
 from project.demo.corpus import save_docs
 from project.models.recipes import entities, heads
-from spacy_bigbird.model import BigBirdConfig, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+from .stand_ins import write_checkpoint
 
 TEXT = "Anna Karenina left the old house in Moscow. " * 4
 MENTIONS = {"Anna Karenina": "PER", "the old house": "FAC", "Moscow": "GPE"}
@@ -26,14 +26,7 @@ def make_example(nlp):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, vocab_file):
     """A checkpoint with random weights."""
-    tokenizer = BigBirdTokenizer(vocab_file)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    config = BigBirdConfig(vocab_size=tokenizer.vocab_size, max_position_embeddings=256, **shape)
-    folder = tmp_path_factory.mktemp("model")
-    BigBirdModel(config).save_pretrained(folder)
-    tokenizer.save_vocabulary(folder)
-    return folder
+    return write_checkpoint(tmp_path_factory.mktemp("model"), vocab_file, layers=1)
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ import json
 
 import pytest
 import spacy
-import torch
 
 from project.models.recipes import questions, squad
-from spacy_bigbird.model import BigBirdConfig, BigBirdModel
-from spacy_bigbird.tokenizer import BigBirdTokenizer
+
+from .stand_ins import write_checkpoint
 
 
 def make_article(number, paragraphs=4):
@@ -55,14 +54,7 @@ def test_answers_are_where_they_are_said_to_be(kind):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, vocab_file):
     """A checkpoint with random weights."""
-    tokenizer = BigBirdTokenizer(vocab_file)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
-    config = BigBirdConfig(vocab_size=tokenizer.vocab_size, max_position_embeddings=256, **shape)
-    folder = tmp_path_factory.mktemp("model")
-    BigBirdModel(config, add_pooling_layer=False).half().save_pretrained(folder)
-    tokenizer.save_vocabulary(folder)
-    return folder
+    return write_checkpoint(tmp_path_factory.mktemp("model"), vocab_file, layers=2)
 
 
 def test_what_was_exported_answers_the_same(model, tmp_path):
