@@ -11,6 +11,7 @@ with N documents and with 4 N, and reports by how much a further document raises
 """
 
 import argparse
+import itertools
 import json
 import re
 import statistics
@@ -153,7 +154,9 @@ def held_out(options: argparse.Namespace, method: str, number: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "held_out.jsonl"
         with path.open("w", encoding="utf8") as lines:
-            for index, text in enumerate(long_documents(number, options.tokens)):
+            # The same texts again and again, since new words make the vocabulary of spaCy grow, whatever we do.
+            texts = itertools.islice(itertools.cycle(long_documents(options.held_out, options.tokens)), number)
+            for index, text in enumerate(texts):
                 word = re.search(r"(?<= )[A-Za-z]+(?= )", text)
                 places = [[word.start(), word.end(), "A"]] if word else []
                 record = {"text": text, "entities": places, "cats": {"A": float(index % 2)}}

@@ -1,7 +1,7 @@
 """`python -m spacy bigbird calibrate`: makes a trained pipeline's probabilities reliable, and chooses thresholds."""
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,6 @@ from .preparation import check_folder, set_up_gpu
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.training import Example
 
 
 @app.command("calibrate")
@@ -81,6 +80,7 @@ def calibrate(
     """
     import spacy
     from spacy.language import Language
+    from tqdm import tqdm
 
     nlp = model if isinstance(model, Language) else spacy.load(model)
     methods = ("calibrate",) if keep_thresholds else ("calibrate", "tune_thresholds")
@@ -89,21 +89,19 @@ def calibrate(
     if not chosen or any(not able.get(name) for name in chosen):
         able_names = ", ".join(name for name, found in able.items() if found) or "none"
         raise ValueError(Errors.BB431.format(names=", ".join(chosen) or "of any kind", able=able_names))
-    examples = list(make_reader(Path(data_path))(nlp))
-    if not examples:
-        raise ValueError(Errors.BB324.format(path=data_path))
+    reader, number = make_reader(Path(data_path)), None
     fitted: dict[str, dict[str, Any]] = {}
     for name in chosen:
         for method in able[name]:
-            counted = _counted(examples, f"{name}: {method.replace('_', ' ')}", show_progress)
-            fitted.setdefault(name, {})[method] = getattr(nlp.get_pipe(name), method)(counted, nlp=nlp)
+            # Read again for each method, since all documents at once may be more than the memory takes.
+            bar = tqdm(
+                reader(nlp), f"{name}: {method.replace('_', ' ')}", number, disable=not show_progress, unit="doc"
+            )
+            if (first := next(examples := iter(bar), None)) is None:
+                raise ValueError(Errors.BB324.format(path=data_path))
+            fitted.setdefault(name, {})[method] = getattr(nlp.get_pipe(name), method)(chain([first], examples), nlp=nlp)
+            number = bar.n
     return nlp, fitted
-
-
-def _counted(examples: "list[Example]", description: str, show_progress: bool) -> "Iterator[Example]":
-    from tqdm import tqdm
-
-    return iter(tqdm(examples, description, unit="doc", disable=not show_progress, file=sys.stderr))
 
 
 def _lines(results: dict[str, Any]) -> Iterable[tuple[str, str]]:
