@@ -40,8 +40,11 @@ class Processes:
         use_gpu (bool): whether tensors are exchanged between GPUs (NCCL) rather than by the CPU (gloo).
         timeout (timedelta): how long to wait for another process.
         YIELDS (Processes): the processes; one if the environment names no others.
-        RAISES RuntimeError: the others do not come.
+        RAISES RuntimeError: the others do not come, or were never started.
         """
+        # What `accelerate launch` sets for several processes, but without what tells them apart.
+        if {"ACCELERATE_MIXED_PRECISION", "MASTER_ADDR"} <= os.environ.keys() and "WORLD_SIZE" not in os.environ:
+            raise RuntimeError(Errors.BB425)
         count, number = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", 1), ("RANK", 0)))
         if count == 1:
             yield cls()

@@ -19,3 +19,7 @@ class DistributedErrors:
     )
     BB423 = "The processes of a run do not have the same {what}: {found}. Give all of them the same config and data."
     BB424 = "A run of {count} processes cannot be set up: {reason}. Start it with `accelerate launch` or `torchrun`."
+    BB425 = (
+        "`accelerate launch` was asked for several processes, but has started this one alone, as it does without GPUs "
+        "and without MPI. Start them with `torchrun --nproc-per-node 2 -m spacy bigbird train ...`."
+    )

@@ -15,6 +15,7 @@ from thinc.api import Config
 
 from spacy_bigbird.cli.new_config import make_config
 from spacy_bigbird.distributed.gradients import find_parameters
+from spacy_bigbird.distributed.processes import Processes
 from spacy_bigbird.resume.state import TrainingState
 
 from ..processes import start
@@ -125,3 +126,11 @@ def test_a_dead_process_ends_the_run_with_a_message(vocab_file, tmp_path):
     assert codes == [0, -9]
     message = (tmp_path / "error-0").read_text()
     assert "BB420" in message and "--resume" in message and "Process 0 of 2" in message
+
+
+def test_several_processes_of_which_one_was_started_are_refused(monkeypatch):
+    for name, value in (("ACCELERATE_MIXED_PRECISION", "no"), ("MASTER_ADDR", "127.0.0.1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with pytest.raises(RuntimeError, match="BB425.*torchrun"), Processes.joined():
+        pytest.fail("The run was not stopped.")
