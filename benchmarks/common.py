@@ -26,6 +26,8 @@ import torch
 import wasabi
 from machine import machine, usable_cores
 
+from spacy_bigbird.check.plot import check_can_plot
+
 Result = TypeVar("Result")
 MEGABYTE = 2**20
 
@@ -45,8 +47,17 @@ def parser(description: str | None, repeats: int = 5, threads: int | None = None
     options.add_argument("--repeats", type=int, default=repeats, help="measured rounds, after one to warm up")
     options.add_argument("--threads", type=int, default=threads or usable_cores(), help="PyTorch threads")
     options.add_argument("--json", type=Path, help="write options, machine and rows to this file")
-    options.add_argument("--plot", type=Path, help="write a figure (PNG) to this file")
+    options.add_argument("--plot", type=_figure, help="write a figure (PNG) to this file")
     return options
+
+
+def _figure(path: str) -> Path:
+    """Say before anything is measured that no figure could be drawn of it."""
+    try:
+        check_can_plot()
+    except ModuleNotFoundError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return Path(path)
 
 
 def data_dir(given: Path | None = None) -> Path:

@@ -72,6 +72,13 @@ def test_reports_keep_options_machine_and_every_key(common, tmp_path, capsys):
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_figure_that_could_not_be_drawn_is_refused_before_anything_is_measured(common, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        common.parser("About.").parse_args(["--plot", "out.png"])
+    assert "pip install 'spacy-bigbird[plot]'" in capsys.readouterr().err
+
+
 def test_options_are_read_from_the_environment(common, tmp_path, monkeypatch):
     monkeypatch.setenv("SPACY_BIGBIRD_DATA", str(tmp_path))
     assert common.data_dir() == tmp_path

@@ -14,6 +14,8 @@ from torch import Tensor
 
 _NDARRAY, _COMPLEX, _SCALAR = 1, 2, 3
 _CHUNKED = "__msgpack_chunked_array__"
+# How a map begins in msgpack.
+_MAPS = tuple(bytes([first]) for first in (*range(0x80, 0x90), 0xDE, 0xDF))
 _LEAVES = {"kernel": "weight", "embedding": "weight", "scale": "weight"}
 
 
@@ -24,12 +26,15 @@ def read_flax(path: Path) -> dict[str, Tensor]:
     RETURNS (dict[str, Tensor]): tensors by Hugging Face's PyTorch names, with kernels transposed to (out, in).
     RAISES ValueError: the file is truncated or contains something else.
     """
+    with path.open("rb") as file:
+        # What is something else is not worth reading to its end.
+        if not file.peek(1).startswith(_MAPS):
+            raise ValueError("it does not begin with a tree of arrays, as msgpack writes it")
+        content = file.read()
     try:
-        tree = msgpack.unpackb(path.read_bytes(), ext_hook=_extension, raw=False, strict_map_key=False)
+        tree = msgpack.unpackb(content, ext_hook=_extension, raw=False, strict_map_key=False)
     except (msgpack.UnpackException, msgpack.ExtraData, TypeError) as error:
         raise ValueError(f"it is not complete msgpack as flax writes it: {error or type(error).__name__}") from error
-    if not isinstance(tree, dict):
-        raise ValueError(f"it holds a {type(tree).__name__}, not a tree of arrays")
     return to_torch_names(dict(_leaves(tree)))
 
 

@@ -151,6 +151,36 @@ def test_records_that_cannot_be_used_are_written_too(folder, tmp_path):
     assert record["kind"] == "records" and "txt" in record["text"]
 
 
+ANNA = {"start": 0, "end": 4, "label": "PER"}
+OTHER_TOOLS = [
+    # doccano, in two versions.
+    ({"label": [[0, 4, "PER"]]}, "records have a key that is not read, 'label'."),
+    ({"labels": [[0, 4, "PER"]]}, "records have a key that is not read, 'labels'."),
+    # Prodigy, for entities and for categories.
+    ({"spans": [ANNA], "_task_hash": 7}, "spans are not [start, end, label] inside the text"),
+    ({"accept": ["PER"], "_view_id": "choice"}, "records have a key that is not read, 'accept'."),
+    # Label Studio, with and without a text of its own.
+    ({"text": None, "data": {"text": "Anna left."}}, "records are not a JSON object with a string `text`"),
+    ({"annotations": [{"result": []}]}, "records have a key that is not read, 'annotations'."),
+    # Nobody's.
+    ({"entitys": []}, "records have a key that is not read, 'entitys'. Did you mean 'entities' for 'entitys'?"),
+    ({"entities": [ANNA]}, "entities are not [start, end, label] inside the text"),
+    ({"cats": "TRAVEL"}, "cats are not an object of labels and numbers"),
+]
+
+
+def test_annotation_in_the_form_of_another_tool_is_not_taken_for_text_without_annotation(folder, tmp_path):
+    records = [{"text": "Berta left."}, *({"text": "Anna left.", **record} for record, _ in OTHER_TOOLS)]
+    srsly.write_jsonl(tmp_path / "train.jsonl", records)
+    arguments = ["--corpora.train.@readers=spacy-bigbird.JsonlCorpus.v1", f"--paths.train={tmp_path / 'train.jsonl'}"]
+    result = run(folder, *arguments, "--misaligned", str(tmp_path / "lost.jsonl"), "--no-measure")
+    assert result.exit_code == 1
+    for line, (_, problem) in enumerate(OTHER_TOOLS, start=2):
+        assert f" {problem} train.jsonl, line {line}: " in flat(result)
+    rows = list(srsly.read_jsonl(tmp_path / "lost.jsonl"))
+    assert [f"{row['kind']} {row['problem']}" for row in rows] == [problem for _, problem in OTHER_TOOLS]
+
+
 @pytest.mark.parametrize("options", [["--limit", "3"], ["--corpora.train.strict", "true"]])
 def test_a_reader_that_does_not_come_to_its_report(folder, tmp_path, options):
     srsly.write_jsonl(tmp_path / "train.jsonl", [{"text": "New Yorkers left.", "entities": [[0, 8, "GPE"]]}] * 5)

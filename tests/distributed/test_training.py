@@ -132,5 +132,5 @@ def test_several_processes_of_which_one_was_started_are_refused(monkeypatch):
     for name, value in (("ACCELERATE_MIXED_PRECISION", "no"), ("MASTER_ADDR", "127.0.0.1")):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with pytest.raises(RuntimeError, match="BB425.*torchrun"), Processes.joined():
+    with pytest.raises(RuntimeError, match=r"BB425.*torchrun"), Processes.joined():
         pytest.fail("The run was not stopped.")

@@ -1,6 +1,8 @@
 """The project as weasel sees it."""
 
+import importlib.util
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -44,6 +46,24 @@ def test_every_workflow_has_all_steps_and_every_script_is_there():
             if path.startswith(("workflows/", "configs/")):
                 assert (PROJECT / path).exists()
     assert {"size", "checkpoint", "gpu", "seed", "max_length", "seconds"} <= set(config["vars"])
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+@pytest.mark.parametrize("workflow", load_project_config(PROJECT)["workflows"])
+def test_a_workflow_without_matplotlib_ends_in_its_first_step(workflow, monkeypatch, tmp_path, capsys):
+    """Its report, after all trainings, would draw a chart. The first step has no outputs, so it is never skipped."""
+    config = load_project_config(PROJECT)
+    (first,) = [one for one in config["commands"] if one["name"] == config["workflows"][workflow][0]]
+    assert not first.get("outputs")
+    _, _, module, *arguments = first["script"][0].split()
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else find_spec(name))
+    monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module(f"project.{module}", run_name="__main__")
+    said = " ".join(capsys.readouterr().out.split())
+    assert stopped.value.code == 1 and "pip install 'spacy-bigbird[plot]'" in said
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from spacy_bigbird.bakeoff.statistics import difference, interval, mean
+from spacy_bigbird.check.plot import check_can_plot
 from spacy_bigbird.corpora.text_files import read_texts
 from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.pretraining.masking import MaskedPieces, PieceTable, mask_pieces
@@ -170,6 +171,8 @@ def main() -> None:
     options.add_argument("--output", type=Path, required=True, help="JSON file to write, with a figure next to it")
     options.add_argument("--documents", type=int, default=32, help="of each corpus (default: 32)")
     given = options.parse_args()
+    # Scoring takes long, and ends with a figure.
+    check_can_plot()
     start = time.monotonic()
     model = BigBirdForMaskedLM.from_pretrained(given.model).eval()
     tokenizer = BigBirdTokenizer.from_pretrained(given.model, map_whitespace=True)

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from matplotlib import pyplot
 
 from project.workflows.library import systems, tasks
-from project.workflows.library.results import length_name, read_results
+from project.workflows.library.charts import draw
+from project.workflows.library.results import length_name, lengths_differ, read_results
 from project.workflows.library.tables import summary_table
 from project.workflows.steps import report
+
+from ..stand_ins import PROJECT
 
 
 def make_result(system, seed, right):
@@ -82,3 +86,51 @@ def test_a_report_leaves_out_what_says_nothing_and_what_cannot_be_compared(tmp_p
     assert "By length" not in text and "By position" in text
     assert "left out for: same encoder, first 512 pieces." in text and "| 3,000 | – | – |" in text
     assert length_name({"shortest": 1500, "longest": 1500}) == "1,500 tokens"
+
+
+@pytest.fixture
+def drawn(monkeypatch, tmp_path):
+    """Draws the charts of a task from its results, and gives the axes by their titles."""
+    monkeypatch.setattr(pyplot, "close", lambda figure: None)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *arguments, **settings: None)
+    yield lambda name, results: (
+        draw(tmp_path / "chart.png", tasks.get_task(name), results),
+        {axes.get_title(): axes for axes in pyplot.gcf().axes},
+    )[1]
+    monkeypatch.undo()
+    pyplot.close("all")
+
+
+def curves(axes):
+    """RETURNS: how many curves with points there are in each color."""
+    return [(line.get_color(), len(line.get_xdata())) for line in axes.get_lines() if len(line.get_xdata())]
+
+
+def test_curves_are_scores_of_the_same_documents(drawn):
+    """A curve that was scored on the beginnings of documents has no scores, and is not drawn beside the others."""
+    whole, beginnings = make_result("bigbird", 0, 5), make_result("truncated", 0, 5)
+    beginnings["curve"] = [{"seconds": 1.0}, {"seconds": 600.0}]
+    charts = drawn("ner", {"bigbird": [whole], "truncated": [beginnings]})
+    assert curves(charts["development documents, as time goes on"]) == [("#1b6ca8", 2)]
+    # The scores on the test documents are comparable.
+    assert [color for color, _ in curves(charts["F1 by position in the document"])] == ["#1b6ca8", "#8a8a8a"]
+
+
+@pytest.mark.parametrize(("longest", "says_something"), [(2_072, False), (3_000, False), (3_100, True)])
+def test_a_chart_of_lengths_that_are_all_the_same_is_not_drawn(drawn, longest, says_something):
+    result = make_result("bigbird", 0, 5)
+    for group, ends in zip(result["by_length"], ((2_049, 2_052), (2_060, longest)), strict=True):
+        group.update(zip(("shortest", "longest"), ends, strict=True))
+    assert ("F1 by length" in drawn("ner", {"bigbird": [result]})) == says_something
+
+
+@pytest.mark.parametrize("name", ["ner", "cuad", "covid_qa"])
+def test_results_that_were_scored_on_beginnings_have_no_curve_and_the_report_says_so(name, drawn):
+    results = read_results(PROJECT, name)
+    charts = drawn(name, results)
+    colors = {color for color, _ in curves(charts["development documents, as time goes on"])}
+    assert "#8a8a8a" not in colors and len(colors) == len(results) - 1
+    text = (PROJECT / "results" / f"{name}.md").read_text(encoding="utf8")
+    assert report.LEFT_OUT.format(systems="same encoder, first 512 pieces") in text
+    # LitBank's excerpts are equally long, contracts and articles are not.
+    assert lengths_differ(results) == ("F1 by length" in charts) == ("By length" in text) == (name != "ner")
