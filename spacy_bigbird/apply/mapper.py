@@ -39,6 +39,7 @@ class BigBirdMapper:
     questions (Sequence[str]): questions to ask about every text.
     vectors (bool): whether to add a vector of each document.
     gpu (int): number of the GPU, or -1 for the CPU. Ray shows each worker only its own: 0.
+    code (str | None): Python file with registered functions to be imported, at the same path on every worker.
     **settings (Any): further settings, see `Settings`.
     RAISES ValueError: the pipeline cannot be loaded, or cannot do what is wanted.
     """
@@ -51,10 +52,14 @@ class BigBirdMapper:
         questions: Sequence[str] = (),
         vectors: bool = False,
         gpu: int = -1,
+        code: str | None = None,
         **settings: Any,
     ) -> None:
         import spacy
+        from spacy.util import import_file
 
+        if code is not None:
+            import_file("python_code", code)
         if gpu >= 0:
             spacy.require_gpu(gpu)
         wanted = Settings(text_field=text_field, questions=tuple(questions), vectors=vectors, **settings)

@@ -1,5 +1,6 @@
 """Real processes and a real local Ray: the same bytes as one process, also when workers are killed."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -136,14 +137,17 @@ def test_the_function_for_spark(obedient):
 
 
 @pytest.mark.slow
-def test_a_real_local_spark(obedient):
+def test_a_real_local_spark(obedient, monkeypatch):
     sql = pytest.importorskip("pyspark.sql")
     from spacy_bigbird.apply import SPARK_SCHEMA
 
+    function = spark_mapper(str(obedient[0]), code=str(obedient[1]))
+    # Its workers take the first python3 of the path unless told otherwise.
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     session = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     try:
         frame = session.createDataFrame([("a", "Anna in Paris"), ("b", None)], "id string, text string")
-        found = frame.mapInPandas(spark_mapper(str(obedient[0])), schema="id string, " + SPARK_SCHEMA).collect()
+        found = frame.mapInPandas(function, schema="id string, " + SPARK_SCHEMA).collect()
     finally:
         session.stop()
     assert [[ent.text for ent in row.entities] for row in sorted(found)] == [["Anna", "Paris"], []]
@@ -156,7 +160,12 @@ def test_the_mapper_in_ray_data(obedient):
     ray.init(num_cpus=1, include_dashboard=False)
     try:
         data = ray.data.from_items([{"text": "Anna in Paris"}, {"text": "nobody"}])
-        data = data.map_batches(BigBirdMapper, fn_constructor_args=(str(obedient[0]),), concurrency=1)
+        data = data.map_batches(
+            BigBirdMapper,
+            fn_constructor_args=(str(obedient[0]),),
+            fn_constructor_kwargs={"code": str(obedient[1])},
+            concurrency=1,
+        )
         assert [len(row["entities"]) for row in data.take_all()] == [2, 0]
     finally:
         ray.shutdown()
