@@ -11,7 +11,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-PRELOADED = ["spacy.cli", "spacy_bigbird.cli.main", "spacy_bigbird.pipeline.encoder.component", "spacy_bigbird.resume"]
+# In this order: the first one is to be the first.
+PRELOADED = ["tests.first_import", "spacy.cli", "spacy_bigbird.cli.main", "spacy_bigbird.resume"]
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 

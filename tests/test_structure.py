@@ -1,6 +1,7 @@
 """The structure that docs/design.md promises: levels of import, a pure PyTorch core, small files, coded messages."""
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
@@ -155,6 +156,17 @@ def test_importing_the_package_is_cheap():
     code = "import sys, spacy_bigbird; print(sorted({'torch', 'spacy', 'thinc', 'numpy'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_files_that_are_not_python_are_listed_for_the_wheel():
+    setup = configparser.ConfigParser()
+    setup.read(PACKAGE.parent / "setup.cfg", encoding="utf8")
+    listed = set()
+    for name, patterns in setup["options.package_data"].items():
+        folder = PACKAGE.parent.joinpath(*name.split("."))
+        listed |= {path for pattern in patterns.split() for path in folder.glob(pattern)}
+    found = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert found == listed and PACKAGE / "py.typed" in found
 
 
 def test_every_message_has_one_code_and_is_used():

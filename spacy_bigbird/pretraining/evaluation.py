@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import Errors
+from ..scoring.masked_lm import sums_by_range
 from ..thinc_layers.grouping import group_by_size
 from ..tokenizer import BigBirdTokenizer
 from .batches import Batch
@@ -89,8 +90,8 @@ class Evaluator:
         """
         processes, training = self.processes, self.settings.training
         edges = _edges(training.longest)
-        # Rows: nats, characters, pieces and correct predictions of each range.
-        table = torch.zeros(4, len(edges), dtype=torch.float64)
+        # Columns: nats, characters, pieces and correct predictions of each range.
+        table = np.zeros((len(edges), 4))
         pairs = torch.zeros(3, dtype=torch.float64)
         objective.eval()
         mine = self.samples[processes.number :: processes.count]
@@ -100,17 +101,15 @@ class Evaluator:
             with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=training.mixed_precision):
                 guesses = objective.guesses(batch)
             places = np.concatenate([sample.pieces.places for sample in part])
-            ranges = torch.from_numpy(np.searchsorted(edges, places, side="right") - 1)
             labels = np.concatenate([sample.pieces.labels for sample in part])
-            characters = torch.from_numpy(self.table.characters[labels])
-            ones = torch.ones(len(places))
-            for row, values in zip(table, (guesses.losses, characters, ones, guesses.is_right), strict=True):
-                row.index_add_(0, ranges, values.cpu().double())
+            losses, is_right = guesses.losses.cpu().numpy(), guesses.is_right.cpu().numpy()
+            columns = [losses, self.table.characters[labels], np.ones(len(places)), is_right]
+            table += sums_by_range(edges, places, columns)
             counted = guesses.pair_losses.numel()
             pairs += torch.tensor([float(guesses.pair_losses.sum()), float(guesses.pair_is_right.sum()), counted])
         objective.train()
-        table, pairs = (processes.sum(one.to(processes.device)).cpu() for one in (table, pairs))
-        return _report(table, pairs, edges)
+        sums, pairs = (processes.sum(one.to(processes.device)).cpu() for one in (torch.from_numpy(table), pairs))
+        return _report(sums, pairs, edges)
 
 
 def _edges(longest: int) -> list[int]:
@@ -122,11 +121,11 @@ def _edges(longest: int) -> list[int]:
 
 
 def _report(table: torch.Tensor, pairs: torch.Tensor, edges: list[int]) -> dict[str, Any]:
-    nats, characters, pieces, right = table.sum(1).tolist()
+    nats, characters, pieces, right = table.sum(0).tolist()
     loss = nats / max(1.0, pieces)
     by_position = {
         str(edge): round(row[0] / math.log(2) / max(1.0, row[1]), 4)
-        for edge, row in zip(edges, table.T.tolist(), strict=True)
+        for edge, row in zip(edges, table.tolist(), strict=True)
         if row[2]
     }
     report = {

@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import Errors
@@ -15,6 +14,7 @@ from ..model.heads.lm_head import LanguageModel
 from ..model.heads.masked_lm import BigBirdForMaskedLM
 from ..model.heads.pretraining import BigBirdForPreTraining
 from ..plan.config import BigBirdConfig
+from ..scoring.masked_lm import score_guesses
 from ..tokenizer import BigBirdTokenizer
 from .batches import Batch
 from .settings import OptimizerSettings, PretrainingSettings, TrainingSettings
@@ -141,18 +141,12 @@ class PretrainingObjective(nn.Module):
         RETURNS (Guesses): how well each masked piece and each pair was predicted.
         """
         states = self.model.bigbird.forward_packed(batch.input_ids, batch.lengths, batch.token_type_ids)
-        losses, is_right = _scored(self.model.lm_head(states[batch.places]), batch.labels)
+        losses, is_right = score_guesses(self.model.lm_head(states[batch.places]), batch.labels)
         pair_losses, pair_is_right = losses[:0], is_right[:0]
         if isinstance(self.model, BigBirdForPreTraining):
             pooled = self.model.bigbird.pool(states[batch.first_rows])
-            pair_losses, pair_is_right = _scored(self.model.next_sentence(pooled), batch.is_random_next)
+            pair_losses, pair_is_right = score_guesses(self.model.next_sentence(pooled), batch.is_random_next)
         return Guesses(losses, is_right, pair_losses, pair_is_right)
-
-
-def _scored(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    # argmax over bfloat16 is slow on CPUs.
-    scores = logits.float()
-    return F.cross_entropy(scores, labels, reduction="none"), scores.detach().argmax(-1) == labels
 
 
 def build_optimizer(module: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:

@@ -1,7 +1,6 @@
 """A small pipeline on disk, documents to apply it to, and what to compare of the results."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -30,12 +29,6 @@ def obedient(doc):
             os.kill(os.getpid(), signal.SIGKILL)
     return doc
 """
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch):
-    """Nothing here is to survive a machine that goes down."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture(scope="session")

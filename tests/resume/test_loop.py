@@ -49,6 +49,17 @@ STRETCHES = {
     "until": [2, 5],
     "batcher": {"@batchers": "spacy-bigbird.batch_by_pieces.v1", "size": 12},
 }
+# spaCy's own layers, at a hundredth of their usual size.
+TOK2VEC = {
+    "@architectures": "spacy.HashEmbedCNN.v2",
+    "pretrained_vectors": None,
+    "width": 16,
+    "depth": 1,
+    "embed_size": 50,
+    "window_size": 1,
+    "maxout_pieces": 2,
+    "subword_features": True,
+}
 # For trainings in which it does not matter how an encoder learns.
 TOY_RATE = {"optimizer": {"learn_rate": 0.01}, "dropout": 0.0, "accumulate_gradient": 1}
 
@@ -104,7 +115,7 @@ def make_config(vocab_file, folder, heads=("tagger",), encoder=None, **training)
     if encoder is not None:
         nlp.add_pipe("bigbird", config={"model": encoder_model(vocab_file, **encoder)})
     for head in heads:
-        add_head(nlp, head) if encoder is not None else nlp.add_pipe(head)
+        add_head(nlp, head) if encoder is not None else nlp.add_pipe(head, config={"model": {"tok2vec": TOK2VEC}})
     documents = [example.reference for example in make_examples(nlp)]
     folder.mkdir(exist_ok=True)
     DocBin(docs=documents * 3).to_disk(folder / "corpus.spacy")
@@ -493,5 +504,5 @@ def test_a_schedule_that_ends_before_the_raised_limit_is_said(vocab_file, tmp_pa
     (tmp_path / "out").mkdir()
     train(init_nlp(config), tmp_path / "out")
     stdout = StringIO()
-    resume(tmp_path / "out", overrides={"training.max_steps": 40}, stdout=stdout)
+    resume(tmp_path / "out", overrides={"training.max_steps": 8}, stdout=stdout)
     assert ("[BB660] The learning rate is 0 from step 4 on" in stdout.getvalue()) is is_number

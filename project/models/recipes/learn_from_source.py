@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import srsly
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
@@ -24,6 +23,7 @@ from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.pretraining.log import LOG_NAME, read_log
 from spacy_bigbird.pretraining.masking import PieceTable, generator_of, mask_pieces
 from spacy_bigbird.pretraining.settings import MaskingSettings
+from spacy_bigbird.scoring.masked_lm import score_guesses
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 BATCH_PIECES = 4096
@@ -141,7 +141,7 @@ class Lesson:
         variance that the model does not explain, and the share of masked pieces predicted correctly."""
         ids, places, labels = (part.to(source.model.device) for part in (self.ids, self.places, self.labels))
         states = model.bigbird.forward_packed(ids, self.lengths)
-        logits = model.lm_head(states[places]).float()
+        nats, is_guessed = score_guesses(model.lm_head(states[places]), labels)
         ours, theirs = [], []
         for text, words, own in zip(self.texts, self.words, states.float().split(self.lengths), strict=True):
             wanted, ends = source(text)
@@ -151,8 +151,7 @@ class Lesson:
             both = (own_pieces > 0) & (wanted_pieces > 0)
             ours.append(own_means[both])
             theirs.append(wanted_means[both])
-        guessed = (logits.argmax(-1) == labels).float().mean()
-        return F.cross_entropy(logits, labels), share_unexplained(torch.cat(ours), torch.cat(theirs)), guessed
+        return nats.mean(), share_unexplained(torch.cat(ours), torch.cat(theirs)), is_guessed.float().mean()
 
 
 class Reader:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from spacy_bigbird.bakeoff.statistics import difference, interval, mean
 from spacy_bigbird.check.plot import check_can_plot
@@ -24,6 +23,7 @@ from spacy_bigbird.corpora.text_files import read_texts
 from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.pretraining.masking import MaskedPieces, PieceTable, mask_pieces
 from spacy_bigbird.pretraining.settings import MaskingSettings
+from spacy_bigbird.scoring.masked_lm import score_guesses, sums_by_range
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from ...workflows.library.machines import describe_machine
@@ -88,8 +88,7 @@ def nats(model: BigBirdForMaskedLM, document: MaskedPieces, window: int | None) 
     for start, end, counted, counted_end in parts:
         rows[counted:counted_end] = first_row + torch.arange(counted - start, counted_end - start)
         first_row += end - start
-    scores = model.lm_head(states[rows[places]]).float()
-    return F.cross_entropy(scores, labels, reduction="none").numpy()
+    return score_guesses(model.lm_head(states[rows[places]]), labels)[0].numpy()
 
 
 def bits_and_characters(
@@ -103,10 +102,7 @@ def bits_and_characters(
     edges (Sequence[int]): start of each range, and end of the last one.
     RETURNS (ndarray): bits and characters of each range. Shape: (ranges, 2).
     """
-    sums = np.zeros((len(edges) - 1, 2))
-    ranges = np.searchsorted(edges, places, side="right") - 1
-    np.add.at(sums, ranges, np.stack([losses / np.log(2), table.characters[labels]], axis=1))
-    return sums
+    return sums_by_range(edges[:-1], places, [losses / np.log(2), table.characters[labels]])
 
 
 def evaluate(model: BigBirdForMaskedLM, found: Sequence[MaskedPieces], table: PieceTable) -> dict[str, Any]:

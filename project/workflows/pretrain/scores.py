@@ -13,6 +13,7 @@ from spacy.util import load_config
 from spacy_bigbird.bakeoff.statistics import Counts, by_length, by_position, interval, mean
 from spacy_bigbird.model import BigBirdForMaskedLM
 from spacy_bigbird.pretraining.masking import PieceTable
+from spacy_bigbird.scoring.masked_lm import score_guesses
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from ..library.corpus import SPLIT_SEED
@@ -80,9 +81,8 @@ def guess(model: BigBirdForMaskedLM, article: Masked, table: PieceTable, length:
         states = model.bigbird.forward_packed(
             torch.from_numpy(flat.astype(np.int64)).to(device), [len(p) + 2 for p in parts]
         )
-        scores = model.lm_head(states[rows.to(device)]).float().log_softmax(-1).cpu()
-    bits = -scores[torch.arange(len(labels)), labels].numpy() / math.log(2)
-    return bits.astype(np.float64), (scores.argmax(-1) == labels).numpy()
+        nats, is_right = score_guesses(model.lm_head(states[rows.to(device)]), labels.to(device))
+    return nats.cpu().numpy().astype(np.float64) / math.log(2), is_right.cpu().numpy()
 
 
 def measure(folder: Path, corpus: Path, first_pieces: int | None) -> dict[str, Any]:
