@@ -5,7 +5,8 @@ Masked dense attention shows what "simulating" sparse attention costs; plain den
 
 import torch
 import torch.nn.functional as F
-from common import interleaved, mark_lengths, parser, report
+from common import interleaved, parser, report
+from figures import mark_lengths
 from tqdm import tqdm
 
 from spacy_bigbird.model import BigBirdConfig

@@ -24,9 +24,8 @@ from typing import Any, TypeVar
 
 import torch
 import wasabi
+from figures import figure_file, figure_path
 from machine import machine, usable_cores
-
-from spacy_bigbird.check.plot import check_can_plot
 
 Result = TypeVar("Result")
 MEGABYTE = 2**20
@@ -47,17 +46,8 @@ def parser(description: str | None, repeats: int = 5, threads: int | None = None
     options.add_argument("--repeats", type=int, default=repeats, help="measured rounds, after one to warm up")
     options.add_argument("--threads", type=int, default=threads or usable_cores(), help="PyTorch threads")
     options.add_argument("--json", type=Path, help="write options, machine and rows to this file")
-    options.add_argument("--plot", type=_figure, help="write a figure (PNG) to this file")
+    options.add_argument("--plot", type=figure_path, help="write a figure (PNG) to this file")
     return options
-
-
-def _figure(path: str) -> Path:
-    """Say before anything is measured that no figure could be drawn of it."""
-    try:
-        check_can_plot()
-    except ModuleNotFoundError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return Path(path)
 
 
 def data_dir(given: Path | None = None) -> Path:
@@ -270,38 +260,6 @@ def report(
     if options.plot and draw:
         figure_file(options.plot, title, draw)
         print(f"Wrote {options.plot}")
-
-
-def mark_lengths(axes: Any, lengths: Iterable[int]) -> None:
-    """Place the ticks of a logarithmic axis of lengths at the measurements only.
-
-    axes (Axes): Matplotlib axes.
-    lengths (Iterable[int]): the measured lengths.
-    """
-    axes.set_xticks(sorted(lengths))
-    axes.set_xticks([], minor=True)
-    axes.xaxis.set_major_formatter("{x:.0f}")
-
-
-def figure_file(path: Path, title: str, draw: Callable[[Any], None]) -> None:
-    """Write a figure.
-
-    path (Path): the PNG file.
-    title (str): title above the axes.
-    draw (Callable[[Axes], None]): draws on Matplotlib axes.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.set_title(title)
-    axes.grid(axis="y", alpha=0.3)
-    draw(axes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
 
 
 def _shown(value: Any) -> str:

@@ -8,8 +8,9 @@ from itertools import accumulate
 from statistics import median
 
 import torch
-from common import MEGABYTE, in_fresh_process, interleaved, mark_lengths, parser, report, watched_memory
+from common import MEGABYTE, in_fresh_process, interleaved, parser, report, watched_memory
 from contestants import INFERENCE, OURS, OURS_BF16, REFERENCE, REFERENCE_BF16, TRAINING, layer_flop, work_of
+from figures import mark_lengths
 from machine import MatrixProduct
 from torch.profiler import ProfilerActivity, profile
 from tqdm import tqdm

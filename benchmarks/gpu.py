@@ -9,7 +9,8 @@ import argparse
 import time
 
 import torch
-from common import MEGABYTE, interleaved, mark_lengths, parser, report
+from common import MEGABYTE, interleaved, parser, report
+from figures import mark_lengths
 from tqdm import tqdm
 
 from spacy_bigbird.model import BigBirdConfig, BigBirdModel

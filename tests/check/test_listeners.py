@@ -1,8 +1,14 @@
 """A listener without an upstream component is named with what to do about it."""
 
+import pytest
 import spacy
+from spacy.tokens import DocBin
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
 
-from spacy_bigbird.check.listeners import find_frozen_problems, find_listener_problems
+from spacy_bigbird.check.listeners import find_frozen_problems, find_listener_problems, find_training_problems
+
+from ..toy_pipelines import make_examples, make_pipeline
 
 TINY = {
     "hidden_size": 16,
@@ -71,3 +77,40 @@ def test_a_frozen_encoder_needs_weights_from_somewhere(vocab_file):
     # What `source` brings along has weights.
     nlp.initialize()
     assert find_frozen_problems(nlp, ["bigbird", "sentencizer"]) == []
+
+
+def test_heads_that_could_not_be_trained_are_named(vocab_file):
+    nlp = make_pipeline(vocab_file, heads=("tagger",))
+    assert find_training_problems(nlp, [], []) == []
+    nlp.initialize(lambda: make_examples(nlp))
+    assert find_training_problems(nlp, [], []) == []
+    (problem,) = find_training_problems(nlp, ["bigbird"], [])
+    assert "[BB669] Component 'bigbird' is in frozen_components but not in annotating_components" in problem
+    assert find_training_problems(nlp, ["bigbird"], ["bigbird"]) == []
+    assert find_training_problems(nlp, ["bigbird", "tagger"], []) == []
+    fresh = make_pipeline(vocab_file)
+    fresh.add_pipe("tagger", source=nlp)
+    (problem,) = find_training_problems(fresh, [], [])
+    assert "[BB670] Component 'tagger' comes from a saved pipeline, but its encoder 'bigbird' is new" in problem
+
+
+@pytest.mark.parametrize("case", ["as it should be", "frozen encoder", "new encoder"])
+def test_heads_that_could_not_be_trained_stop_spacy_train(case, vocab_file, tmp_path):
+    nlp = make_pipeline(vocab_file, heads=("tagger",))
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    nlp.to_disk(tmp_path / "saved")
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "train.spacy")
+    config = nlp.config
+    config["paths"].update(train=str(tmp_path / "train.spacy"), dev=str(tmp_path / "train.spacy"))
+    config["training"]["max_steps"] = 1
+    config["components"]["tagger"] = {"source": str(tmp_path / "saved")}
+    if case != "new encoder":
+        config["components"]["bigbird"] = {"source": str(tmp_path / "saved")}
+    if case == "frozen encoder":
+        config["training"]["frozen_components"] = ["bigbird"]
+    if case == "as it should be":
+        assert train(init_nlp(config))
+    else:
+        with pytest.raises(ValueError, match="E203"):
+            train(init_nlp(config))

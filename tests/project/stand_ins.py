@@ -15,7 +15,7 @@ from spacy_bigbird.tokenizer import BigBirdTokenizer
 from tests.toy_text import toy_texts
 
 PROJECT = Path(__file__).parent.parent.parent / "project"
-
+MODELS = PROJECT / "models"
 # Three documents of LitBank: natural text and the innermost mentions; upstream, tokenized text and all mentions.
 SENTENCES = [
     ("Anna Karenina left the old house in Moscow.", "Anna Karenina left the old house in Moscow ."),

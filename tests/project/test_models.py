@@ -1,12 +1,10 @@
 """The models that are shared, the recipes' rules on documents, and the numbers on the cards."""
 
-import argparse
 import json
 import math
 import re
 import subprocess
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,12 +17,13 @@ from spacy.util import load_config
 from project.models.recipes import card, corpora, effects, export, prepare, score, stretch
 from project.workflows.library import positions
 from project.workflows.textcat.novels import split_novels
-from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
+from spacy_bigbird.model import BigBirdForMaskedLM, BigBirdModel
 from spacy_bigbird.pretraining.masking import MaskedPieces, PieceTable
 from spacy_bigbird.pretraining.settings import PretrainingSettings
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
-MODELS = Path(__file__).parents[2] / "project" / "models"
+from .stand_ins import MODELS
+
 # Name -> limit in bytes
 LIMITS = {"tiny": 8_000_000, "small": 50_000_000}
 SHARED = [name for name in LIMITS if (MODELS / name / "model.safetensors").exists()]
@@ -151,79 +150,6 @@ def test_a_mix_takes_stretches_up_to_its_share():
     assert chosen == prepare.share_of_mix(documents, 1050)
 
 
-@given(st.integers(1, 3000), st.integers(2, 300).map(lambda half: 2 * half))
-def test_windows_count_every_piece_once(length, window):
-    counted: list[int] = []
-    for start, end, first, last in score.windows(length, window):
-        assert start <= first < last <= end <= length
-        assert end - start == min(length, window)
-        counted += range(first, last)
-    assert counted == list(range(length))
-
-
-def test_pieces_in_the_middle_have_context_on_both_sides():
-    for start, end, first, last in score.windows(4096)[1:-1]:
-        assert first - start == 128 and end - last == 128
-
-
-@pytest.fixture(scope="module")
-def masked(vocab_file):
-    tokenizer = BigBirdTokenizer(vocab_file)
-    torch.manual_seed(0)
-    config = BigBirdConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=256,
-        hidden_dropout_prob=0.0,
-    )
-    table = PieceTable.of(tokenizer)
-    generator = np.random.default_rng(0)
-    labels = generator.choice(table.ordinary_ids, size=200)
-    places = np.array([3, 10, 64, 100, 150, 199])
-    hidden = labels.copy()
-    hidden[places] = table.mask_id
-    return BigBirdForMaskedLM(config).eval(), table, MaskedPieces(hidden, places, labels[places])
-
-
-def test_bits_per_character_are_those_of_a_direct_computation(masked):
-    model, table, document = masked
-    with torch.no_grad():
-        logits = model(input_ids=torch.from_numpy(document.ids)[None]).logits[0]
-    probabilities = torch.log_softmax(logits.double(), -1)
-    wanted = [
-        -probabilities[place, label].item() for place, label in zip(document.places, document.labels, strict=True)
-    ]
-    losses = score.nats(model, document, None)
-    assert losses == pytest.approx(wanted, abs=1e-4)
-    sums = score.bits_and_characters(losses, document.places, document.labels, table, (0, 64, 128, 256))
-    in_range = [(0, 2), (2, 4), (4, 6)]
-    for row, (first, last) in zip(sums, in_range, strict=True):
-        assert row[0] == pytest.approx(sum(wanted[first:last]) / math.log(2), abs=1e-3)
-        assert row[1] == sum(table.characters[document.labels[first:last]])
-
-
-def test_near_context_sees_the_window_alone(masked):
-    model, _, document = masked
-    near = score.nats(model, document, 64)
-    parts = score.windows(len(document.ids), 64)
-    for index, place in enumerate(document.places):
-        (start, end) = next((start, end) for start, end, first, last in parts if first <= place < last)
-        inside = MaskedPieces(document.ids[start:end], np.array([place - start]), document.labels[index : index + 1])
-        assert near[index] == pytest.approx(score.nats(model, inside, None)[0], abs=1e-4)
-
-
-def test_results_of_an_evaluation_are_paired(masked):
-    model, table, document = masked
-    found = score.evaluate(model, [document, document], table)
-    assert found["documents"] == 2 and found["masked_pieces"] == 12
-    # The sequence is shorter than a window: both ways see the same.
-    assert found["all"]["gain"] == {"score": 0.0, "low": 0.0, "high": 0.0}
-    assert found["by_position"][0]["far"] == found["all"]["far"]
-
-
 def test_heads_look_at_the_places_they_are_made_for():
     torch.manual_seed(0)
     angles = positions.rates(192)
@@ -299,59 +225,12 @@ def test_a_frozen_encoder_keeps_its_weights(tmp_path):
     assert torch.equal(found, expected)
 
 
-def test_seeds_are_put_together():
-    def result(counts):
-        right, wrong, missed = np.sum(counts, axis=0)
-        score = 2 * right / (2 * right + wrong + missed)
-        return {"scores": {"ents_f": {"score": score}}, "counts": counts, "training": {}, "rate": 0.1}
-
-    better, worse = [[8, 1, 1], [6, 2, 2]], [[4, 4, 4], [2, 6, 6]]
-    found = {"model": {0: result(better), 1: result(worse)}, "random": {0: result(worse)}, "tok2vec": {}}
-    summary = effects.summarize("ner", found)
-    assert set(summary["systems"]) == {"model", "random"}
-    model, random = summary["systems"]["model"], summary["systems"]["random"]
-    assert model["mean"] == pytest.approx((0.8235 + 0.375) / 2, abs=1e-4)
-    assert model["all_seeds"]["score"] == pytest.approx(40 / 66, abs=1e-4)
-    # The only seed that both have.
-    assert random["model_minus_this"]["seeds"] == [0]
-    assert random["model_minus_this"]["score"] == pytest.approx(28 / 34 - 12 / 32, abs=1e-4)
-    assert "model_minus_this" not in model
-
-
-def test_wrong_paths_of_the_effects_are_named_and_nothing_is_written(tmp_path, capsys):
-    options = ["--work", str(tmp_path), "--output", str(tmp_path / "effects.json"), "--only-report"]
-    for arguments in (["nowhere", *options], [str(MODELS / "tiny"), *options, "--source", "nowhere"]):
-        with pytest.raises(SystemExit):
-            effects.main(arguments)
-        assert "nowhere is not a folder" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        effects.main([str(MODELS / "tiny"), "--work", str(tmp_path)])
-    assert "--output is missing" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
 def test_the_recipe_explains_its_steps():
     found = subprocess.run(["sh", str(MODELS / "recipe.sh"), "unknown"], capture_output=True, text=True)
     assert found.returncode == 2
     steps = re.findall(r"^([a-z-]+)\)$", (MODELS / "recipe.sh").read_text(encoding="utf8"), flags=re.MULTILINE)
     assert {"texts", "entities", "effects"} < set(steps) and all(step in found.stdout for step in steps)
     assert all(line.startswith("#") for line in found.stdout.splitlines())
-
-
-def test_a_report_keeps_the_tasks_that_were_measured_elsewhere(tmp_path):
-    output, elsewhere = tmp_path / "effects.json", {"machine": {"processor": "another"}, "systems": {}}
-    output.write_text(json.dumps({"tasks": {"ner": elsewhere, "authors": elsewhere}}))
-    scores = {"cats_accuracy": {"score": 0.5}}
-    result = {"scores": scores, "counts": [[1, 1], [0, 1]], "training": {"budget_seconds": 9}, "rate": 0.1}
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "authors-model-seed4.json").write_text(json.dumps(result))
-    effects.report(argparse.Namespace(work=tmp_path, output=output))
-    tasks = json.loads(output.read_text())["tasks"]
-    assert tasks["ner"] == elsewhere
-    assert tasks["authors"]["machine"]["cores"] >= 1
-    assert tasks["authors"]["systems"]["model"]["by_seed"] == {"4": 0.5}
-    row = card.effect_table("authors", tasks["authors"]).splitlines()[-1]
-    assert row == "| this model | 0.500 | 0.500 | 9 s |  |"
 
 
 def test_positions_never_seen_become_what_a_linear_change_makes_of_them():

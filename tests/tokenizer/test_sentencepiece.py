@@ -1,177 +1,17 @@
 """BigBirdTokenizer: ids as transformers', offsets that slice the text, special strings as plain text, saving."""
 
-import io
 import json
 import pickle
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import sentencepiece
 import transformers
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from spacy_bigbird.tokenizer import BigBirdTokenizer
-from spacy_bigbird.tokenizer.train import train_vocabulary
 
 from ..toy_text import toy_text, toy_texts
-
-HARD_TEXTS = [
-    "",
-    " ",
-    "\n\n\n",
-    "  Hello,  world!  ",
-    "tabs\tand\nlines\r\n\r\nand no-break\u00a0spaces",
-    "emoji \U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467 and flags \U0001f1eb\U0001f1f7!",
-    "cafe\u0301 na\u0131\u0308ve e\u0301e\u0301",
-    "\ufb01nd the o\ufb03ce \u00bd a \u00bd \u2167 \ufdfa \u337f",
-    "full\uff37idth \uff11\uff12",
-    "zero\u200bwidth \u200d joiner \ufeff mark",
-    "control\x00 \x01\x7f\x85 characters",
-    "x" * 900 + " " + "y" * 900,
-    " ".join(["a"] * 500),
-    "\n" * 1000 + "end",
-    "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22 \u65e5\u672c\u8a9e\u306e\u6587\u7ae0",
-    "\u2581 \u2581a",
-    "\ufffd \ufffdx\ufffd",
-    "half a pair \ud83d here",
-]
-
-
-@pytest.fixture(scope="session")
-def tokenizer(vocab_file):
-    return BigBirdTokenizer(vocab_file)
-
-
-@pytest.fixture(scope="session")
-def normalising():
-    """A vocabulary that changes the text first: NFKC and more."""
-    return BigBirdTokenizer(train_vocabulary(toy_texts(50), 500, character_coverage=1.0, num_threads=1))
-
-
-@pytest.fixture(scope="session")
-def slow(vocab_file):
-    return transformers.BigBirdTokenizer(str(vocab_file))
-
-
-@pytest.fixture(scope="session")
-def fast(slow):
-    return transformers.BigBirdTokenizerFast(slow.vocab_file)
-
-
-def google_like_model() -> bytes:
-    marks = [f"<len_{index}>" for index in range(3, 65)] + ["[CLS]", "[SEP]", "[MASK]"]
-    marks = ["<s>", *marks, *(f"<unused_{index}>" for index in range(68, 100))]
-    writer = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(toy_texts(30)),
-        model_writer=writer,
-        vocab_size=400,
-        user_defined_symbols=[*marks, "wholeword"],
-        pad_id=0,
-        eos_id=1,
-        bos_id=-1,
-        unk_id=100,
-        num_threads=1,
-        character_coverage=1.0,
-        normalization_rule_name="identity",
-        minloglevel=2,
-    )
-    return writer.getvalue()
-
-
-def assert_offsets_slice_the_text(tokenizer, text):
-    (pieces,) = tokenizer.text_pieces([text])
-    assert pieces.offsets.shape == (len(pieces.ids), 2)
-    previous = (0, 0)
-    covered = set()
-    for index, (start, end) in zip(pieces.ids.tolist(), pieces.offsets.tolist(), strict=True):
-        assert previous[0] <= start and previous[1] <= end and 0 <= start <= end <= len(text)
-        part = text[start:end]
-        assert part == part.strip() or not part.strip(), "white space is trimmed unless there is nothing else"
-        piece = tokenizer.convert_ids_to_tokens(index)
-        if piece.strip("\u2581"):
-            assert part, "only a mark of a word's start stands for no character"
-        covered.update(range(start, end))
-        previous = (start, end)
-    return covered
-
-
-@pytest.mark.parametrize("text", HARD_TEXTS, ids=lambda text: repr(text[:20]))
-def test_offsets_of_hard_texts(tokenizer, normalising, text):
-    covered = assert_offsets_slice_the_text(tokenizer, text)
-    assert_offsets_slice_the_text(normalising, text)
-    # This vocabulary changes no character; only U+2581 is a space to SentencePiece.
-    assert {n for n, character in enumerate(text) if not character.isspace() and character != "\u2581"} <= covered
-
-
-@given(st.text(max_size=60))
-@settings(max_examples=100, deadline=None)
-def test_offsets_of_any_text(tokenizer, normalising, text):
-    covered = assert_offsets_slice_the_text(tokenizer, text)
-    assert_offsets_slice_the_text(normalising, text)
-    assert {n for n, character in enumerate(text) if not character.isspace() and character != "\u2581"} <= covered
-
-
-def test_pieces_spell_what_their_offsets_cut_out(tokenizer):
-    for text in toy_texts(20):
-        encoding = tokenizer(text)
-        for piece, (start, end), special in zip(
-            encoding.pieces, encoding.offsets, encoding.special_tokens_mask, strict=True
-        ):
-            if not special and piece != "\u2581":
-                assert text[start:end] == piece.strip("\u2581")
-
-
-def test_characters_of_a_ligature_and_a_fraction(normalising):
-    text = "a \ufb01 \u00bd"
-    (pieces,) = normalising.text_pieces([text])
-    found = [text[start:end] for start, end in pieces.offsets.tolist()]
-    assert {part.strip() for part in found} - {""} == {"a", "\ufb01", "\u00bd"}
-    assert found.count("\u00bd") == 3, "1, a slash and 2"
-
-
-def test_ids_equal_transformers(tokenizer, slow, fast):
-    for text in [*toy_texts(30), *HARD_TEXTS[:-1]]:
-        ids = tokenizer(text).ids
-        assert ids == slow(text).input_ids, repr(text)
-        # The fast tokenizer drops lone line breaks, and does not know that U+2581 is a space to SentencePiece.
-        if text.strip() and "\u2581" not in text:
-            assert ids == fast(text).input_ids, repr(text)
-    pair = ("Anna signs?", toy_text(3))
-    encoding = tokenizer(*pair)
-    expected = fast(*pair, return_special_tokens_mask=True, return_token_type_ids=True)
-    assert encoding.ids == expected.input_ids == slow(*pair).input_ids
-    assert encoding.token_type_ids == expected.token_type_ids
-    assert encoding.special_tokens_mask == expected.special_tokens_mask
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u2581<[]>"), max_size=40))
-@settings(max_examples=60, deadline=None)
-def test_ids_of_any_text_equal_transformers(tokenizer, slow, text):
-    assert tokenizer(text).ids == slow(text).input_ids
-
-
-@pytest.mark.parametrize("strategy", ["longest_first", "only_second", "only_first"])
-@pytest.mark.parametrize("max_length", [24, 25, 30, 41, 60, 400])
-def test_truncation_equals_transformers(tokenizer, slow, strategy, max_length):
-    texts = [toy_text(1, 1), toy_text(2, 2)]
-    lengths = [len(tokenizer(text).ids) - 2 for text in texts]
-    for first, second in (texts, texts[::-1], [texts[0], texts[0]]):
-        cut = second if strategy == "only_first" else first
-        if strategy != "longest_first" and len(tokenizer(cut).ids) + 2 > max_length:
-            with pytest.raises(ValueError, match="do not fit"):
-                tokenizer(first, second, truncation=strategy, max_length=max_length)
-            continue
-        expected = slow(first, second, truncation=strategy, max_length=max_length, return_token_type_ids=True)
-        encoding = tokenizer(first, second, truncation=strategy, max_length=max_length)
-        assert encoding.ids == expected.input_ids
-        assert encoding.token_type_ids == expected.token_type_ids
-        assert len(encoding) == len(encoding.offsets) <= max_length
-    assert min(lengths) > 5
-    alone = tokenizer(texts[1], truncation=True, max_length=max_length).ids
-    assert alone == slow(texts[1], truncation=True, max_length=max_length).input_ids
+from .hard_texts import HARD_TEXTS, assert_offsets_slice_the_text, google_like_model
 
 
 def test_special_strings_in_a_text_are_plain_text(tokenizer):
@@ -191,41 +31,6 @@ def test_google_pieces_that_a_text_could_spell():
     assert not {2, 4, 65, 66, 67} & set(tokenizer("a [SEP] [CLS] <s> <len_4> [MASK]").ids[1:-1])
     assert tokenizer.convert_tokens_to_ids("wholeword") in tokenizer("some wholeword here").ids
     assert tokenizer.to_bytes() == model
-
-
-@pytest.mark.parametrize("google", [False, True])
-def test_allow_special_equals_transformers(tmp_path, vocab_file, google):
-    path = tmp_path / "spiece.model"
-    path.write_bytes(google_like_model() if google else vocab_file.read_bytes())
-    slow = transformers.BigBirdTokenizer(str(path))
-    tokenizer = BigBirdTokenizer(path, allow_special=True)
-    for text in [
-        "Anna [SEP] signs the [MASK] .",
-        "[CLS]here[SEP]",
-        "</s><s> <pad>the <unk>",
-        "a <len_4> b",
-        "no mark",
-        "[MASK]",
-        "",
-    ]:
-        encoding = tokenizer(text)
-        assert encoding.ids == slow(text).input_ids, text
-        for piece, (start, end) in zip(encoding.pieces[1:-1], encoding.offsets[1:-1], strict=True):
-            if piece in tokenizer.all_special_tokens and piece != "<unk>":
-                assert text[start:end] == piece
-    assert tokenizer.text_ids(["a [SEP]"])[0].tolist() == tokenizer("a [SEP]").ids[1:-1]
-
-
-def test_map_whitespace_makes_one_space_of_each_run_and_moves_nothing(vocab_file):
-    plain, mapped = BigBirdTokenizer(vocab_file), BigBirdTokenizer(vocab_file, map_whitespace=True)
-    text = "one\n\n\ttwo\r\nthree\u00a0four \u2003 five\n"
-    assert 100 in plain(text).ids
-    encoding = mapped(text)
-    assert encoding.ids == plain("one two three four five").ids
-    found = [text[start:end] for start, end in encoding.offsets]
-    assert "".join(part.strip() for part in found) == "onetwothreefourfive"
-    assert len(mapped.text_pieces(["\n\t "])[0]) == 0
-    assert mapped.text_ids([text])[0].tolist() == encoding.ids[1:-1]
 
 
 def test_batch_equals_single_texts_whatever_the_threads(tokenizer):
@@ -250,49 +55,6 @@ def test_encoding_without_special_tokens(tokenizer):
     assert encoding.token_type_ids == [0] * len(first) + [1] * len(second)
     assert encoding.special_tokens_mask == [0] * len(encoding)
     assert encoding.offsets == [tuple(span) for span in [*first.offsets.tolist(), *second.offsets.tolist()]]
-
-
-def test_decode_equals_transformers(tokenizer, slow):
-    for text in [*toy_texts(10), "", "\U0001f600 unknown", " spaces  here "]:
-        for ids in (tokenizer(text).ids, tokenizer(text, "the pair").ids, [67, *tokenizer(text).ids, 67, 0, 0]):
-            assert tokenizer.decode(ids) == slow.decode(ids)
-            assert tokenizer.decode(np.array(ids), skip_special_tokens=True) == slow.decode(
-                ids, skip_special_tokens=True
-            )
-    text = toy_text(5)
-    assert tokenizer.decode(tokenizer(text).ids, skip_special_tokens=True) == text
-
-
-def test_vocabulary_equals_transformers(tokenizer, slow):
-    assert tokenizer.vocab_size == len(tokenizer) == slow.vocab_size == 800
-    assert tokenizer.get_vocab() == slow.get_vocab()
-    assert set(tokenizer.all_special_tokens) == set(slow.all_special_tokens)
-    assert set(tokenizer.all_special_ids) == set(slow.all_special_ids)
-    for name in ("unk", "bos", "eos", "pad", "sep", "mask", "cls"):
-        assert getattr(tokenizer, f"{name}_token") == getattr(slow, f"{name}_token")
-        assert getattr(tokenizer, f"{name}_token_id") == getattr(slow, f"{name}_token_id")
-    assert tokenizer.convert_ids_to_tokens(list(range(800))) == slow.convert_ids_to_tokens(list(range(800)))
-    assert tokenizer.convert_ids_to_tokens([65, 300, 100], skip_special_tokens=True) == [
-        slow.convert_ids_to_tokens(300)
-    ]
-    pieces = ["the", "\u2581the", "[CLS]", "no such piece"]
-    assert tokenizer.convert_tokens_to_ids(pieces) == slow.convert_tokens_to_ids(pieces)
-    assert tokenizer.convert_tokens_to_ids("[SEP]") == 66 and tokenizer.convert_ids_to_tokens(66) == "[SEP]"
-    with pytest.raises(ValueError, match=r"id = 800 .* 0 to 799"):
-        tokenizer.convert_ids_to_tokens([5, 800])
-
-
-def test_special_functions_equal_transformers(tokenizer, slow):
-    a, b = [300, 301, 302], [400, 401]
-    for second in (None, b, []):
-        assert tokenizer.build_inputs_with_special_tokens(a, second) == slow.build_inputs_with_special_tokens(a, second)
-        assert tokenizer.get_special_tokens_mask(a, second) == slow.get_special_tokens_mask(a, second)
-        expected = slow.create_token_type_ids_from_sequences(a, second)
-        assert tokenizer.create_token_type_ids_from_sequences(a, second) == expected
-    whole = [65, 300, 100, 66, 0]
-    assert tokenizer.get_special_tokens_mask(whole, already_has_special_tokens=True) == [1, 0, 1, 1, 1]
-    with pytest.raises(ValueError, match="whole input"):
-        tokenizer.get_special_tokens_mask(whole, b, already_has_special_tokens=True)
 
 
 def test_pad(tokenizer, slow):

@@ -1,7 +1,5 @@
 """Training: gradients reach the encoder whichever component answers last, and nobody else's weights move."""
 
-import pickle
-
 import numpy
 import pytest
 import spacy
@@ -19,47 +17,9 @@ from ...toy_pipelines import (
     encoder_model,
     encoder_weights,
     make_examples,
-    make_pipeline,
     rows_of,
 )
-
-HEADS = ("ner", "tagger", "senter")
-STEPS = 2
-
-
-def initialized(vocab_file, heads=HEADS, odd=True, **settings):
-    fix_random_seed(0)
-    nlp = make_pipeline(vocab_file, heads, **settings)
-    examples = make_examples(nlp, odd=odd)
-    nlp.initialize(lambda: examples)
-    return warmed_up(nlp, examples)
-
-
-def warmed_up(nlp, examples):
-    """Heads begin with weights of zero, which send no gradient: the first step is theirs alone."""
-    nlp.update(examples, sgd=False)
-    finish(nlp, Adam(0.005))
-    return nlp, examples
-
-
-def finish(nlp, optimizer, exclude=()):
-    for name, pipe in nlp.pipeline:
-        if name not in exclude:
-            pipe.finish_update(optimizer)
-
-
-def train(nlp, examples, exclude=(), accumulate=1, annotates=(), steps=STEPS):
-    """As `spacy train` does. RETURNS: the losses and how far the encoder's weights moved."""
-    (name,) = [name for name in nlp.pipe_names if name in ("bigbird", "transformer")]
-    module = get_shim(nlp.get_pipe(name).model).module
-    before = torch.cat([p.detach().ravel().clone() for p in module.parameters()])
-    optimizer, losses = Adam(0.005), {}
-    for _ in range(steps):
-        for part in range(accumulate):
-            nlp.update(examples[part::accumulate], sgd=False, losses=losses, exclude=exclude, annotates=annotates)
-        finish(nlp, optimizer, exclude)
-    after = torch.cat([p.detach().ravel() for p in module.parameters()])
-    return losses, (after - before).numpy()
+from .toy_trainings import HEADS, finish, initialized, train, warmed_up
 
 
 def stock_pipeline(vocab_file, heads=HEADS):
@@ -233,51 +193,6 @@ def test_odd_documents_give_no_gradient_to_others(vocab_file):
         nlp.update([*empty[:1], *keep, *empty[1:]] if odd else keep, sgd=False)
         found.append(torch.cat([p.grad.ravel() for p in module.parameters()]).numpy())
     numpy.testing.assert_allclose(found[1], found[0], atol=1e-5 * abs(found[0]).max())
-
-
-def test_reordered_documents_are_not_the_encoded_batch(vocab_file):
-    nlp, examples = initialized(vocab_file, ("tagger",))
-    nlp.get_pipe("bigbird").update(examples)
-    with pytest.raises(ValueError, match=r"BB132.*tagger.*bigbird"):
-        nlp.get_pipe("tagger").update(examples[::-1])
-
-
-def test_a_batch_that_crashed_does_not_block_the_next(vocab_file):
-    nlp, examples = initialized(vocab_file)
-    with pytest.raises(TypeError):
-        nlp.update(examples, sgd=False, component_cfg={"tagger": {"no_such_argument": 1}})
-    _, change = train(nlp, examples)
-    assert abs(change).max() > 1e-3
-
-
-def test_a_late_gradient_is_reported(vocab_file):
-    nlp, examples = initialized(vocab_file, ("tagger",))
-    encoder = nlp.get_pipe("bigbird")
-    encoder.update(examples)
-    (listener,) = encoder.listeners
-    receive = listener._backprop
-    nlp.get_pipe("tagger").update(examples)
-    with pytest.warns(UserWarning, match="BW132"):
-        receive([])
-
-
-def test_weights_and_batch_are_let_go(vocab_file):
-    nlp, examples = initialized(vocab_file)
-    encoder = nlp.get_pipe("bigbird")
-    nlp.update(examples, sgd=False, exclude=["senter"])
-    assert encoder._deferred.is_waiting
-    encoder.finish_update(Adam(0.005))
-    assert not encoder._deferred.is_waiting
-    assert all(node._outputs is None and node._backprop is None for node in encoder.listeners)
-
-
-def test_pickling_in_the_middle_of_a_step(vocab_file):
-    nlp, examples = initialized(vocab_file)
-    nlp.update(examples, sgd=False, exclude=["senter"])
-    copied = pickle.loads(pickle.dumps(nlp))
-    numpy.testing.assert_allclose(rows_of(copied("old books")), rows_of(nlp("old books")), atol=1e-6)
-    _, change = train(copied, examples)
-    assert abs(change).max() > 1e-3
 
 
 def test_frozen_layers_and_decay_through_the_config(vocab_file):
