@@ -73,10 +73,12 @@ def test_every_author_has_a_novel_to_learn_from():
     }
 
 
+SOME_WORDS = " ".join(toy_texts(3)).split()
+
+
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(24, 120))
 def test_parts_of_a_text_fit_and_lose_nothing(tokenizer, sizes, capacity):
-    words = " ".join(toy_texts(3)).split()
-    text = "\n\n".join(" ".join(words[size : 2 * size]) for size in sizes)
+    text = "\n\n".join(" ".join(SOME_WORDS[size : 2 * size]) for size in sizes)
     parts = novels_of.cut(text, tokenizer, capacity)
     assert " ".join(parts).split() == text.split()
     assert all(len(tokenizer.text_ids([part])[0]) <= capacity for part in parts)

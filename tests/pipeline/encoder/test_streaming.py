@@ -226,7 +226,7 @@ def test_vectors_of_a_stream_go_with_their_documents(nlp):
     gc.collect()
     gc.disable()
     try:
-        for doc in nlp.pipe(["They sell old books . " * 8] * 200, batch_size=4):
+        for doc in nlp.pipe(["They sell old books . " * 8] * 50, batch_size=4):
             references.append(weakref.ref(doc._.trf_data.wordpieces))
             most = max(most, sum(reference() is not None for reference in references))
         del doc

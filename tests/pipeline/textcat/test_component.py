@@ -150,11 +150,11 @@ def test_class_weights_lift_a_rare_class():
     values = {}
     for weights in (None, "balanced", {"RARE": 27.0}):
         nlp = with_toy_rows("bigbird_textcat", "mean", class_weights=weights)
-        train(nlp, examples_for(nlp, data), 100, learn_rate=0.02)
+        train(nlp, examples_for(nlp, data), 50, learn_rate=0.04)
         values[str(weights)] = nlp("abc").cats["RARE"]
     assert list(values.values()) == [pytest.approx(expected, abs=0.03) for expected in (0.1, 0.5, 0.75)]
     nlp = with_toy_rows("bigbird_textcat_multilabel", "mean", class_weights="balanced")
-    train(nlp, examples_for(nlp, [("abc", {"A": float(i == 0)}) for i in range(10)]), 100, learn_rate=0.02)
+    train(nlp, examples_for(nlp, [("abc", {"A": float(i == 0)}) for i in range(10)]), 50, learn_rate=0.04)
     assert nlp("abc").cats["A"] == pytest.approx(0.5, abs=0.03)
 
 
