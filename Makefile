@@ -48,7 +48,7 @@ lint: install  ## run ruff and mypy
 	$(BIN)/mypy spacy_bigbird
 
 bench: install  ## measure speed and memory on this machine, into benchmarks/results (about half an hour)
-	for name in encoder attention tokenizer pipeline memory pretraining; do \
+	for name in encoder attention tokenizer pipeline memory pretraining questions; do \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json --plot benchmarks/results/$$name.png || exit 1; \
 	done
 

@@ -91,6 +91,9 @@ class PlannedEncoder:
         if self.factory in _ASKED_BY_FACTORY:
             paired = QuestionTokenizer(self.tokenizer, self.config.max_position_embeddings, self.settings.overlap)
             asked = paired.questions(_ASKED_BY_FACTORY[self.factory](doc))
+            if self.settings.join_layer is not None:
+                windows = paired.document_windows(pieces) if asked else []
+                return [*(len(window.ids) for window in windows), *(len(paired.alone(question)) for question in asked)]
             return [len(window.ids) for question in asked for window in paired.windows(question, pieces)]
         capacity, overlap = self.settings.window_capacity(self.config)
         length = min(len(pieces), capacity) if self.settings.on_oversize == "truncate" else len(pieces)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -10,8 +10,11 @@ from torch import Tensor
 from ..model.heads.masked_lm import BigBirdForMaskedLM
 from ..model.heads.multiple_choice import BigBirdForMultipleChoice
 from ..model.heads.question_answering import BigBirdForQuestionAnswering
+from ..model.joined import JoinedLayers
 from .checkpoints import Checkpoint
+from .grouping import group_by_size
 from .shim import EncoderShim
+from .types import JoinedPieces, PackedPieces
 
 
 class HeadShim(EncoderShim):
@@ -38,9 +41,31 @@ class QuestionAnsweringCheckpoint(Checkpoint):
 
 
 class QuestionAnsweringShim(HeadShim):
-    """Returns the start and end logit of every piece. Shape: (total_pieces, 2)."""
+    """Returns the start and end logit of every piece. Shape: (total_pieces, 2).
+
+    For JoinedPieces, returns them for every question about every piece of its document, with the question's [CLS] in
+    place of the document's. The head's feed-forward part, which would double the cost of a question, is left out.
+    """
 
     checkpoint_class = QuestionAnsweringCheckpoint
+
+    def _encode(self, inputs: PackedPieces | JoinedPieces) -> Tensor:
+        if isinstance(inputs, PackedPieces):
+            return super()._encode(inputs)
+        model: Any = self.module
+        first, pieces = cast(int, self.settings.join_layer), inputs.documents.lengths
+        joined = JoinedLayers(self.checkpoint.encoder, first)
+        documents = joined.read(self._rows(inputs.documents, range(first, self.config.num_hidden_layers)), pieces)
+        questions = self._rows(inputs.questions, [first]).split(list(inputs.questions.lengths))
+        logits = []
+        asked = zip(questions, inputs.asked, strict=True)
+        # The document is there once, and the questions about it a few at a time.
+        for group in group_by_size(asked, lambda one: pieces[one[1]], self.settings.max_batch_pieces):
+            states = torch.cat([question for question, _ in group])
+            lengths = [len(question) for question, _ in group]
+            rows = joined.answer(states, lengths, [documents[number] for _, number in group])
+            logits.append(model.qa_head.score(rows))
+        return torch.cat(logits)
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
         model: Any = self.module

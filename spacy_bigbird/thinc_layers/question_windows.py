@@ -8,8 +8,9 @@ from typing import TypeVar, cast
 import numpy as np
 from thinc.types import Ints1d
 
+from ..plan.windows import usual_overlap, window_ranges
 from ..tokenizer.encoding import TextPieces
-from ..tokenizer.pairs import ADDED_TO_TWO, PairWindow
+from ..tokenizer.pairs import ADDED_TO_ONE, ADDED_TO_TWO, PairWindow
 from ..tokenizer.sentencepiece import BigBirdTokenizer
 from ..warnings import Warnings
 from .grouping import group_by_size
@@ -70,6 +71,29 @@ class QuestionTokenizer:
             room = self.max_length - len(question) - ADDED_TO_TWO
             overlap = max(0, min(overlap, room // 2 - 1))
         return self.tokenizer.windows(question, document, max_length=self.max_length, overlap=overlap)
+
+    def document_windows(self, document: TextPieces) -> list[PairWindow]:
+        """Build the inputs for a document without a question: [CLS] part [SEP], which do not depend on the questions.
+
+        document (TextPieces): the document's pieces.
+        RETURNS (list[PairWindow]): windows that cover the document.
+        """
+        capacity = self.max_length - ADDED_TO_ONE
+        overlap = usual_overlap(capacity) if self.overlap is None else max(0, min(self.overlap, capacity // 2 - 1))
+        windows = []
+        for start, end in window_ranges(len(document), capacity, overlap):
+            ids = self.alone(document[start:end])
+            windows.append(PairWindow(ids, np.ones_like(ids), start, end, 1, document.offsets[start:end]))
+        return windows
+
+    def alone(self, pieces: TextPieces) -> np.ndarray:
+        """Build the input for one text alone, [CLS] text [SEP].
+
+        pieces (TextPieces): the text's pieces.
+        RETURNS (ndarray): ids of the input. Shape: (pieces + 2,).
+        """
+        ends = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
+        return np.concatenate((ends[:1], pieces.ids, ends[1:])).astype(np.int32)
 
 
 def pack(windows: Sequence[PairWindow]) -> PackedPieces:

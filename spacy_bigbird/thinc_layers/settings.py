@@ -52,6 +52,8 @@ class EncoderSettings(Arguments):
     mixed_precision (bool): whether to use bf16 autocast in training.
     gradient_checkpointing (bool): whether to keep only the layers' inputs and recompute the rest in the backward pass.
     attention_engine (str): what computes the attention; "auto" for the fastest on the device.
+    join_layer (int | None): for answers to questions, number of layers in which question and document are encoded
+        apart, so that a document is encoded once for all its questions; None for every question with the document.
     freeze_layers (int): how many of the lowest layers to freeze, along with the embeddings; 0 to train everything.
     learning_rate_factor (float): factor on the learning rate of the highest layer; that of heads is the optimizer's.
     layer_learning_rate_decay (float): factor on the learning rate from each layer to the one below; 1.0 for none.
@@ -70,6 +72,7 @@ class EncoderSettings(Arguments):
     mixed_precision: YesOrNo = False
     gradient_checkpointing: YesOrNo = False
     attention_engine: Annotated[str, one_of(ENGINE_NAMES)] = "auto"
+    join_layer: Annotated[int | None, Field(ge=1, description="a whole number of at least 1, or null")] = None
     freeze_layers: CountOrZero = 0
     learning_rate_factor: Annotated[
         float, Field(gt=0, description="a number above 0 (freeze_layers keeps weights)")
@@ -121,6 +124,9 @@ class EncoderSettings(Arguments):
         if self.freeze_layers > changed.num_hidden_layers:
             expected = f"at most {changed.num_hidden_layers}, the number of layers"
             raise ValueError(Errors.BB135.format(name="freeze_layers", value=self.freeze_layers, expected=expected))
+        if self.join_layer is not None and self.join_layer >= changed.num_hidden_layers:
+            expected = f"below {changed.num_hidden_layers}, the number of layers, or null"
+            raise ValueError(Errors.BB135.format(name="join_layer", value=self.join_layer, expected=expected))
         self.window_capacity(changed)
         if changed.is_decoder:
             raise ValueError(Errors.BB143)

@@ -164,24 +164,24 @@ class EncoderShim(PyTorchShim):
 
         return rows.detach(), backprop
 
-    def _encode_for_training(self, inputs: PackedPieces) -> Tensor:
+    def _encode_for_training(self, inputs: Any) -> Tensor:
         self._set_training(True)
         with self._autocast(self.settings.mixed_precision):
             return self._encode(inputs).float()
 
-    def _encode(self, inputs: PackedPieces) -> Tensor:
+    def _encode(self, inputs: Any) -> Tensor:
+        return self._outputs(self._rows(inputs, self.layers), self._tensor(inputs.ids), inputs.lengths)
+
+    def _rows(self, inputs: PackedPieces, layers: Sequence[int]) -> Tensor:
+        """Compute the states of some layers, side by side. Shape: (total_pieces, layers * width)."""
         use_one_thread_if_forked()
-        device = self.device
-        ids = torch.as_tensor(inputs.ids, dtype=torch.long, device=device)
-        token_types: Tensor | None = None
-        if inputs.token_type_ids is not None:
-            token_types = torch.as_tensor(inputs.token_type_ids, dtype=torch.long, device=device)
-        lengths, frozen = list(inputs.lengths), self._num_frozen()
-        if frozen:
-            rows = self.lower.encode(ids, lengths, token_types, self.layers, frozen, self.store, self.summarizes)
-        else:
-            rows = self.checkpoint.encoder.forward_packed(ids, lengths, token_types, layers=self.layers)
-        return self._outputs(rows, ids, inputs.lengths)
+        pieces = self._tensor(inputs.ids), list(inputs.lengths), self._tensor(inputs.token_type_ids)
+        if frozen := self._num_frozen():
+            return self.lower.encode(*pieces, layers, frozen, self.store, self.summarizes)
+        return self.checkpoint.encoder.forward_packed(*pieces, layers=layers)
+
+    def _tensor(self, values: Any) -> Any:
+        return None if values is None else torch.as_tensor(values, dtype=torch.long, device=self.device)
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
         """Compute the output from the encoder's rows: the rows themselves here, a head's output in subclasses."""

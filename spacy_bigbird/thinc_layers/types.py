@@ -106,6 +106,22 @@ class PackedPieces:
 
 
 @dataclass
+class JoinedPieces:
+    """Questions about documents, each encoded apart below `join_layer`.
+
+    documents (PackedPieces): the documents, or windows of them.
+    questions (PackedPieces): the questions.
+    asked (Sequence[int]): for each question, the index of its document.
+    recompute (bool): as in PackedPieces.
+    """
+
+    documents: PackedPieces
+    questions: PackedPieces
+    asked: Sequence[int]
+    recompute: bool = False
+
+
+@dataclass
 class BigBirdData(TransformerData):
     """The value of `doc._.trf_data`: what spacy-transformers' listeners read, and which of them have yet to read it.
 

@@ -41,7 +41,15 @@ class QuestionAnsweringHead(nn.Module):
         RETURNS (Tensor): scores as the first and as the last piece. Shape: (..., 2).
         """
         inner = self.dropout(self.output(self.intermediate(self.dropout(rows), self.activation)))
-        return self.qa_outputs(self.layer_norm(inner + rows))
+        return self.score(inner + rows)
+
+    def score(self, rows: Tensor) -> Tensor:
+        """Score pieces by the last projection alone, without the feed-forward part.
+
+        rows (Tensor): states. Shape: (..., hidden_size).
+        RETURNS (Tensor): scores as the first and as the last piece. Shape: (..., 2).
+        """
+        return self.qa_outputs(self.layer_norm(rows))
 
 
 class BigBirdForQuestionAnswering(PretrainedModel):

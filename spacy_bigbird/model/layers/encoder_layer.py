@@ -39,16 +39,23 @@ class EncoderLayer(nn.Module):
             probabilities, shape (heads, length, length).
         """
         attended, attentions = self.attention(hidden, packing, head_mask, output_attentions)
+        return self.behind_attention(attended, hidden), attentions
+
+    def behind_attention(self, attended: Tensor, hidden: Tensor) -> Tensor:
+        """Apply the rest of the layer, in which rows are independent.
+
+        attended (Tensor): output of the attention. Shape: (rows, hidden_size).
+        hidden (Tensor): input of the layer. Shape: (rows, hidden_size).
+        RETURNS (Tensor): output of the layer. Shape: (rows, hidden_size).
+        """
         if self.training or torch.is_grad_enabled() or not on_cpu(hidden):
             # In training, a pass without gradients must draw the same dropout as the pass with gradients repeating it.
-            return self._behind_attention(attended, hidden), attentions
+            return self._behind_attention(attended, hidden)
         # In parts, so that everything between the first sum and the last stays in the CPU's caches.
         width, dtype = hidden.shape[1], hidden.dtype
         with weights_cast_once():
-            output = map_rows(self._behind_attention, attended, hidden, width=width, dtype=dtype, largest=USUAL_PART)
-        return output, attentions
+            return map_rows(self._behind_attention, attended, hidden, width=width, dtype=dtype, largest=USUAL_PART)
 
     def _behind_attention(self, attended: Tensor, hidden: Tensor) -> Tensor:
-        """Apply the rest of the layer, in which rows are independent. Shape of all tensors: (rows, hidden_size)."""
         hidden = self.attention_norm(attended + hidden)
         return self.feed_forward_norm(self.feed_forward(hidden) + hidden)

@@ -41,7 +41,15 @@ class SelfAttention(nn.Module):
             probabilities, shape (heads, length, length).
         """
         context, attentions = self._context(hidden, packing, head_mask, output_attentions)
-        return self.dropout(self.output(context)), attentions
+        return self.project(context), attentions
+
+    def project(self, context: Tensor) -> Tensor:
+        """Apply what follows on attending.
+
+        context (Tensor): the concatenated outputs of the heads. Shape: (rows, hidden_size).
+        RETURNS (Tensor): the output. Shape: (rows, hidden_size).
+        """
+        return self.dropout(self.output(context))
 
     def _context(
         self, hidden: Tensor, packing: Packing, head_mask: Tensor | None, output_attentions: bool
@@ -52,7 +60,7 @@ class SelfAttention(nn.Module):
         projection.
         """
         plan = AttentionPlan(self.config, self.layer, packing)
-        projections, dropout = self.query_key_value(hidden), self._attention_dropout
+        projections, dropout = self.query_key_value(hidden), self.attention_dropout
         attentions = None
         if output_attentions:
             context, attentions = attend_and_show(projections, plan, self.engine, dropout)
@@ -64,5 +72,6 @@ class SelfAttention(nn.Module):
         return context, attentions
 
     @property
-    def _attention_dropout(self) -> float:
+    def attention_dropout(self) -> float:
+        """Dropout of attention probabilities, which is 0 in prediction."""
         return self.config.attention_probs_dropout_prob if self.training else 0.0

@@ -1,6 +1,7 @@
 """Span question answering: answers to questions about a document, as exact slices of its text."""
 
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -14,9 +15,9 @@ from thinc.api import Config, Model
 from ...annotations.questions import Answer, as_questions, gold_spans, has_gold, read_questions
 from ...errors import Errors
 from ...errors.closest import did_you_mean
-from ...thinc_layers.question_windows import QuestionTokenizer, gold_pieces, micro_batches, pack, window_span_loss
+from ...thinc_layers.question_batches import Asked, Batch, batches_of_pairs, joined_batches
+from ...thinc_layers.question_windows import QuestionTokenizer, gold_pieces, window_span_loss
 from ...thinc_layers.types import Array
-from ...tokenizer.pairs import PairWindow
 from ...warnings import Warnings
 from ..settings import AnswerSettings
 from .answers import best_answer, no_answer, positions_of
@@ -200,23 +201,34 @@ class SpanQA(OwnEncoderPipe):
         align = settings.align_to_tokens
         positions = [positions_of(doc, pieces, align) for doc, pieces in zip(docs, documents, strict=True)]
 
-        def inputs() -> Iterator[tuple[tuple[int, int], PairWindow]]:
+        def to_answer() -> Iterator[Asked]:
             for number, asked in enumerate(questions):
                 if positions[number].last_token.size and asked:
                     for place, pieces in enumerate(tokenizer.questions(asked)):
                         if len(pieces):
-                            for window in tokenizer.windows(pieces, documents[number]):
-                                yield (number, place), window
+                            yield (number, place), pieces, documents[number]
 
-        for (number, place), found in groupby(self._logits(inputs()), key=lambda pair: pair[0]):
-            logits = [window for _, window in found]
-            question = questions[number][place]
-            answers[number][place].update(best_answer(question, docs[number].text, logits, positions[number], settings))
+        found = self._logits(self._batches(to_answer(), tokenizer))
+        for number, of_document in groupby(found, key=lambda pair: pair[0][0]):
+            logits: dict[int, list[WindowLogits]] = defaultdict(list)
+            for (_, place), window in of_document:
+                logits[place].append(window)
+            text, where = docs[number].text, positions[number]
+            for place, windows_found in logits.items():
+                found_answer = best_answer(questions[number][place], text, windows_found, where, settings)
+                answers[number][place].update(found_answer)
         return answers
 
-    def _logits(self, inputs: Iterator[tuple[Any, PairWindow]]) -> Iterator[tuple[Any, WindowLogits]]:
-        for group in micro_batches(inputs, self.shim.settings.max_batch_pieces):
-            logits = self.model.ops.to_numpy(self.model.predict(pack([window for _, window in group])))
+    def _batches(self, asked: Iterable[Asked], tokenizer: QuestionTokenizer, training: bool = False) -> Iterator[Batch]:
+        settings = self.shim.settings
+        if settings.join_layer is None:
+            return batches_of_pairs(asked, tokenizer, settings.max_batch_pieces)
+        layers = self.shim.config.num_hidden_layers - settings.join_layer
+        return joined_batches(asked, tokenizer, settings.max_batch_pieces, layers, training)
+
+    def _logits(self, batches: Iterable[Batch]) -> Iterator[tuple[Any, WindowLogits]]:
+        for inputs, group in batches:
+            logits = self.model.ops.to_numpy(self.model.predict(inputs))
             start = 0
             for key, window in group:
                 rows = logits[start : start + len(window.ids)]
@@ -225,26 +237,26 @@ class SpanQA(OwnEncoderPipe):
                 start += len(window.ids)
 
     def _train_on(self, examples: list[Example]) -> float | None:
-        inputs = list(self._gold_inputs(examples))
-        if not inputs:
+        batches = list(self._batches(self._gold(examples), self.question_tokenizer(), training=True))
+        if not batches:
             return None
-        total = 0.0
-        for group in micro_batches(inputs, self.shim.settings.max_batch_pieces):
-            logits, backprop = self.model.begin_update(pack([window for _, window in group]))
+        total, number = 0.0, sum(len(group) for _, group in batches)
+        for inputs, group in batches:
+            logits, backprop = self.model.begin_update(inputs)
             gradients, start = [], 0
             logits = self.model.ops.to_numpy(logits)
             for answers, window in group:
                 loss, part = window_span_loss(logits[start : start + len(window.ids)], window, answers)
-                gradients.append(part / len(inputs))
-                total += loss / len(inputs)
+                gradients.append(part / number)
+                total += loss / number
                 start += len(window.ids)
             # The backward pass follows immediately, so only one group's activations are kept at a time.
             gradient: Array = np.concatenate(gradients)
             backprop(self.model.ops.asarray(gradient))
         return total
 
-    def _gold_inputs(self, examples: list[Example]) -> Iterator[tuple[list[tuple[int, int]], PairWindow]]:
-        """Yield the windows of questions with gold, and the positions of the answers.
+    def _gold(self, examples: list[Example]) -> Iterator[Asked]:
+        """Yield the questions with gold and their documents, after the positions of the answers.
 
         Questions are not trained on if none of their answers can be located in the text.
         """
@@ -258,5 +270,4 @@ class SpanQA(OwnEncoderPipe):
             for question, pieces in zip(asked, tokenizer.questions([q["question"] for q in asked]), strict=True):
                 answers = gold_pieces(gold_spans(question, text)[0], document)
                 if answers or question.get("is_impossible") or not question.get("answers"):
-                    for window in tokenizer.windows(pieces, document):
-                        yield answers, window
+                    yield answers, pieces, document

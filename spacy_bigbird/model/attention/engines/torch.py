@@ -7,7 +7,7 @@ kept for the backward pass but gathered again, so that memory grows linearly in 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -28,15 +28,33 @@ GATHERED_AT_ONCE = 2**26
 
 def attend(query_key_value: Tensor, plan: AttentionPlan, dropout: float) -> Tensor:
     """Compute the attention. Arguments as in `attention.api.attend`."""
-    heads = plan.config.num_attention_heads
-    jobs = _jobs(plan, query_key_value.device)
-    by_head = query_key_value.unflatten(1, (3, heads, -1))
-    outputs = [_attend_to_everything(by_head, group, dropout if group.is_dense else 0.0) for group in jobs.groups]
-    if jobs.sparse is not None:
-        outputs.append(_attend_to_blocks(by_head, jobs.sparse, plan.config.block_size))
-    if not outputs:
+    if not len(query_key_value):
         return query_key_value.new_empty(0, query_key_value.shape[1] // 3)
-    return torch.cat(outputs).index_select(0, jobs.order).flatten(1)
+    return attend_with(F.scaled_dot_product_attention, query_key_value, plan, dropout, GATHERED_AT_ONCE).flatten(1)
+
+
+def attend_with(
+    operator: Callable[..., Tensor],
+    query_key_value: Tensor,
+    plan: AttentionPlan,
+    dropout: float,
+    at_once: int,
+) -> Tensor:
+    """Compute the attention with another operator than PyTorch's.
+
+    operator (Callable[..., Tensor]): takes what `scaled_dot_product_attention` takes. Shape: (..., queries, any width).
+    query_key_value, plan, dropout: as in `attention.api.attend`, with at least one row.
+    at_once (int): entries of the key blocks that may be gathered at a time.
+    RETURNS (Tensor): what the operator returns for each row and head. Shape: (rows, heads, any width).
+    """
+    jobs = _jobs(plan, query_key_value.device)
+    by_head = query_key_value.unflatten(1, (3, plan.config.num_attention_heads, -1))
+    outputs = [
+        _attend_to_everything(operator, by_head, group, dropout if group.is_dense else 0.0) for group in jobs.groups
+    ]
+    if jobs.sparse is not None:
+        outputs.append(_attend_to_blocks(operator, by_head, jobs.sparse, plan.config.block_size, at_once))
+    return torch.cat(outputs).index_select(0, jobs.order)
 
 
 def refusal(query_key_value: Tensor, plan: AttentionPlan, dropout: float) -> str | None:
@@ -139,17 +157,19 @@ def _rounded(count: int) -> int:
     return -(-count // step) * step
 
 
-def _attend_to_everything(by_head: Tensor, group: _Group, dropout: float) -> Tensor:
-    """Compute the attention of a group. Shape: (queries of all its sequences, heads, head_size)."""
+def _attend_to_everything(operator: Callable[..., Tensor], by_head: Tensor, group: _Group, dropout: float) -> Tensor:
+    """Compute the attention of a group. Shape: (queries of all its sequences, heads, any width)."""
     query = by_head[group.query_rows, 0].transpose(1, 2)
     key, value = (by_head[group.key_rows, which].transpose(1, 2) for which in (1, 2))
-    output = F.scaled_dot_product_attention(query, key, value, attn_mask=group.is_key, dropout_p=dropout)
+    output = operator(query, key, value, attn_mask=group.is_key, dropout_p=dropout)
     output = output.transpose(1, 2)
     return output.flatten(0, 1) if group.is_query is None else output[group.is_query]
 
 
-def _attend_to_blocks(by_head: Tensor, sparse: _Sparse, block_size: int) -> Tensor:
-    """Compute the attention of query blocks that are not global. Shape: (queries * block_size, heads, head_size)."""
+def _attend_to_blocks(
+    operator: Callable[..., Tensor], by_head: Tensor, sparse: _Sparse, block_size: int, at_once: int
+) -> Tensor:
+    """Compute the attention of query blocks that are not global. Shape: (queries * block_size, heads, any width)."""
     # (3, heads, blocks, block_size, head_size)
     query, key, value = by_head[sparse.rows].unflatten(0, (-1, block_size)).permute(2, 3, 0, 1, 4)
     query = query.index_select(1, sparse.queries)
@@ -158,10 +178,10 @@ def _attend_to_blocks(by_head: Tensor, sparse: _Sparse, block_size: int) -> Tens
     def attend_some(query: Tensor, key: Tensor, value: Tensor, which: slice) -> Tensor:
         keys, values = (_Gather.apply(part, sparse.keys[:, which]) for part in (key, value))
         mask = penalty[:, which].expand(-1, -1, block_size, -1)
-        return F.scaled_dot_product_attention(query[:, which], keys, values, attn_mask=mask)
+        return operator(query[:, which], keys, values, attn_mask=mask)
 
     outputs = []
-    for which in _chunks(sparse.keys, block_size * query.shape[-1]):
+    for which in _chunks(sparse.keys, block_size * query.shape[-1], at_once):
         if torch.is_grad_enabled() and by_head.requires_grad:
             arguments = (attend_some, query, key, value, which)
             outputs.append(checkpoint(*arguments, use_reentrant=False, preserve_rng_state=False))
@@ -170,9 +190,9 @@ def _attend_to_blocks(by_head: Tensor, sparse: _Sparse, block_size: int) -> Tens
     return torch.cat(outputs, dim=1).permute(1, 2, 0, 3).flatten(0, 1)
 
 
-def _chunks(keys: Tensor, entries_per_block: int) -> Iterator[slice]:
+def _chunks(keys: Tensor, entries_per_block: int, at_once: int) -> Iterator[slice]:
     heads, queries, width = keys.shape
-    step = max(1, GATHERED_AT_ONCE // (heads * width * entries_per_block))
+    step = max(1, at_once // (heads * width * entries_per_block))
     return (slice(start, min(start + step, queries)) for start in range(0, queries, step))
 
 
