@@ -40,14 +40,17 @@ def pytest_collection_finish(session):
         return
     import catalogue
     from spacy.lang.en import English
-    from spacy.lang.tokenizer_exceptions import BASE_EXCEPTIONS
+    from spacy.lang.tokenizer_exceptions import BASE_EXCEPTIONS, emoticons
+    from spacy.language import BaseDefaults
 
     # A function is looked for among all installed entry points: here they are in groups.
     points = catalogue.AVAILABLE_ENTRY_POINTS
     if hasattr(points, "select"):
         catalogue.AVAILABLE_ENTRY_POINTS = {group: tuple(points.select(group=group)) for group in points.groups}
-    # No text here needs the 1,300 exceptions of English, such as "o'clock"; a tokenizer reads them in 0.2 seconds.
-    English.Defaults.tokenizer_exceptions = BASE_EXCEPTIONS
+    # No text here needs the 1,300 exceptions of English, such as "o'clock", or emoticons: a tokenizer reads all of them
+    # a dozen times while a pipeline is built.
+    exceptions = {text: tokens for text, tokens in BASE_EXCEPTIONS.items() if text not in emoticons}
+    English.Defaults.tokenizer_exceptions = BaseDefaults.tokenizer_exceptions = exceptions
 
 
 @pytest.fixture(scope="session")
