@@ -58,7 +58,7 @@ docs: install  ## build the site of the documentation into build/site, with pict
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/test_readme.py tests/test_coming_from_transformers.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
-demo: install  ## find names in a novel, train tiny pipelines on made-up contracts, write a report (under 8 minutes)
+demo: install  ## find clauses in a licence and names in a novel, train tiny pipelines on made-up contracts, write a report (under 8 minutes)
 	$(BIN)/python -m project.demo.run $(DEMO)
 
 packages: install  ## build wheels of the pipelines that come with the repository, into build/packages

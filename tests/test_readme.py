@@ -15,6 +15,7 @@ from spacy.util import registry
 from thinc.api import Config
 from typer.testing import CliRunner
 
+from project.demo.agreement import find_clauses
 from project.demo.names import find_names
 
 from .documentation import DOCS, FACTORIES, ROOT, SENTENCE, blocks, check_command_line, prepare, section, shell_lines
@@ -51,7 +52,17 @@ def execute(text: str) -> dict[str, Any]:
 
 
 def test_all_examples_are_executed_here():
-    assert len(blocks(README, "python")) == 2 and len(blocks(README, "ini")) == 1
+    assert len(blocks(README, "python")) == 3 and len(blocks(README, "ini")) == 1
+
+
+def test_clauses_of_a_contract(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    find_clauses(tmp_path / "demo_output" / "pipelines" / "clauses", "Nothing.")
+    text = "This Agreement shall be governed by the laws of the State of Delaware, whatever its conflict rules."
+    (tmp_path / "contract.txt").write_text(f"DISTRIBUTION AGREEMENT\n\n12. Governing Law. {text}", encoding="utf8")
+    names = execute(code_that_names("pipelines/clauses"))
+    assert "Governing Law" in {clause.label_ for clause in names["clauses"]}
+    assert "laws of the State of Delaware" in capsys.readouterr().out
 
 
 def test_names_in_a_novel(tmp_path, monkeypatch, capsys):

@@ -15,25 +15,7 @@ LATE_FROM = 560
 FAR_APART = 400
 CLAUSE_TOKENS = 50
 MONEY_FORMS = ["EUR {:,}", "USD {:,}", "GBP {:,}", "CHF {:,}"]
-DAYS = [
-    "5",
-    "10",
-    "14",
-    "15",
-    "20",
-    "21",
-    "28",
-    "30",
-    "45",
-    "60",
-    "75",
-    "90",
-    "120",
-    "ten",
-    "thirty",
-    "sixty",
-    "ninety",
-]
+DAYS = [*map(str, [5, 10, 14, 15, 20, 21, 28, 30, 45, 60, 75, 90, 120]), "ten", "thirty", "sixty", "ninety"]
 ALTERNATIVES = re.compile(r"\(([^()]*\|[^()]*)\)")
 MARKS = re.compile(r"\[(\w+)\]|<|>")
 TOKEN = re.compile(r"\w+|[^\w\s]")

@@ -41,7 +41,7 @@ def find_names(output: Path, text: str | None = None) -> Doc:
     text (str | None): the text; None for the chapter.
     RETURNS (Doc): the document, with the seconds that it took in `user_data["seconds"]`.
     """
-    return read(MODEL / FOLDER, output, CHAPTER.read_text(encoding="utf8") if text is None else text)
+    return read(heads.load(MODEL / FOLDER), output, CHAPTER.read_text(encoding="utf8") if text is None else text)
 
 
 def is_name(ent: Span) -> bool:

@@ -12,7 +12,6 @@ from spacy_bigbird.visualize import render
 
 from .charts import curve_chart, histogram
 from .contracts import FIRST_PART
-from .names import names_section
 from .scores import TARGETS
 
 COLORS = {"PARTY": "#a7d8de", "PERSON": "#f7c8a0", "DATE": "#cfe3b4", "MONEY": "#e4c9ee", "TERM": "#f4e08f"}
@@ -33,6 +32,7 @@ h3 { margin: 1.4rem 0 .3rem; font-size: 1.05rem }
 .scroll { max-height: 26rem; overflow: auto }
 table { border-collapse: collapse; background: #fff; width: 100% } td, th { padding: .35rem .7rem; text-align: right }
 td:first-child, th:first-child { text-align: left } tr + tr td { border-top: 1px solid #e4e4e4 } th { background: #eee }
+td.text, th.text { text-align: left; width: 60% }
 .best { font-weight: bold } .no { color: #a33 } .yes { color: #27702a } .small { color: #666; font-size: .88rem }
 figure { margin: 0 } .entities { font-family: Georgia, serif; line-height: 1.9 !important }
 svg { background: #fff; border: 1px solid #ddd; border-radius: 6px; max-width: 100%; height: auto }
@@ -45,9 +45,9 @@ svg { background: #fff; border: 1px solid #ddd; border-radius: 6px; max-width: 1
 
 INTRODUCTION = """
 <h1>spacy-bigbird on long documents</h1>
-<p>First, a chapter of a novel, read by the encoder that comes with this repository. Then, made-up contracts: tiny
-BigBird pipelines, trained from random weights in minutes, read them whole, with up to {longest:,} tokens. Seed {seed};
-{minutes:.1f} minutes for everything.</p>
+<p>First, a licence and a chapter of a novel, read by the encoder that comes with this repository. Then, made-up
+contracts: tiny BigBird pipelines, trained from random weights in minutes, read them whole, with up to {longest:,}
+tokens. Seed {seed}; {minutes:.1f} minutes for everything.</p>
 """
 ABOUT_CONTRACTS = """
 <p class='note'><b>The data are synthetic.</b> A generator wrote every contract, with its names, dates and amounts. The
@@ -78,7 +78,7 @@ def write_report(
     results: dict[str, Any],
     found: dict[str, list[Example]],
     train: Sequence[Doc],
-    names: Doc,
+    real: list[tuple[str, str]],
     answered: int = 2,
 ) -> None:
     """Write the page.
@@ -87,14 +87,14 @@ def write_report(
     results (dict[str, Any]): seed, seconds, scores and curves of each system.
     found (dict[str, list[Example]]): held-out contracts with the predictions of each system.
     train (Sequence[Doc]): the training contracts.
-    names (Doc): the chapter of a novel with its entities.
+    real (list[tuple[str, str]]): title and HTML of the sections about real documents.
     answered (int): number of contracts whose answers are shown.
     """
     scores = results["scores"]
     example = min(found["shared"], key=lambda one: len(one.reference))
     sections = [
         _head(results, found),
-        ("Real names in real prose", names_section(names)),
+        *real,
         (
             "How well they did on contracts",
             ABOUT_CONTRACTS.format(first_part=FIRST_PART) + _scoreboard(scores) + _details(scores),

@@ -1,5 +1,5 @@
-"""`make demo`: finds names in a chapter of a novel, trains BigBird pipelines on made-up contracts, tries them on
-held-out ones and writes a report."""
+"""`make demo`: finds clauses in a licence and names in a chapter of a novel, trains BigBird pipelines on made-up
+contracts, tries them on held-out ones and writes a report."""
 
 import argparse
 import itertools
@@ -22,9 +22,9 @@ from spacy_bigbird.tokenizer.train import train_vocabulary
 
 from .contracts import FIRST_PART, write_contracts, write_extracts
 from .corpus import as_doc, first_part, read_docs, save_docs
-from .names import TITLE, find_names, print_names
 from .page import write_report
 from .processes import Training, train_one_after_the_other, train_side_by_side
+from .real import read_real_documents
 from .scores import TARGETS, answers_by_question, evidence_score, folder_size, processor_seconds, record, score, stream
 from .training import read_curve
 
@@ -237,16 +237,14 @@ def run(output: Path, size: Size, seed: int, side_by_side: bool = True) -> dict[
     paths = Paths(output)
     for folder in ("corpus", "configs", "logs", "training", "pipelines"):
         shutil.rmtree(output / folder, ignore_errors=True)
-    msg.divider(f"Names in {TITLE}")
-    names = find_names(paths.pipeline("names"))
-    print_names(names)
+    real = read_real_documents(output / "pipelines")
     msg.divider("Training on long contracts")
     write_corpora(paths, size, seed)
     curves = train_all(paths, size, seed, side_by_side)
     scores, found = try_all(paths, size)
     seconds = {"seconds": time.monotonic() - start, "processor_seconds": processor_seconds()}
     results = {"seed": seed, **seconds, "scores": scores, "curves": curves}
-    write_report(output / "report.html", results, found, list(read_docs(paths.corpus("train"))), names)
+    write_report(output / "report.html", results, found, list(read_docs(paths.corpus("train"))), real)
     srsly.write_json(output / "scores.json", results)
     return results
 

@@ -80,7 +80,7 @@ entities)
     python -m $models.card project/models/small
     ;;
 questions)
-    # About an hour on one core, and a quarter of an hour for the scores.
+    # About an hour and a half on one core, and a quarter of an hour for the scores.
     python -m $models.squad "$WORK/questions-corpus"
     python -m spacy train project/models/configs/questions.cfg --output "$WORK/questions" \
         --paths.train "$WORK/questions-corpus/train.json" --paths.dev "$WORK/questions-corpus/dev.json"

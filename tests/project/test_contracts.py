@@ -69,6 +69,7 @@ def test_a_clause_is_present_from_a_threshold_of_dev_on():
     assert scores["by_type"]["Law"] == {"f": 0.5, "contracts": 2, "threshold": pytest.approx(0.2)}
     assert scores["by_type"]["Other"]["contracts"] == 0
     assert scores["micro_f"] == scores["macro_f"] == 0.5
+    assert 0.0 <= scores["low"] < 0.5 < scores["high"] <= 1.0
 
 
 @pytest.fixture(scope="module")

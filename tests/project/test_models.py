@@ -25,7 +25,7 @@ from spacy_bigbird.tokenizer import BigBirdTokenizer
 from .stand_ins import MODELS
 
 # Name -> limit in bytes
-LIMITS = {"tiny": 8_000_000, "small": 50_000_000}
+LIMITS = {"tiny": 8_000_000, "small": 70_000_000}
 SHARED = [name for name in LIMITS if (MODELS / name / "model.safetensors").exists()]
 NOVELS = ["A_Old_1850", "A_New_1890", "B_Only_1900", "Hardy_Tess_1891", "Hardy_Jude_1895", "Anon_Clara_1864"]
 TEXT = "Anna met the old captain in London, where the river was frozen. " * 20

@@ -76,7 +76,7 @@ def test_what_was_exported_answers_the_same(model, tmp_path):
     names = set(questions.load_file(folder / questions.WEIGHTS))
     assert not [name for name in names if "embeddings" in name or ".layers.0." in name]
     assert [name for name in names if ".layers.1." in name] and [name for name in names if name.startswith("qa_head")]
-    loaded = questions.load(model)
+    loaded = questions.load(folder)
     assert loaded.get_pipe("bigbird_span_qa").settings == pipe.settings
     text, asked = corpus.contexts["T0"][0][0], ["Who was here?", "What is said?"]
     wanted, found = (one.get_pipe("bigbird_span_qa").ask(one.make_doc(text), asked) for one in (nlp, loaded))

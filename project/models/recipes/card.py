@@ -25,6 +25,8 @@ def numbers(folder: Path) -> str:
         parts.append(head_table(head))
     if head := read(folder / "contracts" / "scores.json"):
         parts.append(clause_table(head))
+    if head := read(folder / "questions" / "scores.json"):
+        parts.append(question_table(head))
     return "\n\n".join(parts)
 
 
@@ -109,6 +111,19 @@ def clause_table(found: dict[str, Any]) -> str:
     return table(
         head, [[name, f"{row['spans']:,}", *(f"{row[number]:.3f}" for number in numbers)] for name, row in rows]
     )
+
+
+def question_table(found: dict[str, Any]) -> str:
+    """RETURNS (str): a table of the scores of the answers to questions, from questions/scores.json."""
+    rows = []
+    for part, name in (("paragraphs", "single paragraphs"), ("articles", "whole articles")):
+        row = found[part]
+        known = [row[key] for key in ("f1", "exact")]
+        scores = [f"{one['score']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in known]
+        others = [row["hasans_f1"], row["noans_f1"], row["sentence_f1"]["score"]]
+        rows.append([name, f"{row['questions']:,}", *scores, *("" if one is None else f"{one:.3f}" for one in others)])
+    head = ["questions, SQuAD by article, test", "number", "F1 (95 %)", "exact (95 %)", "F1 with an answer"]
+    return table([*head, "F1 without", "F1 of the sentence with the most words in common"], rows)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -17,6 +17,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from tqdm import tqdm
 
+from spacy_bigbird.bakeoff.statistics import interval, mean
 from spacy_bigbird.corpora.jsonl import JsonlCorpus
 from spacy_bigbird.scoring.calibration import best_threshold
 from spacy_bigbird.scoring.spans import Curve, Match, Outcomes, outcomes_by_label, scored_spans
@@ -98,7 +99,8 @@ def presence_scores(
     dev, test (Sequence[Example]): documents with predictions.
     labels (Sequence[str]): the labels.
     keys (tuple[str, str]): keys of the annotated spans, and of the predicted ones with all probabilities.
-    RETURNS (dict[str, Any]): `micro_f`, `macro_f` over the labels that the test documents have, and `by_type`.
+    RETURNS (dict[str, Any]): `micro_f` with the `low` and `high` ends of its interval over documents, `macro_f` over
+        the labels that the test documents have, and `by_type`.
     """
     (known, gold), (found, wanted) = (
         (
@@ -116,8 +118,10 @@ def presence_scores(
         label: {"f": round(float(f1[n]), 4), "contracts": int(wanted[:, n].sum()), "threshold": float(thresholds[n])}
         for n, label in enumerate(labels)
     }
-    micro = float(2 * right.sum() / max(both.sum(), 1))
-    return {"micro_f": round(micro, 4), "macro_f": round(float(f1[there].mean()), 4), "by_type": by_type}
+    of_documents = np.stack([2 * (said & wanted).sum(axis=1), said.sum(axis=1) + wanted.sum(axis=1)], axis=1)
+    micro = interval(of_documents, mean)
+    ends = {"low": micro["low"], "high": micro["high"]}
+    return {"micro_f": micro["score"], **ends, "macro_f": round(float(f1[there].mean()), 4), "by_type": by_type}
 
 
 def span_scores(examples: Sequence[Example], keys: tuple[str, str]) -> dict[str, dict[str, float]]:

@@ -7,19 +7,25 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import srsly
 from spacy.cli.package import package
+from spacy.language import Language
 
 import spacy_bigbird
 
-from . import entities, heads
+from . import contracts, entities, heads, questions
 
 SMALL = Path(__file__).parents[1] / "small"
-HEADS = (entities.FOLDER,)
+# How to load what is in each folder: heads of the unchanged encoder, or changed layers too.
+LOADERS: dict[str, Callable[..., Language]] = {
+    contracts.FOLDER: heads.load,
+    questions.FOLDER: questions.load,
+    entities.FOLDER: heads.load,
+}
 CARD, LICENCE, SOURCES = "README.md", "LICENSE", "LICENSES_SOURCES"
 
 
@@ -30,7 +36,7 @@ def write_pipeline(head: Path, output: Path) -> Path:
     output (Path): folder for the pipeline's folder.
     RETURNS (Path): the pipeline's folder.
     """
-    nlp = heads.load(head, save_as="float16")
+    nlp = LOADERS[head.name](head, save_as="float16")
     nlp.meta["version"] = spacy_bigbird.__version__
     nlp.meta["performance"] = performance(srsly.read_json(head / heads.SCORES))
     folder = output / f"{nlp.meta['lang']}_{nlp.meta['name']}"
@@ -45,10 +51,10 @@ def write_pipeline(head: Path, output: Path) -> Path:
 
 
 def performance(scores: dict[str, Any]) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): the scores of a head as meta.json has them: numbers by name, and by type."""
+    """RETURNS (dict[str, Any]): scores as meta.json has them: numbers by name, and by type where there are types."""
     of_all = {name: value["score"] if isinstance(value, dict) else value for name, value in scores["scores"].items()}
-    by_type = {label: row.get("score", row.get("f")) for label, row in scores["by_type"].items()}
-    return {**of_all, "f_per_type": by_type}
+    by_type = {label: row.get("score", row.get("f")) for label, row in scores.get("by_type", {}).items()}
+    return {**of_all, "f_per_type": by_type} if by_type else of_all
 
 
 def build(head: Path, output: Path) -> Path:
@@ -73,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--output", type=Path, default=Path("build/packages"), help="folder for the wheels")
     output = options.parse_args(arguments).output
-    for name in HEADS:
+    for name in LOADERS:
         wheel = build(SMALL / name, output)
         print(f"{wheel} ({wheel.stat().st_size / 1e6:.1f} MB)")
 

@@ -3,7 +3,8 @@
     python -m workflows.steps.summary output/models/bakeoff
 
 takes the reports of `python -m spacy bigbird bakeoff` for authors, clauses and topics from this folder, and keeps what
-summary.json has of those that are not there. The other tasks are those of the workflows, as in `results/`.
+summary.json has of those that are not there. Clauses of whole contracts are those of the pipeline for contracts. The
+other tasks are those of the workflows, as in `results/`.
 """
 
 from pathlib import Path
@@ -75,6 +76,17 @@ def from_workflow(root: Path, task_name: str) -> dict[str, dict[str, Any]]:
     return entries
 
 
+def from_contracts(root: Path) -> dict[str, dict[str, Any]]:
+    """RETURNS (dict[str, dict[str, Any]]): the entry of the pipeline for contracts."""
+    path = root / "models" / "small" / "contracts" / "scores.json"
+    if not path.is_file():
+        return {}
+    found = srsly.read_json(path)["clause_present"]
+    entry = {"metric": "micro F1 of clauses with a span", "score": found["micro_f"]}
+    entry |= {"low": found["low"], "high": found["high"], "seeds": [0], "seconds": None}
+    return {"whole": entry | {"command": "sh project/models/recipe.sh contracts"}}
+
+
 def summarize(root: Path, bakeoffs: Path | None) -> Summary:
     """Gather what is known.
 
@@ -89,6 +101,8 @@ def summarize(root: Path, bakeoffs: Path | None) -> Summary:
         report = Path(bakeoffs, name, "report.json")
         if report.is_file():
             summary[name] = from_bakeoff(name, srsly.read_json(report))
+    if contracts := from_contracts(root):
+        summary["clauses"] = contracts | summary.get("clauses", {})
     ordered = {name: summary[name] for name in BAKEOFFS if name in summary}
     found = {name: from_workflow(root, task) for task, name in WORKFLOWS.items()}
     return ordered | {name: entries for name, entries in found.items() if entries}

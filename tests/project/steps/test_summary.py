@@ -1,6 +1,5 @@
 """The summary of all tasks: what it takes from comparisons and workflows, and the tables that are made of it."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ def test_comparisons_replace_what_was_known_and_workflows_are_as_they_are(tmp_pa
 
 
 def test_what_is_here_is_what_the_results_say():
-    stored = json.loads((PROJECT / "results" / "summary.json").read_text(encoding="utf8"))
+    stored = srsly.read_json(PROJECT / "results" / "summary.json")
     computed = steps.summarize(PROJECT, None)
     assert stored.keys() == computed.keys()
     for name, systems in computed.items():

@@ -1,0 +1,33 @@
+"""The clauses of a real agreement, as the demonstration prints and shows them."""
+
+import pytest
+
+from project.demo import agreement
+from project.demo.reading import shortened, unwrapped
+
+
+@pytest.fixture(scope="module")
+def licence(tmp_path_factory):
+    return agreement.find_clauses(tmp_path_factory.mktemp("pipeline"))
+
+
+def test_clauses_are_printed_and_shown_with_their_evidence(licence, capsys):
+    rows = agreement.best_evidence(licence)
+    assert rows and all(0.0 < score <= 1.0 for _, score, _, _ in rows)
+    assert [score for _, score, _, _ in rows] == sorted((score for _, score, _, _ in rows), reverse=True)
+    agreement.print_clauses(licence)
+    shown = capsys.readouterr().out
+    section = agreement.clauses_section(licence)
+    for label, score, span, _ in rows:
+        assert label in shown and f"{score:.2f}" in shown and span.text.split()[0] in shown
+        assert f"<td>{label}</td><td>{score:.2f}</td>" in section
+    assert agreement.AGREEMENT_TITLE in section and section.count("<mark") >= len(rows)
+
+
+def test_evidence_is_shortened_between_words():
+    assert shortened("A party  may\nend this.", 12) == "A party may …"
+    assert shortened("A party", 12) == "A party"
+
+
+def test_lines_are_joined_to_paragraphs():
+    assert unwrapped("  1. Grant of\n     rights.\n\n  2. Term \n") == "1. Grant of rights.\n\n2. Term "
