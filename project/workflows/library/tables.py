@@ -73,7 +73,9 @@ def _differences(results: dict[str, list[Result]]) -> tuple[list[str], list[list
 
 def with_ends(found: dict[str, float], form: str = ".3f") -> str:
     """RETURNS (str): a score with the ends of its interval."""
-    return f"{found['score']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
+    # Four digits are stored, and not every reader of JSON makes the nearest number of them.
+    score, low, high = (round(found[key], 4) for key in ("score", "low", "high"))
+    return f"{score:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def _groups(
