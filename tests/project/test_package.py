@@ -18,6 +18,7 @@ def test_a_pipeline_has_all_that_a_package_needs(name, tmp_path):
     assert folder.name == NAMES[name]
     meta = srsly.read_json(folder / "meta.json")
     assert meta["version"] == spacy_bigbird.__version__ and meta["license"] == LICENCES[name] and meta["sources"]
+    assert spacy.load(folder).meta["notes"].startswith("For ")
     scores = srsly.read_json(head / heads.SCORES)
     assert len(meta["performance"].get("f_per_type", {})) == len(scores.get("by_type", {}))
     assert all(isinstance(value, float | int) for key, value in meta["performance"].items() if key != "f_per_type")

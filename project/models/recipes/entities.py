@@ -23,6 +23,10 @@ FOLDER, HEAD = "entities", "bigbird_ner"
 META = {
     "name": "bigbird_novels",
     "description": "People, places, buildings, vehicles and organizations in English novels, by name or common noun",
+    "notes": (
+        "For novels in English. In other texts there are names of other kinds: it calls companies people "
+        "or places, and marks no dates or amounts."
+    ),
     "license": "CC BY-SA 3.0",
     "sources": [
         {

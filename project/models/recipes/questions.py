@@ -38,6 +38,10 @@ META = {
     "name": "bigbird_questions",
     "lang": "en",
     "description": "Answers to questions about any English text, as parts of it, or none",
+    "notes": (
+        "For facts in English encyclopedia articles and texts like them, said in one sentence. In "
+        "agreements and reports most of its answers are wrong. Trained on 8,200 questions only."
+    ),
     "license": "CC BY-SA 4.0",
     "sources": [
         {
