@@ -2,7 +2,7 @@
 
 import pytest
 
-from project.demo import agreement
+from project.demo import agreement, answers
 from project.demo.reading import shortened, unwrapped
 
 
@@ -22,6 +22,16 @@ def test_clauses_are_printed_and_shown_with_their_evidence(licence, capsys):
         assert label in shown and f"{score:.2f}" in shown and span.text.split()[0] in shown
         assert f"<td>{label}</td><td>{score:.2f}</td>" in section
     assert agreement.AGREEMENT_TITLE in section and section.count("<mark") >= len(rows)
+
+
+def test_questions_are_answered_or_said_to_have_no_answer(tmp_path, capsys):
+    doc = answers.answer_questions(tmp_path)
+    found = [answer["text"] for answer in doc._.answers]
+    assert found[0] == "fifty percent (50%)" and found[2:] == ["", ""]
+    answers.print_answers(doc)
+    assert "(no answer)" in capsys.readouterr().out
+    section = answers.answers_section(doc)
+    assert "<b>fifty percent (50%)</b>" in section and "ownership of" in section
 
 
 def test_evidence_is_shortened_between_words():
