@@ -6,6 +6,8 @@ TORCH ?= torch==2.13.0
 # Used only if the package index in use has no CPU build of the pinned version.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 JOBS ?= 2
+# Many tests start processes of their own, which should not compile the package each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,15 +30,29 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(skip)
 
 
+def pytest_collection(session):
+    """Leave garbage alone while the test modules are imported: next to nothing of that is any."""
+    gc.disable()
+
+
 def pytest_collection_finish(session):
-    """Make spaCy quicker at building and saving small pipelines, which is most of what these tests do."""
+    """Collect garbage again, and do without what only costs time in tests."""
     # What the imports have made stays: collecting garbage need not look at it each time.
     gc.collect()
     gc.freeze()
+    gc.enable()
     # Nothing here is to survive a machine that goes down, so nobody waits for the disk.
     os.fsync = lambda _: None
-    if "spacy" not in sys.modules:
-        return
+
+
+def pytest_collectreport(report):
+    """Make spaCy quicker at building small pipelines, as soon as a test module has imported it."""
+    if "spacy" in sys.modules:
+        _build_pipelines_quickly()
+
+
+@cache
+def _build_pipelines_quickly():
     import catalogue
     from spacy.lang.en import English
     from spacy.lang.tokenizer_exceptions import BASE_EXCEPTIONS, emoticons
