@@ -35,7 +35,7 @@ CHECKPOINT = "google/bigbird-roberta-base"
 SENTENCE = "Anna met Boris in London. Either party may end the contract. "
 TINY = {
     "hidden_size": 16,
-    "num_hidden_layers": 1,
+    "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "intermediate_size": 16,
     "max_position_embeddings": 128,
@@ -114,6 +114,7 @@ def make_pipelines(folder: Path) -> None:
     checkpoint = folder / CHECKPOINT
     heads: dict[str, tuple[list[str], dict[str, Any]]] = {
         "my_qa_pipeline": (["bigbird_span_qa"], {"@architectures": "spacy-bigbird.SpanQA.v1"}),
+        "my_joined_pipeline": (["bigbird_span_qa"], {"@architectures": "spacy-bigbird.SpanQA.v1", "join_layer": 1}),
         "my_choice_pipeline": (["bigbird_multiple_choice"], {"@architectures": "spacy-bigbird.MultipleChoice.v1"}),
         "my_mask_pipeline": (["bigbird_fill_mask"], {"@architectures": "spacy-bigbird.FillMask.v1"}),
         "my_ner_pipeline": (["bigbird", "bigbird_ner"], {"@architectures": "spacy-bigbird.BigBirdModel.v1"}),

@@ -54,6 +54,10 @@ class Fingerprints:
             self._names, self._state = self._compute(), state
         return f"{self._names[layer]}-{precision}"
 
+    def forget(self) -> None:
+        """Compute the names again, since an optimizer has taken a step, which PyTorch does not count."""
+        self._state = ()
+
     def _compute(self) -> list[str]:
         config = {name: value for name, value in vars(self.encoder.config).items() if name not in WITHOUT_EFFECT}
         config.pop("extra")

@@ -28,8 +28,13 @@ def serve_cli(
     max_megabytes: Annotated[int, typer.Option(help="Longest body of a request; a longer one gets status 413")] = 32,
     time_limit: Annotated[float, typer.Option(help="Seconds for a request; after that, it gets status 504")] = 120.0,
     kept_characters: Annotated[
-        int, typer.Option(help="Keep documents for further questions up to this total length; 0 to keep none")
-    ] = 20_000_000,
+        int,
+        typer.Option(help="Keep documents and results for further questions up to this total length; 0 to keep none"),
+    ] = 50_000_000,
+    kept_megabytes: Annotated[
+        int,
+        typer.Option(help="Keep states of documents for pipelines with join_layer, up to this size; 0 to keep none"),
+    ] = 512,
     use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
 ) -> None:
     """Serve pipelines over HTTP, with a page to read documents in a browser.
@@ -59,6 +64,7 @@ def serve_cli(
             max_body=max_megabytes * 1024**2,
             time_limit=time_limit,
             kept_characters=kept_characters,
+            kept_megabytes=kept_megabytes,
             gpu_id=use_gpu,
         )
     except ValidationError as error:

@@ -86,6 +86,10 @@ class PipelineErrors:
     )
     BB242 = "Unknown settings: {unknown}.{hint} Expected any of {known}."
     BB246 = "`ask` was given a {given}. Expected a Doc: create one with nlp.make_doc(text)."
+    BB247 = (
+        "Component {name!r} reads every question together with its document: nothing of a document can be kept for the "
+        "next question. Train it with join_layer set in its model, see docs/bigbird_span_qa.md."
+    )
     BB244 = (
         "Expected doc._.choices to be a list of dictionaries with question (str), options (list of str) and, for "
         "training, answer (number of the right option), got {value!r}."

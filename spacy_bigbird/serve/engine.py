@@ -10,6 +10,7 @@ from spacy.language import Language
 from ..annotations.extensions import install_extensions
 from ..errors import Errors
 from ..question_answering import find_span_qa
+from ..thinc_layers.kept_states import KeptStates
 from .batching import Job
 from .results import annotations
 
@@ -67,6 +68,14 @@ class Engine:
         """Whether the pipeline answers questions."""
         return self._answering is not None
 
+    def keep(self, states: KeptStates) -> None:
+        """Keep what is computed of documents alone, if the pipeline answers questions in this way.
+
+        states (KeptStates): where to.
+        """
+        if self._answering is not None and self._answering.reads_once:
+            self._answering.shim.kept = states
+
     def description(self) -> dict[str, Any]:
         """Describe the pipeline.
 
@@ -83,13 +92,16 @@ class Engine:
             "answers": self.answers,
         }
 
-    def pieces_of(self, text: str) -> int:
-        """Estimate the number of pieces of a text, without the tokenizer.
+    def pieces_of(self, job: Job) -> int:
+        """Estimate the number of pieces that are read for a job, without the tokenizer.
 
-        text (str): the text.
-        RETURNS (int): about how many pieces it has.
+        job (Job): the job.
+        RETURNS (int): about how many pieces its document has, as often as it is read: once by the other components, and
+            for each question or for all of them together.
         """
-        return int(len(text) / self._characters_per_piece) + SPECIAL_PIECES
+        reads_once = self._answering is not None and self._answering.reads_once
+        reads = (bool(job.questions) if reads_once else len(job.questions)) + (not job.is_known)
+        return (int(len(job.text) / self._characters_per_piece) + SPECIAL_PIECES) * max(1, reads)
 
     def run(self, jobs: list[Job]) -> list[Any]:
         """Compute a batch.

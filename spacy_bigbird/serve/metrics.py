@@ -23,7 +23,10 @@ class Metrics:
             "bigbird_batch_seconds", "Time of batches", ["pipeline"], buckets=SECONDS, registry=self.registry
         )
         self.waiting = Gauge("bigbird_waiting", "Documents that wait", ["pipeline"], registry=self.registry)
-        self.kept = Gauge("bigbird_kept_characters", "Length of the documents that are kept", registry=self.registry)
+        self.kept = Gauge(
+            "bigbird_kept_characters", "Length of kept documents with their results", registry=self.registry
+        )
+        self.states = Gauge("bigbird_kept_states_bytes", "States of documents that are kept", registry=self.registry)
         self.found = Counter("bigbird_kept", "Documents looked for among the kept ones", ["is"], registry=self.registry)
 
     def text(self) -> bytes:

@@ -1,14 +1,17 @@
 """What the service does with a document, whatever way it came in."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Errors
 from ..files import Document
+from ..plan.bounded_cache import BoundedCache
+from ..thinc_layers.kept_states import KeptStates
 from .batching import Batcher, Job
 from .engine import Engine, use_gpu
-from .kept import Kept, KeptDocuments, identity
+from .kept import Kept, identity
 from .metrics import Metrics
 from .results import answer, structure
 from .settings import ServiceSettings
@@ -46,7 +49,10 @@ class Service:
     def __init__(self, engines: dict[str, Engine], settings: ServiceSettings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.kept = KeptDocuments(settings.kept_characters)
+        self.kept: BoundedCache[Kept] = BoundedCache(settings.kept_characters, lambda kept: kept.size)
+        self.states = KeptStates(settings.kept_megabytes * 1024**2)
+        for engine in engines.values():
+            engine.keep(self.states)
         # One thread for all pipelines: PyTorch uses all cores for one batch, and two at once would share them.
         self._executor = ThreadPoolExecutor(
             1, thread_name_prefix="bigbird", initializer=use_gpu, initargs=(settings.gpu_id,)
@@ -72,7 +78,8 @@ class Service:
 
     def start(self) -> None:
         """Begin to compute."""
-        self.metrics.kept.set_function(lambda: self.kept.characters)
+        self.metrics.kept.set_function(lambda: self.kept.size)
+        self.metrics.states.set_function(lambda: self.states.size)
         for served in self.served.values():
             served.batcher.start()
 
@@ -114,11 +121,14 @@ class Service:
         if kept is None or kept.result is None:
             kept = Kept(document, answers=kept.answers if kept else {})
             result = await self._run(served, document.text, questions, is_patient=is_patient)
-            self._remember(kept, result.pop("answers"))
-            kept.result = {**result, **structure(document)}
-            self.kept.put(served.name, key, kept)
+            answers = result.pop("answers")
+            result |= structure(document)
+            kept.result = json.dumps(result)
+            self._remember(served, key, kept, answers)
+        else:
+            result = json.loads(kept.result)
         answers = await self._ask(served, key, kept, questions, is_patient)
-        return {"id": key, "pipeline": served.name, **(kept.result or {}), "answers": answers}
+        return {"id": key, "pipeline": served.name, **result, "answers": answers}
 
     async def ask(self, served: Served, key: str | None, text: str | None, questions: list[str]) -> dict[str, Any]:
         """Answer questions about a document that was read before, or about a new text.
@@ -143,7 +153,7 @@ class Service:
         return {"id": key, "pipeline": served.name, "answers": await self._ask(served, key, kept, questions, False)}
 
     def _look_up(self, served: Served, key: str) -> Kept | None:
-        kept = self.kept.get(served.name, key)
+        kept = self.kept.find((served.name, key))
         self.metrics.found.labels("kept" if kept else "new").inc()
         return kept
 
@@ -152,20 +162,19 @@ class Service:
     ) -> list[dict[str, Any]]:
         new = [question for question in dict.fromkeys(questions) if question not in kept.answers]
         if new:
-            self._remember(kept, await self._run(served, kept.document.text, new, is_known=True, is_patient=is_patient))
-            self.kept.put(served.name, key, kept)
-        return [kept.answers[question] for question in questions]
+            answers = await self._run(served, kept.document.text, new, is_known=True, is_patient=is_patient)
+            self._remember(served, key, kept, answers)
+        return [json.loads(kept.answers[question]) for question in questions]
 
-    def _remember(self, kept: Kept, answers: list[dict[str, Any]]) -> None:
-        kept.answers |= {found["question"]: answer(found, kept.document) for found in answers}
+    def _remember(self, served: Served, key: str, kept: Kept, answers: list[dict[str, Any]]) -> None:
+        kept.answers |= {found["question"]: json.dumps(answer(found, kept.document)) for found in answers}
+        self.kept.put((served.name, key), kept)
 
     async def _run(
         self, served: Served, text: str, questions: list[str], *, is_known: bool = False, is_patient: bool = False
     ) -> Any:
-        # Each question reads the document again.
-        reads = len(questions) + (not is_known)
-        pieces = served.engine.pieces_of(text) * max(1, reads)
-        job = Job(text, questions, is_known=is_known, pieces=pieces)
+        job = Job(text, questions, is_known=is_known)
+        job.pieces = served.engine.pieces_of(job)
         return await served.batcher.submit(job, is_patient=is_patient)
 
     def _check(self, served: Served, document: Document, questions: list[str]) -> None:

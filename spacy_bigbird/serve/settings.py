@@ -23,7 +23,10 @@ class ServiceSettings(BaseModel):
     max_characters (int): length of a document; a longer one is refused with 413.
     max_body (int): length of the body of a request; a longer one is refused with 413. Unit: bytes.
     time_limit (float): time for a request, from its first byte; after that, it is refused with 504. Unit: seconds.
-    kept_characters (int): documents are kept for further questions up to this length in total; 0 to keep none.
+    kept_characters (int): documents and what was found in them are kept for further questions up to this length in
+        total; 0 to keep none.
+    kept_megabytes (int): states of documents are kept for further questions up to this size in total, for pipelines
+        with `join_layer`; 0 to keep none.
     gpu_id (int): GPU to use, or -1 for the CPU.
     """
 
@@ -38,7 +41,8 @@ class ServiceSettings(BaseModel):
     max_characters: int = Field(default=2_000_000, ge=1)
     max_body: int = Field(default=32 * 1024**2, ge=1)
     time_limit: float = Field(default=120.0, gt=0)
-    kept_characters: int = Field(default=20_000_000, ge=0)
+    kept_characters: int = Field(default=50_000_000, ge=0)
+    kept_megabytes: int = Field(default=512, ge=0)
     gpu_id: int = Field(default=-1, ge=-1)
 
     @field_validator("pipelines", mode="before")

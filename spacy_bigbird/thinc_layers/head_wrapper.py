@@ -5,6 +5,7 @@ from itertools import accumulate
 from typing import Any, ClassVar, cast
 
 import torch
+from thinc.api import Optimizer
 from torch import Tensor
 
 from ..model.heads.masked_lm import BigBirdForMaskedLM
@@ -13,6 +14,8 @@ from ..model.heads.question_answering import BigBirdForQuestionAnswering
 from ..model.joined import JoinedLayers
 from .checkpoints import Checkpoint
 from .grouping import group_by_size
+from .kept_states import KeptStates
+from .settings import EncoderSettings
 from .shim import EncoderShim
 from .types import JoinedPieces, PackedPieces
 
@@ -49,13 +52,24 @@ class QuestionAnsweringShim(HeadShim):
 
     checkpoint_class = QuestionAnsweringCheckpoint
 
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__(settings)
+        # Where states of documents are kept from one call to the next. Whoever runs the model sets it.
+        self.kept: KeptStates | None = None
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the weights with the accumulated gradients, and set these to zero. See EncoderShim."""
+        super().finish_update(optimizer)
+        if self.is_loaded:
+            self.lower.fingerprints.forget()
+
     def _encode(self, inputs: PackedPieces | JoinedPieces) -> Tensor:
         if isinstance(inputs, PackedPieces):
             return super()._encode(inputs)
         model: Any = self.module
         first, pieces = cast(int, self.settings.join_layer), inputs.documents.lengths
         joined = JoinedLayers(self.checkpoint.encoder, first)
-        documents = joined.read(self._rows(inputs.documents, range(first, self.config.num_hidden_layers)), pieces)
+        documents = joined.read(self._document_rows(inputs.documents, first), pieces)
         questions = self._rows(inputs.questions, [first]).split(list(inputs.questions.lengths))
         logits = []
         asked = zip(questions, inputs.asked, strict=True)
@@ -66,6 +80,16 @@ class QuestionAnsweringShim(HeadShim):
             rows = joined.answer(states, lengths, [documents[number] for _, number in group])
             logits.append(model.qa_head.score(rows))
         return torch.cat(logits)
+
+    def _document_rows(self, documents: PackedPieces, first: int) -> Tensor:
+        """Compute the inputs of the joint layers, side by side, or look them up. Shape: (pieces, layers * width)."""
+        layers = range(first, self.config.num_hidden_layers)
+        if self.kept is None or self.module.training:
+            return self._rows(documents, layers)
+        settings = self.settings
+        # The name of the highest layer stands for the weights of all below it.
+        model = self.lower.fingerprints.of(layers[-1], settings.precision), first, settings.attention_engine
+        return self.kept.get(model, documents, lambda some: self._rows(some, layers), self.device)
 
     def _outputs(self, rows: Tensor, ids: Tensor, lengths: Sequence[int]) -> Tensor:
         model: Any = self.module

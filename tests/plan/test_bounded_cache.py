@@ -19,7 +19,12 @@ def test_what_was_used_last_stays_within_the_limit():
     assert cache.size == 8 and computed == ["a", "b", "c"]
     get("a", 4), get("b", 4)
     assert computed == ["a", "b", "c", "b"]
-    assert get("huge", 11) == "x" * 11 and cache.size == 0
+    # What would fit alone in no place takes none.
+    assert get("huge", 11) == "x" * 11 and cache.find("huge") is None and cache.size == 8
+    cache.put("a", "y" * 6)
+    assert cache.find("a") == "y" * 6 and cache.size == 10
+    cache.put("a", "y" * 11)
+    assert cache.find("a") is None and cache.find("b") == "xxxx" and cache.size == 4
 
 
 def test_threads_share_it():

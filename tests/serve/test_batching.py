@@ -8,7 +8,7 @@ import pytest
 
 from spacy_bigbird.files import Document
 from spacy_bigbird.serve.batching import Batcher, BusyError, Job, StoppedError
-from spacy_bigbird.serve.kept import Kept, KeptDocuments
+from spacy_bigbird.serve.kept import Kept
 
 
 class Worker:
@@ -132,12 +132,8 @@ def test_stopping_finishes_what_runs_and_refuses_the_rest():
     run(scenario)
 
 
-def test_documents_are_kept_up_to_a_length():
-    kept = KeptDocuments(100)
-    for key in "abc":
-        kept.put("p", key, Kept(Document("x" * 40)))
-    assert kept.get("p", "a") is None and kept.get("p", "b") and kept.get("other", "b") is None
-    kept.put("p", "d", Kept(Document("x" * 40)))
-    assert kept.get("p", "c") is None and kept.get("p", "b") and kept.characters == 80
-    kept.put("p", "e", Kept(Document("x" * 101)))
-    assert kept.characters == 0
+def test_a_kept_document_counts_with_all_that_was_found():
+    kept = Kept(Document("x" * 40), '{"entities": []}')
+    assert kept.size == 40 + 16
+    kept.answers["Who?"] = '{"text": "Anna"}'
+    assert kept.size == 40 + 16 + 4 + 16

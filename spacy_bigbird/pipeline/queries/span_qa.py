@@ -4,7 +4,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from spacy.language import Language
@@ -15,6 +15,8 @@ from thinc.api import Config, Model
 from ...annotations.questions import Answer, as_questions, gold_spans, has_gold, read_questions
 from ...errors import Errors
 from ...errors.closest import did_you_mean
+from ...thinc_layers.head_wrapper import QuestionAnsweringShim
+from ...thinc_layers.kept_states import KeptStates
 from ...thinc_layers.question_batches import Asked, Batch, batches_of_pairs, joined_batches
 from ...thinc_layers.question_windows import QuestionTokenizer, gold_pieces, window_span_loss
 from ...thinc_layers.types import Array
@@ -106,6 +108,26 @@ class SpanQA(OwnEncoderPipe):
 
     settings_type = AnswerSettings
     gold = "doc._.questions with answers"
+
+    @property
+    def shim(self) -> QuestionAnsweringShim:
+        """The object that holds the model with its weights and its tokenizer."""
+        return cast(QuestionAnsweringShim, super().shim)
+
+    @property
+    def reads_once(self) -> bool:
+        """Whether a document is encoded once for all questions about it, with `join_layer`."""
+        return self.shim.settings.join_layer is not None
+
+    def keep_documents(self, max_bytes: int) -> None:
+        """Keep in memory what was computed of documents alone, so that questions that follow cost less.
+
+        max_bytes (int): what may be kept; the documents that were asked about last stay. 0 to keep none.
+        RAISES ValueError: the model has no `join_layer`, so that every question is read with its document.
+        """
+        if not self.reads_once:
+            raise ValueError(Errors.BB247.format(name=self.name))
+        self.shim.kept = KeptStates(max_bytes) if max_bytes else None
 
     def _has_gold(self, doc: Doc) -> bool:
         return any(map(has_gold, read_questions(doc)))
