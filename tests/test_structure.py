@@ -56,6 +56,7 @@ LEVELS = {
     "resume": 16,
     "check.upstreams": 16,
     "pipeline.settings": 17,
+    "pipeline.trainable": 17,
     "pipeline.labelled": 17,
     "pipeline.configured": 17,
     "pipeline.held_out": 17,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from math import isclose
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,21 +19,23 @@ class Configured:
 
     It must be listed before the component's spaCy class, which defines the attributes that need `type: ignore` below.
 
+    unfitted (dict[str, Any]): what `cfg` holds at first: labels and fitted values that say nothing yet.
     settings (Arguments): the settings in use: those of the config, and what was set since with `set`.
     """
 
     settings_type: ClassVar[type[Arguments]]
+    unfitted: ClassVar[dict[str, Any]] = {}
     settings: Any
     _configured: Any
     cfg: dict[str, Any]
 
-    def _configure(self, settings: dict[str, Any], **fitted: Any) -> None:
-        """Begin with the settings of the config, and with fitted values that say nothing yet.
+    def _configure(self, settings: dict[str, Any]) -> None:
+        """Begin with the settings of the config.
 
         RAISES ValueError: a setting is not allowed.
         """
         self.settings = self._configured = self.settings_type(**settings)
-        self.cfg = {**fitted, "set": {}}
+        self.cfg = {**deepcopy(self.unfitted), "set": {}}
 
     def set(self, **settings: Any) -> None:
         """Use other settings than those of the config. They are saved, and hold until the config says something else.

@@ -2,23 +2,18 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from spacy.training import Example
+from thinc.api import Config, Model
 from thinc.types import Floats2d
 
-from ...annotations.extensions import WithExtensions, install_extensions, score_attribute
-from ...check.upstreams import check_weights_of_upstreams
+from ...annotations.extensions import install_extensions, score_attribute
 from ...thinc_layers.token_classifier import TRANSITION_SCALE
 from ...warnings import Warnings
-from ..labelled import Labelled
 from ..settings import EntitySettings
 from .biluo import misaligned_entities, preset_entities, valid_tags
 from .crf import Floats, Transitions
@@ -94,57 +89,25 @@ def make_ner(
     return EntityTagger(nlp.vocab, model, name, scorer, **settings)
 
 
-class EntityTagger(WithExtensions, FittedEntities, Labelled, TrainablePipe):
-    """Tags tokens in the BILUO scheme. Invalid sequences are impossible, see `crf/` and `biluo.py`."""
+class EntityTagger(FittedEntities):
+    """Tags tokens in the BILUO scheme. Invalid sequences are impossible, see `crf/` and `biluo.py`.
+
+    The arguments are those of Trainable, with the settings of `make_ner`.
+    """
 
     settings_type = EntitySettings
-
-    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
-        """Construct the component. The settings are those of `make_ner`.
-
-        vocab (Vocab): the pipeline's vocabulary.
-        model (Model): `spacy-bigbird.TokenClassifier.v1`.
-        name (str): name of the component.
-        scorer (Callable | None): the scoring function.
-        RAISES ValueError: a setting is not allowed.
-        """
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.scorer = scorer
-        self._configure(settings, labels=[], temperature=1.0)
-        self._has_reported_misaligned = False
-        install_extensions()
+    unfitted: ClassVar[dict[str, Any]] = {"labels": [], "temperature": 1.0}
+    _has_reported_misaligned = False
 
     def _num_outputs(self) -> int:
         return 1 + 4 * len(self.labels)
 
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Language | None = None,
-        labels: Iterable[str] | None = None,
-    ) -> None:
-        """Initialize the weights for the entity types.
+    def _labels_of(self, example: Example) -> Iterable[str]:
+        return (ent.label_ for ent in example.reference.ents)
 
-        get_examples (Callable[[], Iterable[Example]]): returns examples; their entity types are used without `labels`.
-        nlp (Language | None): the pipeline.
-        labels (Iterable[str] | None): the entity types, for example from `spacy init labels`.
-        RAISES ValueError: there are no labels, or the encoder is missing or has no weights.
-        """
-        validate_get_examples(get_examples, "EntityTagger.initialize")
-        if nlp is not None:
-            check_weights_of_upstreams(self.name, self, nlp)
-        if labels is None:
-            labels = sorted({ent.label_ for example in get_examples() for ent in example.reference.ents} - {""})
-            self._report_misaligned(get_examples())
-        for label in labels:
-            self.add_label(label)
-        self._require_labels()
-        if not self.model.has_dim("nO"):
-            self.model.set_dim("nO", self._num_outputs())
-        self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
+    def _find_labels(self, get_examples: Callable[[], Iterable[Example]]) -> Iterable[str]:
+        self._report_misaligned(get_examples())
+        return super()._find_labels(get_examples)
 
     def predict(self, docs: Iterable[Doc]) -> list[Entities]:
         """Find the entities of documents without modifying them.
@@ -186,54 +149,26 @@ class EntityTagger(WithExtensions, FittedEntities, Labelled, TrainablePipe):
                 scores = np.asarray([entity[3] for entity in listed], dtype="f")
                 doc.spans[key] = SpanGroup(doc, name=key, spans=group, attrs={"scores": scores})
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Learn from a batch of examples.
+    def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """Compute the loss of a batch and its gradient.
 
         The loss is the negative log likelihood of the annotation per annotated token of the batch. With "crf", it is
         that of whole sequences, summed over all completions of missing annotation.
 
         examples (Iterable[Example]): the batch.
-        drop (float): the dropout rate.
-        sgd (Optimizer | None): if given, takes a step immediately.
-        losses (dict[str, float] | None): the loss is added under the component's name.
-        RETURNS (dict[str, float]): the losses.
+        scores (list[Floats2d]): scores of the tags. Shape of each: (tokens, 1 + 4 labels).
+        RETURNS (tuple[float, list[Floats2d]]): the loss, and the gradient of the scores.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "EntityTagger.update")
-        if not examples:
-            return losses
+        return self._tag_loss(list(examples), scores)[:2]
+
+    def _loss(self, examples: list[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
         self._report_misaligned(examples)
-        self._report_unknown(ent.label_ for example in examples for ent in example.reference.ents)
-        set_dropout_rate(self.model, drop)
-        emissions, backprop = self.model.begin_update([example.predicted for example in examples])
-        loss, d_emissions, d_transitions = self._loss(examples, emissions)
+        loss, d_scores, d_transitions = self._tag_loss(examples, scores)
         node = self.model.get_ref("transitions")
         for parameter in ("follow", "within"):
             gradient = getattr(d_transitions, parameter) * TRANSITION_SCALE
             node.inc_grad(parameter, node.ops.asarray_f(gradient, dtype="f"))
-        backprop(d_emissions)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
-    def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
-        """Compute the loss of a batch and its gradient. See `update`.
-
-        examples (Iterable[Example]): the batch.
-        scores (list[Floats2d]): scores of the tags. Shape of each: (tokens, 1 + 4 labels).
-        RETURNS (tuple[float, list[Floats2d]]): the loss, and the gradient of the scores.
-        """
-        return self._loss(list(examples), scores)[:2]
+        return loss, d_scores
 
     def _emissions(self, docs: list[Doc]) -> list[Floats]:
         self._require_weights()
@@ -246,11 +181,11 @@ class EntityTagger(WithExtensions, FittedEntities, Labelled, TrainablePipe):
         follow, within = (node.ops.to_numpy(node.get_param(name)).astype(np.float64) for name in ("follow", "within"))
         return Transitions(follow, within).scaled(TRANSITION_SCALE)
 
-    def _loss(self, examples: list[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d], Transitions]:
+    def _tag_loss(self, examples: list[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d], Transitions]:
         transitions = self._transitions() if self.settings.decoder == "crf" else None
         result = tag_loss(examples, self._to_host(scores), self.labels, transitions)
         for number in result.impossible:
-            warnings.warn(Warnings.BW201.format(name=self.name, text=examples[number].text[:50]), stacklevel=3)
+            warnings.warn(Warnings.BW201.format(name=self.name, text=examples[number].text[:50]), stacklevel=5)
         to_model: Any = self.model.ops.asarray
         gradients: list[Any] = [to_model(gradient.astype("f")) for gradient in result.d_emissions]
         return result.loss, gradients, result.d_transitions
@@ -265,5 +200,5 @@ class EntityTagger(WithExtensions, FittedEntities, Labelled, TrainablePipe):
         if lost := sum(count for count, _ in pairs):
             self._has_reported_misaligned = True
             warnings.warn(
-                Warnings.BW200.format(name=self.name, lost=lost, total=sum(n for _, n in pairs)), stacklevel=3
+                Warnings.BW200.format(name=self.name, lost=lost, total=sum(n for _, n in pairs)), stacklevel=5
             )

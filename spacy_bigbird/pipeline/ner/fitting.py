@@ -9,22 +9,15 @@ from spacy.training import Example
 from ...errors import Errors
 from ...scoring.calibration import expected_calibration_error, fit_temperature, log_loss
 from ...scoring.entities import judge
-from ..configured import Configured
 from ..held_out import encoded_batches
+from ..labelled import Labelled
 from .biluo import valid_tags
 from .crf import Floats, Mask, Transitions
 from .entities import Entity, TagScores
 
 
-class FittedEntities(Configured):
-    """Mixin for a component that finds entities, whose `cfg` holds the fitted temperature."""
-
-    name: str
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels."""
-        return tuple(self.cfg["labels"])
+class FittedEntities(Labelled):
+    """A component that finds entities, whose `cfg` holds the fitted temperature."""
 
     def _emissions(self, docs: list[Doc]) -> list[Floats]:
         """Get the scores of the tags of each document's tokens."""

@@ -57,7 +57,7 @@ class FillMask(OwnEncoderPipe):
     """Replaces stretches of the text with [MASK] and predicts the pieces there.
 
     In a long document, a mask is predicted in the window in which it has the most context. The arguments are those of
-    OwnEncoderPipe, with the setting `top_k`.
+    Trainable, with the setting `top_k`.
     """
 
     settings_type = MaskSettings
@@ -162,7 +162,7 @@ class FillMask(OwnEncoderPipe):
                 no_offsets = np.zeros((0, 2), dtype=np.int32)
                 yield counted, PairWindow(row.astype(np.int32), np.zeros(len(row), np.int32), start, end, 1, no_offsets)
 
-    def _train_on(self, examples: list[Example]) -> float | None:
+    def _learn(self, examples: list[Example]) -> float | None:
         tokenizer = self.shim.checkpoint.tokenizer
         inputs = []
         for example in examples:

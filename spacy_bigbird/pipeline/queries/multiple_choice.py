@@ -62,7 +62,7 @@ def make_multiple_choice(
 class MultipleChoice(OwnEncoderPipe):
     """Reads [CLS] question option [SEP] document [SEP] for every option, and compares the logits at [CLS].
 
-    The arguments are those of OwnEncoderPipe, with the setting `combine`.
+    The arguments are those of Trainable, with the setting `combine`.
     """
 
     settings_type = ChoiceSettings
@@ -120,7 +120,7 @@ class MultipleChoice(OwnEncoderPipe):
                     for window in tokenizer.windows(pieces, documents[number]):
                         yield (number, place, option), window
 
-    def _train_on(self, examples: list[Example]) -> float | None:
+    def _learn(self, examples: list[Example]) -> float | None:
         choices = [choices_with_gold(example.reference) for example in examples]
         count = sum(map(len, choices))
         if not count:

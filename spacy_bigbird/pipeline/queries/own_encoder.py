@@ -8,40 +8,26 @@ from typing import Any, ClassVar, cast
 import srsly
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.vocab import Vocab
-from thinc.api import Model, Optimizer
+from spacy.training import Example, validate_get_examples
+from thinc.api import Optimizer
 
-from ...annotations.extensions import WithExtensions, install_extensions
+from ...annotations.extensions import install_extensions
 from ...errors import Errors
 from ...thinc_layers.encoder_wrapper import get_shim
 from ...thinc_layers.head_wrapper import HeadShim
 from ...warnings import Warnings
-from ..configured import Configured, naming
+from ..configured import naming
+from ..trainable import Trainable
 
 
-class OwnEncoderPipe(WithExtensions, Configured, TrainablePipe):
-    """A trainable component with a complete model of its own, which reads pairs of texts or masked texts.
+class OwnEncoderPipe(Trainable):
+    """A component with a complete model of its own, which reads pairs of texts or masked texts.
 
-    vocab (Vocab): the pipeline's vocabulary.
-    model (Model): a model with a `HeadShim`.
-    name (str): name of the component.
-    scorer (Callable | None): the scoring function.
-    **settings (Any): the settings in the config, JSON-serializable.
-    RAISES ValueError: a setting is not allowed.
+    The arguments are those of Trainable; its model has a `HeadShim`.
     """
 
-    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
-        self._configure(settings)
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.scorer = scorer
-        self._has_gradient = False
-        install_extensions()
-
+    _has_gradient = False
     # What the component learns from, for use in messages.
     gold: ClassVar[str]
 
@@ -112,35 +98,12 @@ class OwnEncoderPipe(WithExtensions, Configured, TrainablePipe):
         """Whether a reference has something to learn from."""
         raise NotImplementedError
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Learn from the gold annotation on the examples' references. Without any, the weights do not change.
+    def _train_on(self, examples: list[Example], drop: float) -> float | None:
+        loss = self._learn(examples)
+        self._has_gradient |= loss is not None
+        return loss
 
-        examples (Iterable[Example]): the batch.
-        drop (float): not used; dropout rates are set in the model's configuration.
-        sgd (Optimizer | None): if given, takes a step immediately.
-        losses (dict[str, float] | None): the loss is added under the component's name.
-        RETURNS (dict[str, float]): the losses.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, f"{type(self).__name__}.update")
-        loss = self._train_on(examples)
-        if loss is not None:
-            self._has_gradient = True
-            losses[self.name] += loss
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        return losses
-
-    def _train_on(self, examples: list[Example]) -> float | None:
+    def _learn(self, examples: list[Example]) -> float | None:
         """Add to the gradients of the weights.
 
         RETURNS (float | None): the loss; None if there is nothing to learn.

@@ -103,7 +103,7 @@ def make_span_qa(
 class SpanQA(OwnEncoderPipe):
     """Answers questions about documents of any length.
 
-    The arguments are those of OwnEncoderPipe, with the settings of `make_span_qa`.
+    The arguments are those of Trainable, with the settings of `make_span_qa`.
     """
 
     settings_type = AnswerSettings
@@ -258,7 +258,7 @@ class SpanQA(OwnEncoderPipe):
                 yield key, WindowLogits(context[:, 0], context[:, 1], float(rows[0].sum()), window.start)
                 start += len(window.ids)
 
-    def _train_on(self, examples: list[Example]) -> float | None:
+    def _learn(self, examples: list[Example]) -> float | None:
         batches = list(self._batches(self._gold(examples), self.question_tokenizer(), training=True))
         if not batches:
             return None

@@ -2,22 +2,17 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from spacy.training import Example
+from thinc.api import Config, Model
 from thinc.types import Floats2d
 
-from ...check.upstreams import check_weights_of_upstreams
 from ...thinc_layers.span_classifier import KINDS
 from ...warnings import Warnings
-from ..labelled import Labelled
 from ..ner.crf import Floats
 from ..settings import SpanSettings
 from .decoding import Candidate, Found, candidates, probabilities, select
@@ -117,56 +112,21 @@ def make_spancat(
     return SpanTagger(nlp.vocab, model, name, scorer, **settings)
 
 
-class SpanTagger(FittedSpans, Labelled, TrainablePipe):
-    """Finds spans of several labels, which may overlap, by their starts, their ends and what is inside."""
+class SpanTagger(FittedSpans):
+    """Finds spans of several labels, which may overlap, by their starts, their ends and what is inside.
+
+    The arguments are those of Trainable, with the settings of `make_spancat`.
+    """
 
     settings_type = SpanSettings
-
-    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
-        """Construct the component. The settings are those of `make_spancat`.
-
-        vocab (Vocab): the pipeline's vocabulary.
-        model (Model): `spacy-bigbird.SpanClassifier.v1`.
-        name (str): name of the component.
-        scorer (Callable | None): the scoring function.
-        RAISES ValueError: a setting is not allowed.
-        """
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.scorer = scorer
-        self._configure(settings, labels=[], thresholds={}, weights=list(LOWEST_OF_ALL))
-        self._has_reported_misaligned = False
+    unfitted: ClassVar[dict[str, Any]] = {"labels": [], "thresholds": {}, "weights": LOWEST_OF_ALL}
+    _has_reported_misaligned = False
 
     def _num_outputs(self) -> int:
         return KINDS * len(self.labels)
 
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Language | None = None,
-        labels: Iterable[str] | None = None,
-    ) -> None:
-        """Initialize the weights for the labels.
-
-        get_examples (Callable[[], Iterable[Example]]): returns examples; their labels are used without `labels`.
-        nlp (Language | None): the pipeline.
-        labels (Iterable[str] | None): the labels, for example from `spacy init labels`.
-        RAISES ValueError: there are no labels, or the encoder is missing or has no weights.
-        """
-        validate_get_examples(get_examples, "SpanTagger.initialize")
-        if nlp is not None:
-            check_weights_of_upstreams(self.name, self, nlp)
-        if labels is None:
-            groups = (example.reference.spans.get(self.key, ()) for example in get_examples())
-            labels = sorted({span.label_ for group in groups for span in group} - {""})
-        for label in labels:
-            self.add_label(label)
-        self._require_labels()
-        if not self.model.has_dim("nO"):
-            self.model.set_dim("nO", self._num_outputs())
-        self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
+    def _labels_of(self, example: Example) -> Iterable[str]:
+        return (span.label_ for span in example.reference.spans.get(self.key, ()))
 
     def predict(self, docs: Iterable[Doc]) -> list[list[Found]]:
         """Find the spans of documents without modifying them.
@@ -194,41 +154,10 @@ class SpanTagger(FittedSpans, Labelled, TrainablePipe):
                 lowest = self.settings.candidates_threshold
                 self._set_group(doc, key, [span for span in found if span.probability >= lowest])
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Learn from a batch of examples. Those whose reference lacks the span group are not learned from.
-
-        examples (Iterable[Example]): the batch.
-        drop (float): the dropout rate.
-        sgd (Optimizer | None): if given, takes a step immediately.
-        losses (dict[str, float] | None): the loss is added under the component's name: the cross-entropy of starts,
-            ends and insides, summed over labels, per annotated token.
-        RETURNS (dict[str, float]): the losses.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "SpanTagger.update")
-        if not examples:
-            return losses
-        self._report_unknown(span.label_ for example in examples for span in example.reference.spans.get(self.key, ()))
-        set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update([example.predicted for example in examples])
-        loss, gradient = self.get_loss(examples, scores)
-        backprop(gradient)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
     def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
-        """Compute the loss of a batch and its gradient. See `update`.
+        """Compute the loss of a batch and its gradient: the cross-entropy of starts, ends and insides.
+
+        It is summed over labels, per annotated token. Examples whose reference lacks the span group do not count.
 
         examples (Iterable[Example]): the batch.
         scores (list[Floats2d]): the output of the model. Shape of each: (tokens, 3 labels).
@@ -269,7 +198,7 @@ class SpanTagger(FittedSpans, Labelled, TrainablePipe):
             if kept < total:
                 self._has_reported_misaligned = True
                 message = Warnings.BW430.format(name=self.name, lost=total - kept, total=total)
-                warnings.warn(message, stacklevel=3)
+                warnings.warn(message, stacklevel=5)
         return golds
 
     def _to_host(self, scores: list[Floats2d]) -> list[Floats]:

@@ -11,8 +11,8 @@ from spacy.training import Example
 from ...errors import Errors
 from ...scoring.calibration import expected_calibration_error, fit_logistic
 from ...scoring.spans import Curve, Match, outcomes_by_label
-from ..configured import Configured
 from ..held_out import encoded_batches
+from ..labelled import Labelled
 from .decoding import Candidate, Found, probabilities
 
 # Until it is fitted, the logit of a span is the lowest of its logits, without a constant.
@@ -20,20 +20,13 @@ LOWEST_OF_ALL = [0.0, 0.0, 0.0, 1.0, 0.0]
 LOWEST_THRESHOLD = 0.1
 
 
-class FittedSpans(Configured):
-    """Mixin for a component that finds spans, whose `cfg` holds the fitted values."""
-
-    name: str
+class FittedSpans(Labelled):
+    """A component that finds spans, whose `cfg` holds the fitted values."""
 
     @property
     def key(self) -> str:
         """Key of the span group, by the name that spaCy's components use."""
         return self.settings.spans_key
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels."""
-        return tuple(self.cfg["labels"])
 
     @property
     def thresholds(self) -> dict[str, float]:

@@ -2,24 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from spacy.training import Example
+from thinc.api import Config, Model
 
-from ...annotations.extensions import WithExtensions, install_extensions
-from ...check.upstreams import check_weights_of_upstreams
+from ...annotations.extensions import install_extensions
 from ...errors import Errors
 from ...thinc_layers.stretches import stretches_of
 from ...thinc_layers.text_classifier import PieceScores, TextScores
-from ..configured import Configured
 from ..labelled import Labelled
 from ..ner.crf import Floats
 from ..probabilities import sigmoid, softmax
@@ -111,23 +106,14 @@ class TextPredictions:
     pieces: list[PieceScores] = field(default_factory=list)
 
 
-class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
-    """Assigns one of several labels to each document, or numbers."""
+class TextLabeler(Labelled):
+    """Assigns one of several labels to each document, or numbers.
+
+    The arguments are those of Trainable, with the settings of `make_textcat`.
+    """
 
     settings_type: ClassVar[type[TextSettings]] = ExclusiveSettings
-
-    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, **settings: Any) -> None:
-        """Construct the component. All arguments but `vocab` are those of `make_textcat`.
-
-        vocab (Vocab): the pipeline's vocabulary.
-        RAISES ValueError: a setting is not allowed.
-        """
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.scorer = scorer
-        self._configure(settings, labels=[], positive_label=None, weights={}, scales={})
-        install_extensions()
+    unfitted: ClassVar[dict[str, Any]] = {"labels": [], "positive_label": None, "weights": {}, "scales": {}}
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -147,27 +133,28 @@ class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
     ) -> None:
         """Initialize the weights for the labels; compute class weights and the scales of numbers from the examples.
 
-        get_examples (Callable[[], Iterable[Example]]): returns examples, whose labels are used if `labels` is None.
-        nlp (Language | None): the pipeline.
-        labels (Iterable[str] | None): the labels, for example from `spacy init labels`.
+        See `Labelled.initialize` for the other arguments.
+
         positive_label (str | None): of two exclusive labels, the one whose F1 is reported as `cats_score`.
         RAISES ValueError: labels or annotation do not suit the objective, or the encoder is missing or has no weights.
         """
-        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        if nlp is not None:
-            check_weights_of_upstreams(self.name, self, nlp)
-        if labels is None:
-            labels = dict.fromkeys(label for example in get_examples() for label in example.reference.cats)
-        for label in labels:
-            self.add_label(label)
-        self._require_labels()
-        if self.settings.objective == "exclusive" and len(self.labels) < 2:
-            raise ValueError(SpacyErrors.E867)
+        super().initialize(get_examples, nlp=nlp, labels=labels)
         if positive_label is not None and positive_label not in self.labels:
             raise ValueError(SpacyErrors.E920.format(pos_label=positive_label, labels=self.labels))
         if positive_label is not None and len(self.labels) != 2:
             raise ValueError(SpacyErrors.E919.format(pos_label=positive_label, labels=self.labels))
         self.cfg["positive_label"] = positive_label
+
+    def _labels_of(self, example: Example) -> Iterable[str]:
+        return example.reference.cats
+
+    def _find_labels(self, get_examples: Callable[[], Iterable[Example]]) -> Iterable[str]:
+        # In the order of the annotation, as in spaCy's textcat.
+        return dict.fromkeys(label for example in get_examples() for label in self._labels_of(example))
+
+    def _prepare(self, get_examples: Callable[[], Iterable[Example]]) -> None:
+        if self.settings.objective == "exclusive" and len(self.labels) < 2:
+            raise ValueError(SpacyErrors.E867)
         check_class_weights(self.name, self.settings.class_weights, self.labels)
         if self.settings.class_weights is not None:
             exclusive = self.settings.objective == "exclusive"
@@ -175,9 +162,6 @@ class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
             self.cfg["weights"] = class_weights(self.settings.class_weights, examples, self.labels, exclusive)
         if self.settings.objective == "regression":
             self.cfg["scales"] = number_scales(self._checked(get_examples()), self.labels)
-        if not self.model.has_dim("nO"):
-            self.model.set_dim("nO", self._num_outputs())
-        self.model.initialize(X=[example.predicted for example in islice(get_examples(), 10)])
 
     def predict(self, docs: Iterable[Doc]) -> TextPredictions:
         """Score documents without modifying them.
@@ -231,43 +215,12 @@ class TextLabeler(WithExtensions, Labelled, Configured, TrainablePipe):
             return int(values.argmax()) == column
         return self.settings.objective == "regression" or values[column] >= self.thresholds[self.labels[column]]
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Learn from a batch of examples.
-
-        Labels missing from `reference.cats` are ignored, except that exclusive labels are false if another one is true.
-
-        examples (Iterable[Example]): the batch.
-        drop (float): the dropout rate.
-        sgd (Optimizer | None): if given, takes a step immediately.
-        losses (dict[str, float] | None): the loss is added under the component's name: the mean cross-entropy of the
-            annotated documents or labels, or the mean squared error in units of the standard deviation.
-        RETURNS (dict[str, float]): the losses.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, f"{type(self).__name__}.update")
-        if not examples:
-            return losses
-        self._report_unknown(label for example in examples for label in example.reference.cats)
-        set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update([example.predicted for example in examples])
-        loss, gradient = self.get_loss(examples, scores)
-        backprop(gradient)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
     def get_loss(self, examples: Iterable[Example], scores: TextScores) -> tuple[float, Any]:
-        """Compute the loss of a batch and its gradient. See `update`.
+        """Compute the loss of a batch and its gradient.
+
+        The loss is the mean cross-entropy of the annotated documents or labels, or the mean squared error in units of
+        the standard deviation. Labels missing from `reference.cats` are ignored, except that exclusive labels are false
+        if another one is true.
 
         examples (Iterable[Example]): the batch.
         scores (TextScores): the output of the model.
