@@ -8,6 +8,8 @@ import typer
 from wasabi import msg
 
 from .app import app
+from .ending import explained
+from .options import CodePath, GpuId
 from .preparation import set_up_gpu
 
 # The command ended as it should, but some documents failed.
@@ -41,10 +43,8 @@ def apply_cli(
     batch_pieces: Annotated[int, typer.Option(help="Maximum pieces of a batch of documents")] = 32_768,
     max_length: Annotated[int, typer.Option(help="Documents with more characters count as failed")] = 1_000_000,
     is_dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and how long")] = False,
-    code_path: Annotated[
-        Path | None, typer.Option("-c", "--code", help="Python file with registered functions to be imported")
-    ] = None,
-    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Apply a pipeline to any number of documents, each exactly once.
 
@@ -57,7 +57,7 @@ def apply_cli(
     from ..apply.inputs import read_questions_file
     from ..apply.run import apply, dry_run
 
-    try:
+    with explained("Stopped", "Run the same command again to go on where it stopped."):
         settings = Settings(
             format=format,
             questions=tuple(read_questions_file(questions)) if questions else (),
@@ -79,13 +79,6 @@ def apply_cli(
             print_plan(dry_run(model, inputs, output, **given))
             return
         result = apply(model, inputs, output, on_plan=print_plan, **given)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        msg.fail("Stopped")
-        print(error)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        msg.warn("Stopped", "Run the same command again to go on where it stopped.")
-        raise typer.Exit(1) from error
     msg.good(f"{result['documents'] - result['failed']:,} documents are in {output} ({result['results']:,} files)")
     if result["failed"]:
         msg.warn(f"{result['failed']:,} documents failed", f"The reasons are in {output / 'failures.jsonl'}.")

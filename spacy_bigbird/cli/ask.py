@@ -15,6 +15,7 @@ from ..check.terminal import headline
 from ..errors import Errors
 from ..files import find, read
 from .app import app
+from .options import GpuId
 from .preparation import check_place, set_up_gpu
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def ask_cli(
     jsonl: Annotated[
         Path | None, typer.Option(help="Write one JSON object per question to this file; - for the terminal")
     ] = None,
-    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Ask questions about documents of any length. Answers are exact parts of the text.
 

@@ -9,6 +9,7 @@ from wasabi import Printer
 
 from ..errors import Errors
 from .app import app
+from .options import CodePath, GpuId
 from .preparation import check_folder, set_up_gpu
 
 ALL_SYSTEMS = "whole,windows_512,windows_128,first_512,tfidf,tok2vec"
@@ -26,10 +27,8 @@ def bakeoff_cli(
     component: Annotated[
         str | None, typer.Option("-n", "--component", help="Component to score; by default the first that can be")
     ] = None,
-    code_path: Annotated[
-        Path | None, typer.Option("-c", "--code", help="Python file with registered functions to be imported")
-    ] = None,
-    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Train the same head over whole documents, windows and beginnings, and other systems, and compare the scores.
 

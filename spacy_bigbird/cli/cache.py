@@ -13,6 +13,7 @@ from wasabi import Printer
 
 from ..errors import Errors
 from .app import app
+from .options import CodePath, GpuId
 from .preparation import set_up_gpu
 
 if TYPE_CHECKING:
@@ -36,10 +37,8 @@ def cache_cli(
     ctx: typer.Context,
     action: Annotated[Action, typer.Argument(help="fill, size or clear")],
     path: Annotated[Path, typer.Argument(help="To fill: config file. Otherwise: folder of the cache")],
-    code_path: Annotated[
-        Path | None, typer.Option("--code", "-c", help="Python file with registered functions to be imported")
-    ] = None,
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Fill, measure or clear the cache that keeps the states of frozen layers on disk.
 

@@ -12,6 +12,7 @@ from wasabi import Printer
 from ..errors import Errors
 from .app import app
 from .evaluate import make_reader
+from .options import CodePath, GpuId
 from .preparation import check_folder, set_up_gpu
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ def calibrate_cli(
         list[str] | None, typer.Option("-n", "--component", help="Only this component; may be given several times")
     ] = None,
     keep_thresholds: Annotated[bool, typer.Option("--keep-thresholds", help="Do not choose new thresholds")] = False,
-    code_path: Annotated[
-        Path | None, typer.Option("-c", "--code", help="Python file with registered functions to be imported")
-    ] = None,
-    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Calibrate a trained pipeline on held-out documents, such as the development data.
 

@@ -18,6 +18,7 @@ from wasabi import Printer
 
 from ..errors import Errors
 from .app import app
+from .options import CodePath, GpuId
 from .preparation import check_place, set_up_gpu
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ FAILURES = (ValueError, OSError, ImportError, ConfigParserError)
 def check_cli(
     ctx: typer.Context,
     config_path: Annotated[Path, Arg(help="Path to config file", exists=True, allow_dash=True)],
-    code_path: Annotated[
-        Path | None, Opt("--code", "-c", help="Python file with registered functions to be imported")
-    ] = None,
+    code_path: CodePath = None,
     misaligned: Annotated[
         Path | None,
         Opt(
@@ -54,7 +53,7 @@ def check_cli(
         int, Opt("--limit", "-n", min=0, help="Check only this many documents of each corpus; 0 for all")
     ] = 0,
     measure: Annotated[bool, Opt(help="Run a short training step to estimate time and memory")] = True,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Check a config's corpora as its encoder and its batcher will see them.
 

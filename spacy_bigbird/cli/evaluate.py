@@ -13,6 +13,7 @@ from wasabi import Printer
 
 from ..errors import Errors
 from .app import app
+from .options import CodePath, GpuId
 from .preparation import check_place, set_up_gpu
 
 if TYPE_CHECKING:
@@ -26,10 +27,8 @@ def evaluate_cli(
         Path, typer.Argument(help="Gold data: .spacy or .jsonl files, questions in SQuAD's .json, or a folder of them")
     ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write all scores to this file (JSON)")] = None,
-    code_path: Annotated[
-        Path | None, typer.Option("-c", "--code", help="Python file with registered functions to be imported")
-    ] = None,
-    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Score a pipeline on annotated documents.
 

@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from .app import app
+from .ending import explained
 from .preparation import check_folder
 
 
@@ -31,16 +32,10 @@ def pretrain_cli(
     from spacy.cli._util import parse_config_overrides, show_validation_error
 
     overrides = parse_config_overrides(ctx.args)
-    try:
-        with show_validation_error(config_path, hint_fill=False):
-            result = pretrain(config_path, output_path, overrides=overrides, resume=resume, show_progress=True)
-    except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        msg.fail("Pre-training stopped")
-        print(error)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        msg.warn("Stopped", "Run the same command with --resume to continue from the last saved state.")
-        raise typer.Exit(1) from error
+    advice = "Run the same command with --resume to continue from the last saved state."
+    expected = (ValueError, OSError, ImportError, FloatingPointError)
+    with explained("Pre-training stopped", advice, expected), show_validation_error(config_path, hint_fill=False):
+        result = pretrain(config_path, output_path, overrides=overrides, resume=resume, show_progress=True)
     if result["is_main"]:
         msg.good(f"Wrote the checkpoint to {output_path}", "Use it as `name` in the config of a pipeline's encoder.")
 

@@ -10,6 +10,8 @@ from spacy.cli._util import import_code, parse_config_overrides, show_validation
 from wasabi import msg
 
 from .app import app
+from .ending import explained
+from .options import CodePath, GpuId
 from .preparation import set_up_gpu
 
 
@@ -17,10 +19,8 @@ from .preparation import set_up_gpu
 def resume_cli(
     ctx: typer.Context,
     output_path: Annotated[Path, typer.Argument(help="Directory given to `spacy train --output`")],
-    code_path: Annotated[
-        Path | None, typer.Option("--code", "-c", help="Python file with registered functions to be imported")
-    ] = None,
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Resume a `spacy train` run that was killed or interrupted, from its last evaluation.
 
@@ -38,16 +38,10 @@ def resume_cli(
     from ..resume.loop import resume
     from ..resume.state import PIPELINE, TrainingState, state_folder
 
-    try:
+    advice = "Run the same command again to continue from the last evaluation."
+    with explained("The training cannot be resumed", advice, (ValueError, OSError)):
         if overrides:
             saved = state_folder(output_path, TrainingState.newest(output_path).step) / PIPELINE
             check_overrides(util.load_config(saved / "config.cfg"), overrides)
         with show_validation_error(hint_fill=False):
             resume(output_path, overrides=overrides, use_gpu=use_gpu, stdout=sys.stdout, stderr=sys.stderr)
-    except (ValueError, OSError) as error:
-        msg.fail("The training cannot be resumed")
-        print(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        msg.warn("Stopped", "Run the same command again to continue from the last evaluation.")
-        sys.exit(1)

@@ -8,6 +8,7 @@ from wasabi import msg
 from ..errors import Errors
 from ..warnings import Warnings
 from .app import app
+from .options import GpuId
 
 
 @app.command("serve")
@@ -35,7 +36,7 @@ def serve_cli(
         int,
         typer.Option(help="Keep states of documents for pipelines with join_layer, up to this size; 0 to keep none"),
     ] = 512,
-    use_gpu: Annotated[int, typer.Option("-g", "--gpu-id", help="GPU ID or -1 for CPU")] = -1,
+    use_gpu: GpuId = -1,
 ) -> None:
     """Serve pipelines over HTTP, with a page to read documents in a browser.
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.util import load_config
-from wasabi import msg
 
 from .app import app
+from .ending import explained
+from .options import CodePath, GpuId
 from .preparation import check_folder, set_up_gpu
 
 if TYPE_CHECKING:
@@ -27,10 +28,8 @@ def train_cli(
     resume: Annotated[
         bool, typer.Option("--resume", "-r", help="Resume the training in the directory, if there is one")
     ] = False,
-    code_path: Annotated[
-        Path | None, typer.Option("--code", "-c", help="Python file with registered functions to be imported")
-    ] = None,
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
     timeout: Annotated[int, typer.Option(help="Minutes after which a silent process counts as dead")] = 60,
 ) -> None:
     """Train a pipeline as `spacy train` does, so that it can be resumed.
@@ -40,7 +39,7 @@ def train_cli(
     """
     from ..distributed.processes import Processes, local_number
 
-    try:
+    with explained("The training stopped", "Run the same command with --resume to go on from the last evaluation."):
         is_many = int(os.environ.get("WORLD_SIZE", "1")) > 1
         gpu = local_number() if is_many and use_gpu >= 0 else use_gpu
         import_code(code_path)
@@ -48,13 +47,6 @@ def train_cli(
         with Processes.joined(gpu >= 0, timedelta(minutes=timeout)) as processes:
             overrides = parse_config_overrides(ctx.args)
             train(config_path, output_path, overrides, resume=resume, use_gpu=gpu, processes=processes)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        msg.fail("The training stopped")
-        print(error)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        msg.warn("Stopped", "Run the same command with --resume to go on from the last evaluation.")
-        raise typer.Exit(1) from error
 
 
 def train(

@@ -14,17 +14,9 @@ from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdModel
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 from ..toy_pipelines import SENTENCES, make_pipeline
+from .toy_models import SMALL
 
-CONFIG = BigBirdConfig(
-    vocab_size=40,
-    hidden_size=8,
-    num_hidden_layers=2,
-    num_attention_heads=2,
-    intermediate_size=12,
-    max_position_embeddings=96,
-    block_size=4,
-    full_attention_up_to=24,
-)
+CONFIG = SMALL.replace(initializer_range=0.02)
 CLASSES = [getattr(models, name) for name in models.__all__ if name.startswith("BigBird") and name != "BigBirdConfig"]
 WITH_HEADS = [kind for kind in CLASSES if kind is not BigBirdModel]
 
@@ -77,7 +69,7 @@ def test_a_head_without_its_bias_keeps_zeros_in_its_place():
     torch.manual_seed(0)
     model = BigBirdForMaskedLM.build(CONFIG)
     head = model.lm_head
-    assert not head.bias.any() and torch.equal(head.layer_norm.weight, torch.ones(8))
+    assert not head.bias.any() and torch.equal(head.layer_norm.weight, torch.ones(CONFIG.hidden_size))
     assert head.decoder.weight is model.bigbird.embeddings.word_embeddings.weight
     assert not head.decoder.weight[CONFIG.pad_token_id].any() and 0.01 < head.decoder.weight.std() < 0.03
 

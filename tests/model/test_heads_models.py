@@ -8,7 +8,6 @@ import torch
 
 import spacy_bigbird.model
 from spacy_bigbird.model import (
-    BigBirdConfig,
     BigBirdForCausalLM,
     BigBirdForMaskedLM,
     BigBirdForMultipleChoice,
@@ -18,21 +17,9 @@ from spacy_bigbird.model import (
     BigBirdForTokenClassification,
 )
 
-CONFIG = BigBirdConfig(
-    vocab_size=80,
-    hidden_size=16,
-    num_hidden_layers=2,
-    num_attention_heads=2,
-    intermediate_size=24,
-    max_position_embeddings=64,
-    block_size=4,
-    num_random_blocks=1,
-    full_attention_up_to=20,
-    num_labels=3,
-    hidden_dropout_prob=0.0,
-    attention_probs_dropout_prob=0.0,
-    initializer_range=0.2,
-)
+from .toy_models import SMALL
+
+CONFIG = SMALL.replace(num_labels=3)
 LANGUAGE_MODELS = [BigBirdForMaskedLM, BigBirdForPreTraining, BigBirdForCausalLM]
 ALL_MODELS = [
     *LANGUAGE_MODELS,

@@ -2,21 +2,14 @@
 
 import torch
 
-from spacy_bigbird.model import BigBirdConfig, BigBirdForQuestionAnswering
+from spacy_bigbird.model import BigBirdForQuestionAnswering
 
-CONFIG = BigBirdConfig(
-    vocab_size=80,
-    hidden_size=16,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=24,
-    max_position_embeddings=40,
-)
+from .toy_models import SMALL
 
 
 def make_model(**changes):
     torch.manual_seed(0)
-    return BigBirdForQuestionAnswering(CONFIG.replace(**changes)).eval()
+    return BigBirdForQuestionAnswering(SMALL.replace(**changes)).eval()
 
 
 def make_ids():
@@ -85,7 +78,7 @@ def test_two_labels_and_a_pooler_on_request():
     names = {0: "first", 1: "last"}
     assert make_model(id2label=names).config.id2label == names
     assert make_model()(make_ids()).pooler_output is None
-    assert BigBirdForQuestionAnswering(CONFIG, add_pooling_layer=True)(make_ids()).pooler_output.shape == (3, 16)
+    assert BigBirdForQuestionAnswering(SMALL, add_pooling_layer=True)(make_ids()).pooler_output.shape == (3, 24)
 
 
 def test_lowered_logits_of_half_floats_stay_finite():

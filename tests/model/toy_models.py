@@ -18,6 +18,10 @@ TINY = {
     "attention_probs_dropout_prob": 0.0,
     "initializer_range": 0.2,
 }
+# Sparse from 21 pieces on.
+SMALL = BigBirdConfig(**TINY).replace(
+    vocab_size=80, max_position_embeddings=64, block_size=4, num_random_blocks=1, full_attention_up_to=20
+)
 
 
 def make_model(**fields):

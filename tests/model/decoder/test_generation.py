@@ -5,19 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_bigbird.model import BigBirdConfig, BigBirdForCausalLM
+from spacy_bigbird.model import BigBirdForCausalLM
 from spacy_bigbird.model.decoder.generation import Sampler, generate
 
-CONFIG = BigBirdConfig(
-    vocab_size=40,
-    hidden_size=16,
-    num_hidden_layers=2,
-    num_attention_heads=2,
-    intermediate_size=24,
-    max_position_embeddings=40,
-    initializer_range=0.4,
-    add_cross_attention=True,
-    is_decoder=True,
+from ..toy_models import SMALL
+
+CONFIG = SMALL.replace(
+    vocab_size=40, max_position_embeddings=40, initializer_range=0.4, add_cross_attention=True, is_decoder=True
 )
 PROMPTS = torch.randint(3, 40, (3, 8), generator=torch.Generator().manual_seed(0))
 LEFT_PADDED = (torch.arange(8) >= torch.tensor([[0], [3], [7]])).long()
@@ -49,7 +43,7 @@ def test_greedy_is_the_best_piece_again_and_again(model):
 def test_cache_equals_no_cache(model, sampling, with_encoder):
     extra = {}
     if with_encoder:
-        states = torch.randn(3, 5, 16, generator=seeded(4))
+        states = torch.randn(3, 5, CONFIG.hidden_size, generator=seeded(4))
         extra = {"encoder_hidden_states": states, "encoder_attention_mask": LEFT_PADDED[:, 3:]}
     results = [
         model.generate(PROMPTS, LEFT_PADDED, 20, use_cache=use_cache, generator=seeded(), **sampling, **extra)
