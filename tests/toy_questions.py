@@ -1,9 +1,12 @@
 """A tiny model that answers questions, and texts to ask about."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import spacy
 import torch
+import transformers
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -31,6 +34,25 @@ def make_nlp(vocab_file: Any, seed: int = 0, **model: Any) -> Language:
     nlp.add_pipe("bigbird_span_qa", config={"model": {**block, "transformer_config": TINY, **model}})
     nlp.initialize()
     return nlp
+
+
+def import_checkpoint(
+    task: str, architecture: str, factory: str, vocab_file: Any, folder: Path
+) -> tuple[Any, Language]:
+    """A checkpoint with random weights as transformers writes it, and a pipeline that starts from it.
+
+    RETURNS: transformers' own model, and the pipeline.
+    """
+    torch.manual_seed(4)
+    fields = {key: value for key, value in TINY.items() if key != "full_attention_up_to"}
+    config = transformers.BigBirdConfig(vocab_size=800, attention_type="original_full", **fields)
+    theirs = getattr(transformers, f"BigBirdFor{task}")(config).eval()
+    theirs.save_pretrained(folder)
+    shutil.copy(vocab_file, folder / "spiece.model")
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory, config={"model": {"@architectures": architecture, "name": str(folder)}})
+    nlp.initialize()
+    return theirs, nlp
 
 
 def asked(nlp: Language, text: str, questions: Any) -> Doc:

@@ -12,8 +12,8 @@ from ..model.activations import ACTIVATIONS
 from .document_pooling import FIXED, STATISTICS, pool_documents, standardize
 from .layer_mix import choice_of
 from .readers import ONLY_STATISTICS
+from .resizing import resize_output
 from .text_classifier import TextScores, activation_layer
-from .token_classifier import enlarge
 from .types import Array
 
 
@@ -61,7 +61,7 @@ def pooled_classifier(
         layers=[tok2vec, pool_documents(pooling), chain(*layers, output)],
         dims={"nO": nO},
         refs={"tok2vec": tok2vec, "output_layer": output},
-        attrs={"resize_output": resize_pooled_classifier},
+        attrs={"resize_output": resize_output},
     )
 
 
@@ -84,16 +84,3 @@ def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
         width = node.get_dim("nO") if node.has_dim("nO") else width
     for node in (pool, *head.layers):
         node.initialize()
-
-
-def resize_pooled_classifier(model: Model, new_nO: int) -> Model:
-    """Add outputs for new labels. Existing labels keep their weights; those of new labels are zero.
-
-    model (Model): a text classifier.
-    new_nO (int): number of labels, not less than before.
-    RETURNS (Model): the same model.
-    """
-    if not (model.has_dim("nO") and model.get_dim("nO") == new_nO):
-        model.set_dim("nO", new_nO, force=True)
-        enlarge(model, model.get_ref("output_layer"), new_nO)
-    return model

@@ -14,8 +14,9 @@ from thinc.types import Floats2d
 
 from ..errors import Errors
 from .matrix_products import multiply_with_numpy
+from .resizing import resize_output
 from .stretches import Stretch, stretches_of
-from .token_classifier import POOLINGS, enlarge, token_vectors
+from .token_classifier import POOLINGS, token_vectors
 from .types import Array
 
 # What is scored for each label, in the order of the outputs.
@@ -153,10 +154,7 @@ def resize_span_classifier(model: Model, new_nO: int) -> Model:
     RETURNS (Model): the same model.
     """
     old_nO = model.get_dim("nO") if model.has_dim("nO") else None
-    if old_nO == new_nO:
-        return model
-    model.set_dim("nO", new_nO, force=True)
-    enlarge(model, model.get_ref("output_layer"), new_nO)
+    resize_output(model, new_nO)
     output = model.get_ref("output_layer")
     if old_nO is not None and output.has_param("b"):
         bias: Array = output.get_param("b").copy()

@@ -11,7 +11,7 @@ from thinc.types import Floats2d, Ragged
 
 from ..errors import Errors
 from ..model.activations import ACTIVATIONS
-from .token_classifier import enlarge
+from .resizing import resize_output
 from .types import Array, PieceRows
 
 POOLINGS = ("cls", "mean", "max", "attention")
@@ -74,7 +74,7 @@ def text_classifier(tok2vec: Model, pooling: str, activation: str, nO: int | Non
         layers=layers,
         dims={"nO": nO},
         refs=refs,
-        attrs={"pooling": pooling, "resize_output": resize_text_classifier},
+        attrs={"pooling": pooling, "resize_output": resize_output},
     )
 
 
@@ -203,21 +203,6 @@ def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
         layer.set_dim("nO", model.get_dim("nO"))
     for layer in model.layers[1:]:
         layer.initialize()
-
-
-def resize_text_classifier(model: Model, new_nO: int) -> Model:
-    """Add outputs for new labels. Existing labels keep their weights; those of new labels are zero.
-
-    model (Model): a text classifier.
-    new_nO (int): number of labels, not less than before.
-    RETURNS (Model): the same model.
-    """
-    if model.has_dim("nO") and model.get_dim("nO") == new_nO:
-        return model
-    model.set_dim("nO", new_nO, force=True)
-    for node in model.layers[2:]:
-        enlarge(model, node, new_nO)
-    return model
 
 
 def activation_layer(name: str) -> Model[Floats2d, Floats2d]:

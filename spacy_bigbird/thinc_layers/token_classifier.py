@@ -9,6 +9,7 @@ from thinc.initializers import zero_init
 from thinc.types import Floats2d
 
 from ..errors import Errors
+from .resizing import resize_output
 from .types import Array, PieceRows
 
 POOLINGS = ("first", "mean", "max")
@@ -44,7 +45,7 @@ def token_classifier(tok2vec: Model, pooling: str, nO: int | None) -> Model[list
         layers=[tok2vec, token_vectors(pooling), head, transitions],
         dims={"nO": nO},
         refs={"tok2vec": tok2vec, "output_layer": output, "transitions": transitions},
-        attrs={"resize_output": resize_token_classifier},
+        attrs={"resize_output": resize_output},
     )
     return model
 
@@ -87,46 +88,6 @@ def _init_transitions(model: Model, X: Any = None, Y: Any = None) -> None:
     labels = (model.get_dim("nO") - 1) // 4
     model.set_param("follow", zero_init(model.ops, (1 + labels, 1 + labels)))
     model.set_param("within", zero_init(model.ops, (labels, 2, 2)))
-
-
-def resize_token_classifier(model: Model, new_nO: int) -> Model:
-    """Add outputs for new tags. Existing tags keep their weights; those of new tags are zero.
-
-    model (Model): a token classifier.
-    new_nO (int): number of tags, not less than before.
-    RETURNS (Model): the same model.
-    """
-    if model.has_dim("nO") and model.get_dim("nO") == new_nO:
-        return model
-    model.set_dim("nO", new_nO, force=True)
-    for node in (model.get_ref("output_layer"), model.get_ref("transitions")):
-        enlarge(model, node, new_nO)
-    return model
-
-
-def enlarge(model: Model, node: Model, nO: int) -> None:
-    """Replace a node with a larger one, in the model and its references.
-
-    The node cannot be resized in place, because optimizers store the state of its parameters by node.
-
-    model (Model): the model that contains the node.
-    node (Model): a node with parameters and the dimension nO.
-    nO (int): the new dimension.
-    """
-    if not all(node.has_param(name) for name in node.param_names):
-        node.set_dim("nO", nO, force=True)
-        return
-    dims: dict[str, int | None] = {name: nO if name == "nO" else node.get_dim(name) for name in node.dim_names}
-    params: dict[str, Any] = dict.fromkeys(node.param_names)
-    own: dict[str, Any] = {"init": node.init, "attrs": node.attrs, "ops": node.ops}
-    larger: Model = Model(node.name, node._func, dims=dims, params=params, **own)
-    larger.initialize()
-    for name in node.param_names:
-        old: Array = node.get_param(name)
-        new: Array = larger.get_param(name) * 0.0
-        new[tuple(slice(length) for length in old.shape)] = old
-        larger.set_param(name, new)
-    model.replace_node(node, larger)
 
 
 def token_vectors(pooling: str) -> Model[list[Any], list[Floats2d]]:

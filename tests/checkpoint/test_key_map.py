@@ -4,6 +4,7 @@ import pytest
 import torch
 import transformers
 
+from spacy_bigbird import model as models
 from spacy_bigbird.checkpoint.key_map import TABLE, from_bert, from_huggingface, is_base_name, theirs_of, to_huggingface
 
 SIZES = {
@@ -15,16 +16,7 @@ SIZES = {
     "max_position_embeddings": 16,
     "block_size": 4,
 }
-CLASSES = [
-    "BigBirdModel",
-    "BigBirdForPreTraining",
-    "BigBirdForMaskedLM",
-    "BigBirdForCausalLM",
-    "BigBirdForSequenceClassification",
-    "BigBirdForMultipleChoice",
-    "BigBirdForTokenClassification",
-    "BigBirdForQuestionAnswering",
-]
+CLASSES = [name for name in models.__all__ if name.startswith("BigBird") and name != "BigBirdConfig"]
 
 
 def state_of(name: str, **changes) -> dict[str, torch.Tensor]:

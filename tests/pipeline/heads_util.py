@@ -6,22 +6,11 @@ import spacy
 from spacy.language import Language
 
 from ..thinc_layers.toy_rows import register
+from ..toy_pipelines import TINY_ENCODER
 
 register()
 TOY_ROWS = {"@layers": "toy_rows.v1", "width": 24}
-TOY_CONFIG = {
-    "vocab_size": 800,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "max_position_embeddings": 64,
-    "block_size": 8,
-    "num_random_blocks": 1,
-    "full_attention_up_to": 32,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-}
+TOY_CONFIG = {**TINY_ENCODER, "vocab_size": 800, "intermediate_size": 64}
 
 
 def with_toy_rows(factory: str, pooling: str, **settings: Any) -> Language:

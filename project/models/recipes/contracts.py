@@ -26,6 +26,7 @@ from ...workflows.library.corpus import PARTS
 from ...workflows.library.sources import find
 from ...workflows.qa.articles import Article, read_cuad
 from . import heads
+from .arguments import require
 
 FOLDER, HEAD = "contracts", "bigbird_spancat"
 PROJECT = Path(__file__).parents[2]
@@ -199,9 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.step == "corpus":
         print(write_corpus(read_cuad(find("cuad", PROJECT), None), given.output))
         return
-    for path in (given.pipeline / heads.CONFIG, given.model / "model.safetensors", given.corpus / "test.jsonl"):
-        if not path.exists():
-            options.error(f"{path} does not exist")
+    require(options, given.pipeline / heads.CONFIG, given.model / "model.safetensors", given.corpus / "test.jsonl")
     scores = export(spacy.load(given.pipeline), given.model, given.corpus)
     print(scores["scores"], {name: scores["clause_present"][name] for name in ("micro_f", "macro_f")})
 

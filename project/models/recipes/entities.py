@@ -18,6 +18,7 @@ from ...workflows import ner
 from ...workflows.library.corpus import read_docs
 from ...workflows.library.parts import plain
 from . import heads
+from .arguments import require
 
 FOLDER, HEAD = "entities", "bigbird_ner"
 META = {
@@ -62,9 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("model", type=Path, help="folder of the model that is its encoder")
     options.add_argument("corpus", type=Path, help="folder of dev.spacy, test.spacy and spiece.model")
     given = options.parse_args(arguments)
-    for path in (given.pipeline / heads.CONFIG, given.model / "model.safetensors", given.corpus / "dev.spacy"):
-        if not path.exists():
-            options.error(f"{path} does not exist")
+    require(options, given.pipeline / heads.CONFIG, given.model / "model.safetensors", given.corpus / "dev.spacy")
     print(export(spacy.load(given.pipeline), given.model, given.corpus)["scores"])
 
 

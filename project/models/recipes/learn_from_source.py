@@ -26,6 +26,8 @@ from spacy_bigbird.pretraining.settings import MaskingSettings
 from spacy_bigbird.scoring.masked_lm import score_guesses
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
+from .arguments import require
+
 BATCH_PIECES = 4096
 # The pieces that the source reads of a short text at once; for longer texts, the context that it reads on either side
 # of the pieces taken from a window, and the number of these pieces.
@@ -211,9 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--new-rate", type=float, default=1e-3, help="of the vectors of pieces and of the new head")
     options.add_argument("--weight", type=float, default=5.0, help="of the source's vectors in the loss")
     given = options.parse_args(arguments)
-    for path in (given.source, given.start, given.texts):
-        if not path.exists():
-            options.error(f"{path} does not exist")
+    require(options, given.source, given.start, given.texts)
     if given.skip < 0:
         options.error(f"--skip is {given.skip}, expected 0 or more")
     device = "cuda" if torch.cuda.is_available() else "cpu"

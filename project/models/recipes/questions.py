@@ -28,6 +28,8 @@ from spacy_bigbird.annotations.questions import Answer, gold_texts, read_questio
 from spacy_bigbird.bakeoff.statistics import interval, mean
 from spacy_bigbird.scoring.squad import AnsweredQuestion, best_null_threshold, question_scores, squad_scores
 
+from .arguments import require
+
 FOLDER, CONFIG, WEIGHTS, SCORES = "questions", "config.cfg", "changed.safetensors", "scores.json"
 HEAD = "bigbird_span_qa"
 QUARTERS = 4
@@ -211,9 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("model", type=Path, help="folder of the model that it started from")
     options.add_argument("corpus", type=Path, help="folder of dev.json, paragraphs.json and articles.json")
     given = options.parse_args(arguments)
-    for path in (given.pipeline / CONFIG, given.model / "model.safetensors", given.corpus / "articles.json"):
-        if not path.exists():
-            options.error(f"{path} does not exist")
+    require(options, given.pipeline / CONFIG, given.model / "model.safetensors", given.corpus / "articles.json")
     window = {f"components.{HEAD}.model.transformer_config.max_position_embeddings": WINDOW}
     nlp = spacy.load(given.pipeline, config=window)
     print(json.dumps(export(nlp, given.model, given.corpus), indent=2))

@@ -1,7 +1,6 @@
 """Fill mask as a component: every mask is found in its window, predictions are the model's, it learns and saves."""
 
 import pickle
-import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import torch
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from tests.toy_questions import TEXT, TINY
+from tests.toy_questions import TEXT, TINY, import_checkpoint
 
 
 def make_nlp(vocab_file, seed=0, top_k=5, **model):
@@ -152,17 +151,9 @@ def test_odd_masks_have_defined_predictions_and_wrong_ones_are_errors(nlp):
 
 
 def test_predictions_of_an_imported_checkpoint_equal_those_of_transformers(vocab_file, tmp_path):
-    transformers = pytest.importorskip("transformers")
-    torch.manual_seed(4)
-    fields = {key: value for key, value in TINY.items() if key != "full_attention_up_to"}
-    config = transformers.BigBirdConfig(vocab_size=800, attention_type="original_full", **fields)
-    theirs = transformers.BigBirdForMaskedLM(config).eval()
-    theirs.save_pretrained(tmp_path)
-    shutil.copy(vocab_file, tmp_path / "spiece.model")
-    nlp = spacy.blank("en")
-    block = {"@architectures": "spacy-bigbird.FillMask.v1", "name": str(tmp_path)}
-    component = nlp.add_pipe("bigbird_fill_mask", config={"model": block})
-    nlp.initialize()
+    names = "MaskedLM", "spacy-bigbird.FillMask.v1", "bigbird_fill_mask"
+    theirs, nlp = import_checkpoint(*names, vocab_file, tmp_path)
+    component = nlp.get_pipe("bigbird_fill_mask")
     text = "The court of the city held."
     (best,) = nlp(masked(nlp, text, words(text, "city")))._.mask_predictions
     tokenizer = component.shim.tokenizer

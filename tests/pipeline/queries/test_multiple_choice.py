@@ -1,7 +1,6 @@
 """Multiple choice as a component: options and windows are combined exactly, it learns, saves and imports."""
 
 import pickle
-import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_bigbird.thinc_layers.question_windows import QuestionTokenizer, pack
-from tests.toy_questions import TEXT, TINY
+from tests.toy_questions import TEXT, TINY, import_checkpoint
 
 CHOICES = [
     {"question": "Who agrees?", "options": ["the parties", "the river", "nobody"]},
@@ -151,17 +150,9 @@ def test_odd_choices_have_defined_answers_and_wrong_ones_are_errors(vocab_file):
 
 
 def test_logits_of_an_imported_checkpoint_equal_those_of_transformers(vocab_file, tmp_path):
-    transformers = pytest.importorskip("transformers")
-    torch.manual_seed(4)
-    fields = {key: value for key, value in TINY.items() if key != "full_attention_up_to"}
-    config = transformers.BigBirdConfig(vocab_size=800, attention_type="original_full", **fields)
-    theirs = transformers.BigBirdForMultipleChoice(config).eval()
-    theirs.save_pretrained(tmp_path)
-    shutil.copy(vocab_file, tmp_path / "spiece.model")
-    nlp = spacy.blank("en")
-    block = {"@architectures": "spacy-bigbird.MultipleChoice.v1", "name": str(tmp_path)}
-    component = nlp.add_pipe("bigbird_multiple_choice", config={"model": block})
-    nlp.initialize()
+    names = "MultipleChoice", "spacy-bigbird.MultipleChoice.v1", "bigbird_multiple_choice"
+    theirs, nlp = import_checkpoint(*names, vocab_file, tmp_path)
+    component = nlp.get_pipe("bigbird_multiple_choice")
     windows = [window for _, window in component._inputs([TEXT], [CHOICES[:1]])]
     ours = component.model.predict(pack(windows))[:, 0]
     for window, logit in zip(windows, ours, strict=True):
