@@ -94,7 +94,7 @@ class Warnings(metaclass=WithCodes):
         "value, since its schedule is for {zero:,} steps. Set the number of steps: --training.max_steps {steps} if "
         "the schedule has total_steps = ${{training.max_steps}}, or else total_steps as well."
     )
-    BW662 = "Component {name!r}: {number} questions are blank and get no answer."
+    BW662 = "Component {name!r}: blank questions get no answer ({number})."
 
     # The cache of frozen layers: BW460-BW469
     BW460 = (

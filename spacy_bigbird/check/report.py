@@ -14,7 +14,7 @@ from .corpus import CorpusReport, name_of_character
 from .encoders import PlannedEncoder, StepCost, measure_step
 from .memory import available_memory
 from .readers import ReaderLoss
-from .terminal import duration, headline, histogram
+from .terminal import counted, duration, headline, histogram
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -84,13 +84,15 @@ class CheckReport:
             return
         middle, high = np.percentile(report.lengths, [50, 95])
         self.msg.text(
-            f"{len(report.lengths):,} documents with {total:,} pieces in total; median {middle:,.0f}, "
-            f"95% within {high:,.0f}, longest {max(report.lengths):,}"
+            f"{counted(len(report.lengths), 'documents')} with {counted(total, 'pieces')} in total; "
+            f"median {middle:,.0f}, 95% within {high:,.0f}, longest {max(report.lengths):,}"
         )
         for line in histogram(report.lengths):
             self.msg.text(line)
         windows = sorted(Counter(report.windows).items())
-        self.msg.text("Windows per document: " + ", ".join(f"{n:,} ({count:,} documents)" for n, count in windows[:8]))
+        self.msg.text(
+            "Windows per document: " + ", ".join(f"{n:,} ({counted(count, 'documents')})" for n, count in windows[:8])
+        )
         if len(windows) > 8:
             self.msg.text(f"... and up to {windows[-1][0]:,}")
         self._oversize(name, report, encoder)
@@ -111,12 +113,13 @@ class CheckReport:
         policy, number = encoder.settings.on_oversize, len(report.oversize)
         if number and policy == "truncate":
             self.loss(
-                f'{name}: on_oversize = "truncate" cuts {report.truncated_pieces:,} pieces off {number:,} documents. '
+                f'{name}: on_oversize = "truncate" cuts {counted(report.truncated_pieces, "pieces")} off '
+                f"{counted(number, 'documents')}. "
                 'Set on_oversize = "window".'
             )
         elif number and policy == "error":
             self.loss(
-                f"{name}: {number:,} documents are longer than one window, which is an error with "
+                f"{name}: longer than one window: {counted(number, 'documents')}, which is an error with "
                 'on_oversize = "error". Set on_oversize = "window".'
             )
 
@@ -144,16 +147,16 @@ class CheckReport:
         if reader_loss is not None and reader_loss.documents:
             setting = f"{name}: the corpus setting max_length = {reader_loss.max_length}"
             if reader_loss.lost_tokens:
-                lost = f"{reader_loss.lost_tokens:,} tokens of {reader_loss.documents:,} documents"
+                lost = f"{counted(reader_loss.lost_tokens, 'tokens')} of {counted(reader_loss.documents, 'documents')}"
                 self.loss(f"{setting} leaves out {lost}. Set max_length = 0.")
             else:
-                split = f"{reader_loss.split:,} documents into sentences"
+                split = f"{counted(reader_loss.split, 'documents')} into sentences"
                 self.msg.warn(f"{setting} splits {split}. Set max_length = 0 to train on whole documents.")
         too_long = sum(len(example.predicted.text) > nlp.max_length for example in examples)
         if too_long:
             self.loss(
-                f"{name}: {too_long:,} documents have more than nlp.max_length = {nlp.max_length:,} characters: spaCy "
-                "will stop with E088. Set nlp.max_length in a callback such as [initialize.before_init]."
+                f"{name}: more than nlp.max_length = {nlp.max_length:,} characters: {counted(too_long, 'documents')}. "
+                "spaCy will stop with E088. Set nlp.max_length in a callback such as [initialize.before_init]."
             )
 
     def gold(self, name: str, counts: Mapping[str, int], problems: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""How the findings of `spacy bigbird check` look on a terminal: histograms, durations, headlines."""
+"""How findings and results look on a terminal: histograms, durations, numbers, headlines."""
 
 from collections.abc import Sequence
 from textwrap import shorten
@@ -50,6 +50,17 @@ def bar(share: float) -> str:
     if not can_render("█▏"):
         return "#" * -(-eighths // 8)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def counted(number: int, things: str) -> str:
+    """Say how many there are of something.
+
+    number (int): how many.
+    things (str): their name in the plural, in -s or -ies.
+    RETURNS (str): the number and the name, which is in the singular for one.
+    """
+    one = things.removesuffix("ies") + "y" if things.endswith("ies") else things.removesuffix("s")
+    return f"{number:,} {one if number == 1 else things}"
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg
 
+from ..check.terminal import counted
 from .app import app
 from .ending import explained
 from .options import CodePath, GpuId
@@ -79,9 +80,10 @@ def apply_cli(
             print_plan(dry_run(model, inputs, output, **given))
             return
         result = apply(model, inputs, output, on_plan=print_plan, **given)
-    msg.good(f"{result['documents'] - result['failed']:,} documents are in {output} ({result['results']:,} files)")
+    written = counted(result["documents"] - result["failed"], "documents")
+    msg.good(f"{output} has {written} in {counted(result['results'], 'files')}")
     if result["failed"]:
-        msg.warn(f"{result['failed']:,} documents failed", f"The reasons are in {output / 'failures.jsonl'}.")
+        msg.warn(f"{counted(result['failed'], 'documents')} failed", f"The reasons are in {output / 'failures.jsonl'}.")
         raise typer.Exit(SOME_FAILED)
 
 
@@ -97,7 +99,7 @@ def print_plan(plan: dict[str, Any]) -> None:
         "Memory of each": f"about {plan['memory_per_worker'] / GIGABYTE:.1f} GB",
     }
     if plan["ignored_files"]:
-        shown["Ignored"] = f"{plan['ignored_files']:,} files of other kinds"
+        shown["Ignored"] = f"{counted(plan['ignored_files'], 'files')} of other kinds"
     if "seconds" in plan:
         shown["Speed of each"] = f"{plan['pieces_per_second']:,.0f} pieces per second on this machine"
         shown["Time, about"] = str(timedelta(seconds=round(plan["seconds"])))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from wasabi import msg
 
-from ..check.terminal import headline
+from ..check.terminal import counted, headline
 from ..errors import Errors
 from ..files import find, read
 from .app import app
@@ -111,7 +111,7 @@ def ask_cli(
     if html_path:
         html_path.write_text(render_page(results, surroundings), encoding="utf8")
     for path in filter(None, (lines_path, html_path)):
-        msg.good(f"Wrote {number} answers to {path}")
+        msg.good(f"Wrote {counted(number, 'answers')} to {path}")
     if problems:
         report_problems(problems)
         raise typer.Exit(1)

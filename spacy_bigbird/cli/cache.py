@@ -11,6 +11,7 @@ from spacy import util
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from wasabi import Printer
 
+from ..check.terminal import counted
 from ..errors import Errors
 from .app import app
 from .options import CodePath, GpuId
@@ -63,7 +64,7 @@ def cache_cli(
                 nlp = util.load_model_from_config(config, auto_fill=True)
             count, stores = fill(nlp, show_progress=True)
             for store in stores:
-                msg.good(f"{count:,} documents, {store.size() / 1e9:.3f} GB in {store.folder}")
+                msg.good(f"{counted(count, 'documents')}, {store.size() / 1e9:.3f} GB in {store.folder}")
     except (OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
 

@@ -7,6 +7,7 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..check.terminal import counted
 from ..errors import Errors
 from .app import app
 from .preparation import check_place
@@ -65,10 +66,10 @@ def convert_cli(
             )
     except (ImportError, OSError, ValueError) as error:
         msg.fail(str(error), exits=1)
-    msg.info(f"{source} is in the format {report.format!r}: {report.records:,} records")
+    msg.info(f"{source} is in the format {report.format!r}: {counted(report.records, 'records')}")
     if report.merged:
-        msg.info(f"{report.merged:,} records were merged into others of the same text")
-    msg.info("Taken: " + ", ".join(f"{number:,} {kind}" for kind, number in report.taken.items()))
+        msg.info(f"Merged into others of the same text: {counted(report.merged, 'records')}")
+    msg.info("Taken: " + ", ".join(counted(number, kind) for kind, number in report.taken.items()))
     if report.labels:
         msg.info("Labels: " + ", ".join(f"{label} ({number:,})" for label, number in report.labels.items()))
     if report.problems.counts:
@@ -78,7 +79,7 @@ def convert_cli(
         srsly.write_jsonl(misaligned, left_out)
         msg.info(f"Wrote {len(left_out)} of these to {misaligned}")
     for file, number in report.files.items():
-        msg.good(f"Wrote {number:,} documents to {file}")
+        msg.good(f"Wrote {counted(number, 'documents')} to {file}")
 
 
 def _percentages(shares: str | None) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
+from ..check.terminal import counted
 from ..errors import Errors
 from .app import app
 from .preparation import check_folder
@@ -97,7 +98,7 @@ class VocabularyReport:
         output (Path): the folder with the vocabulary.
         """
         message = Printer()
-        message.good(f"Vocabulary trained on {self.documents:,} documents", str(output / "spiece.model"))
+        message.good(f"Vocabulary trained on {counted(self.documents, 'documents')}", str(output / "spiece.model"))
         message.table(
             {
                 f"Words in a sample of up to {SAMPLED_TEXTS:,} documents": f"{self.words:,}",

@@ -1,6 +1,6 @@
 """Numbers as lines of text."""
 
-from spacy_bigbird.check.terminal import bar, duration, histogram
+from spacy_bigbird.check.terminal import bar, counted, duration, histogram
 
 
 def test_histograms_cover_all_lengths():
@@ -14,3 +14,8 @@ def test_histograms_cover_all_lengths():
 def test_bars_and_durations():
     assert len(bar(1.0)) == 40 and bar(0.0) == "" and bar(1e-9) != "" and len(bar(0.5)) == 20
     assert [duration(1.2), duration(180), duration(9000)] == ["1.2 seconds", "3.0 minutes", "2.5 hours"]
+
+
+def test_numbers_of_things():
+    assert [counted(number, "documents") for number in (0, 1, 1234)] == ["0 documents", "1 document", "1,234 documents"]
+    assert counted(1, "entities") == "1 entity" and counted(2, "entities") == "2 entities"

@@ -81,7 +81,8 @@ def test_the_command(tmp_path):
     )
     output = " ".join(result.output.split())
     assert result.exit_code == 0, output
-    assert "in the format 'prodigy': 21 records" in output and "1 records were merged" in output
+    assert "in the format 'prodigy': 21 records" in output and "same text: 1 record" in output
+    assert "same text: 1 records" not in output
     assert "20 documents, 10 entities" in output and "P (10)" in output
     assert "10 of 20 entities are not at token boundaries" in output
     assert len((tmp_path / "lost.jsonl").read_text(encoding="utf8").splitlines()) == 10
