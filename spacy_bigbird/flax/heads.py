@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from .attention import Array, describe_rows
-from .modules import ACTIVATIONS, Decoding, Embeddings, Encoder, Intermediate, Module, Residual
+from .modules import ACTIVATIONS, Decoding, Embeddings, Encoder, Flags, Intermediate, Module, Residual
 from .outputs import BaseOutput, LogitsOutput, PreTrainingOutput, QuestionAnsweringOutput
 
 # Subtracted from logits that must never win.
@@ -73,9 +73,8 @@ class BigBirdModule(Network):
         pieces = mask[:, -input_ids.shape[1] :, None] if mask.shape[1] == input_ids.shape[1] else 1
         hidden = Embeddings(config, dtype, name="embeddings")(input_ids, token_type_ids, position_ids, deterministic)
         encoder = Encoder(config, dtype, self.gradient_checkpointing, name="encoder")
-        states, attentions, crossed = encoder(
-            hidden, rows, decoding, head_mask, deterministic, output_attentions, init_cache
-        )
+        flags = Flags(deterministic, output_attentions, init_cache)
+        states, attentions, crossed = encoder(hidden, rows, decoding, head_mask, flags)
         states = [state * pieces for state in states]
         pooled = None
         if self.add_pooling_layer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -31,6 +31,19 @@ class Decoding:
 
     encoder_states: Array | None = None
     encoder_mask: Any = None
+
+
+class Flags(NamedTuple):
+    """What a pass through the layers does besides computing states.
+
+    deterministic (bool): whether there is no dropout.
+    with_probabilities (bool): whether to return attention probabilities.
+    init_cache (bool): whether to create a cache for keys and values.
+    """
+
+    deterministic: bool
+    with_probabilities: bool
+    init_cache: bool
 
 
 class Module(nn.Module):
@@ -88,14 +101,7 @@ class Projections(Module):
 
     @nn.compact
     def __call__(
-        self,
-        hidden: Array,
-        rows: Rows,
-        memory: Array | None,
-        factors: Array,
-        deterministic: bool,
-        with_probabilities: bool,
-        init_cache: bool,
+        self, hidden: Array, rows: Rows, memory: Array | None, factors: Array, flags: Flags
     ) -> tuple[Array, Array | None]:
         config = self.config
         heads = config.num_attention_heads
@@ -107,12 +113,12 @@ class Projections(Module):
         source = hidden if memory is None else memory
         query, key, value = project(hidden, "query"), project(source, "key"), project(source, "value")
         allowed, probabilities = rows.mask[:, None, None, :], None
-        dropout = self._attention_dropout(deterministic)
+        dropout = self._attention_dropout(flags.deterministic)
         if self.is_cross_attention or config.is_decoder:
             if not self.is_cross_attention:
-                key, value, allowed = self._after_past(query, key, value, allowed, init_cache)
+                key, value, allowed = self._after_past(query, key, value, allowed, flags.init_cache)
             output, probabilities = dense_attention(query, key, value, allowed, dropout=dropout)
-        elif with_probabilities:
+        elif flags.with_probabilities:
             counts = key_counts(rows, config, self.layer, query.shape[1])
             output, probabilities = dense_attention(query, key, value, allowed, counts)
         else:
@@ -155,20 +161,11 @@ class Attention(Module):
 
     @nn.compact
     def __call__(
-        self,
-        hidden: Array,
-        rows: Rows,
-        memory: Array | None,
-        factors: Array,
-        deterministic: bool,
-        with_probabilities: bool,
-        init_cache: bool,
+        self, hidden: Array, rows: Rows, memory: Array | None, factors: Array, flags: Flags
     ) -> tuple[Array, Array | None]:
         projections = Projections(self.config, self.dtype, self.layer, self.is_cross_attention, name="self")
-        output, probabilities = projections(
-            hidden, rows, memory, factors, deterministic, with_probabilities, init_cache
-        )
-        return Residual(self.config, self.dtype, name="output")(output, hidden, deterministic), probabilities
+        output, probabilities = projections(hidden, rows, memory, factors, flags)
+        return Residual(self.config, self.dtype, name="output")(output, hidden, flags.deterministic), probabilities
 
 
 class Residual(Module):
@@ -195,27 +192,18 @@ class Layer(Module):
 
     @nn.compact
     def __call__(
-        self,
-        hidden: Array,
-        rows: Rows,
-        decoding: Decoding,
-        factors: Array,
-        deterministic: bool,
-        with_probabilities: bool,
-        init_cache: bool,
+        self, hidden: Array, rows: Rows, decoding: Decoding, factors: Array, flags: Flags
     ) -> tuple[Array, Array | None, Array | None]:
         config, dtype = self.config, self.dtype
-        flags = (factors, deterministic, with_probabilities)
-        hidden, attention = Attention(config, dtype, self.layer, name="attention")(
-            hidden, rows, None, *flags, init_cache
-        )
+        hidden, attention = Attention(config, dtype, self.layer, name="attention")(hidden, rows, None, factors, flags)
         crossed = None
         if decoding.encoder_states is not None:
             cross = Attention(config, dtype, self.layer, is_cross_attention=True, name="crossattention")
             memory = Rows(decoding.encoder_mask, rows.blocks)
-            hidden, crossed = cross(hidden, memory, decoding.encoder_states, *flags, False)
+            without_cache = flags._replace(init_cache=False)
+            hidden, crossed = cross(hidden, memory, decoding.encoder_states, factors, without_cache)
         wide = Intermediate(config, dtype, name="intermediate")(hidden)
-        return Residual(config, dtype, name="output")(wide, hidden, deterministic), attention, crossed
+        return Residual(config, dtype, name="output")(wide, hidden, flags.deterministic), attention, crossed
 
 
 class Layers(Module):
@@ -225,22 +213,13 @@ class Layers(Module):
 
     @nn.compact
     def __call__(
-        self,
-        hidden: Array,
-        rows: Rows,
-        decoding: Decoding,
-        head_mask: Array,
-        deterministic: bool,
-        with_probabilities: bool,
-        init_cache: bool,
+        self, hidden: Array, rows: Rows, decoding: Decoding, head_mask: Array, flags: Flags
     ) -> tuple[list[Array], list[Array | None], list[Array | None]]:
-        kind = nn.remat(Layer, static_argnums=(5, 6, 7)) if self.gradient_checkpointing else Layer
+        kind = nn.remat(Layer, static_argnums=(5,)) if self.gradient_checkpointing else Layer
         states, attentions, crossed = [hidden], [], []
         for number in range(self.config.num_hidden_layers):
             layer = kind(self.config, self.dtype, number, name=str(number))
-            hidden, probabilities, cross = layer(
-                hidden, rows, decoding, head_mask[number], deterministic, with_probabilities, init_cache
-            )
+            hidden, probabilities, cross = layer(hidden, rows, decoding, head_mask[number], flags)
             states.append(hidden)
             attentions.append(probabilities)
             crossed.append(cross)

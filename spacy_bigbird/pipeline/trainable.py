@@ -1,8 +1,9 @@
 """The common part of components that learn from annotation: what they are made of, and how a batch passes through."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
+from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
@@ -10,6 +11,8 @@ from thinc.api import Model, Optimizer
 
 from ..annotations.extensions import WithExtensions, install_extensions
 from .configured import Configured
+
+Component = TypeVar("Component", bound="Trainable")
 
 
 class Trainable(WithExtensions, Configured, TrainablePipe):
@@ -30,6 +33,17 @@ class Trainable(WithExtensions, Configured, TrainablePipe):
         self.scorer = scorer
         self._configure(settings)
         install_extensions()
+
+    @classmethod
+    def from_factory(cls: type[Component], nlp: Language, **arguments: Any) -> Component:
+        """Construct the component from all arguments of its factory.
+
+        nlp (Language): the pipeline.
+        **arguments (Any): the others, by name.
+        RETURNS (Trainable): the component.
+        RAISES ValueError: a setting is not allowed.
+        """
+        return cls(nlp.vocab, **arguments)
 
     def update(
         self,

@@ -79,14 +79,7 @@ def make_ner(
     RETURNS (EntityTagger): the component.
     RAISES ValueError: a setting is not allowed.
     """
-    settings = {
-        "decoder": decoder,
-        "threshold": threshold,
-        "spans_key": spans_key,
-        "spans_threshold": spans_threshold,
-        "overwrite_ents": overwrite_ents,
-    }
-    return EntityTagger(nlp.vocab, model, name, scorer, **settings)
+    return EntityTagger.from_factory(**locals())
 
 
 class EntityTagger(FittedEntities):

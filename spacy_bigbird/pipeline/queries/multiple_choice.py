@@ -56,7 +56,7 @@ def make_multiple_choice(
     RETURNS (MultipleChoice): the component.
     RAISES ValueError: the value of `combine` is not allowed.
     """
-    return MultipleChoice(nlp.vocab, model, name, scorer, combine=combine)
+    return MultipleChoice.from_factory(**locals())
 
 
 class MultipleChoice(OwnEncoderPipe):

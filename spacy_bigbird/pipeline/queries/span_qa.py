@@ -89,15 +89,7 @@ def make_span_qa(
     RETURNS (SpanQA): the component.
     RAISES ValueError: a setting is not allowed.
     """
-    settings = {
-        "n_best": n_best,
-        "max_answer_length": max_answer_length,
-        "null_threshold": null_threshold,
-        "align_to_tokens": align_to_tokens,
-        "group_by_text": group_by_text,
-        "spans_key": spans_key,
-    }
-    return SpanQA(nlp.vocab, model, name, scorer, **settings)
+    return SpanQA.from_factory(**locals())
 
 
 class SpanQA(OwnEncoderPipe):

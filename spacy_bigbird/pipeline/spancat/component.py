@@ -99,17 +99,7 @@ def make_spancat(
     RETURNS (SpanTagger): the component.
     RAISES ValueError: a setting is not allowed.
     """
-    settings = {
-        "spans_key": spans_key,
-        "threshold": threshold,
-        "candidates_key": candidates_key,
-        "candidates_threshold": candidates_threshold,
-        "longest": longest,
-        "max_overlap": max_overlap,
-        "min_overlap": min_overlap,
-        "positive_weight": positive_weight,
-    }
-    return SpanTagger(nlp.vocab, model, name, scorer, **settings)
+    return SpanTagger.from_factory(**locals())
 
 
 class SpanTagger(FittedSpans):

@@ -85,13 +85,7 @@ def make_textcat(
     RETURNS (TextLabeler): the component.
     RAISES ValueError: a setting is not allowed.
     """
-    settings = {
-        "objective": objective,
-        "threshold": threshold,
-        "class_weights": class_weights,
-        "evidence_share": evidence_share,
-    }
-    return TextLabeler(nlp.vocab, model, name, scorer, **settings)
+    return TextLabeler.from_factory(**locals())
 
 
 @dataclass

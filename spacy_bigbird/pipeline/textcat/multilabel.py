@@ -46,13 +46,7 @@ def make_textcat_multilabel(
     RETURNS (MultiTextLabeler): the component.
     RAISES ValueError: a setting is not allowed.
     """
-    settings = {
-        "objective": objective,
-        "threshold": threshold,
-        "class_weights": class_weights,
-        "evidence_share": evidence_share,
-    }
-    return MultiTextLabeler(nlp.vocab, model, name, scorer, **settings)
+    return MultiTextLabeler.from_factory(**locals())
 
 
 class MultiTextLabeler(TextLabeler):
