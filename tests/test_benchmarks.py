@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .documentation import skip_without_flax
+
 
 @pytest.fixture
 def common(monkeypatch):
@@ -21,6 +23,7 @@ BENCHMARKS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
 def test_benchmarks_find_what_they_import(path, monkeypatch):
+    skip_without_flax(path.stem)
     monkeypatch.syspath_prepend(str(path.parent))
     names = runpy.run_path(str(path), run_name="benchmark")
     assert names["__doc__"] and ("main" in names or path.stem in ("common", "contestants", "figures", "machine"))

@@ -36,6 +36,7 @@ from .documentation import (
     section,
     sections,
     shell_lines,
+    skip_without_flax,
 )
 from .test_structure import LEVELS, level_of
 
@@ -277,6 +278,7 @@ def prepared(tmp_path_factory, vocab_file):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
 def test_examples_run(page, prepared, monkeypatch, capsys):
+    skip_without_flax(page.stem)
     monkeypatch.chdir(prepared)
     for text in blocks(page, "python"):
         exec(compile(text, page.name, "exec"), {"__name__": "example"})

@@ -14,7 +14,7 @@ from flax.traverse_util import flatten_dict
 from spacy_bigbird import flax as flax_models
 from spacy_bigbird import model as torch_models
 
-from .conftest import CLASSES, SMALL, assert_equal, make_batch, make_pair
+from .pairs import CLASSES, SMALL, assert_equal, make_batch, make_pair
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -10,7 +10,7 @@ import torch
 from spacy_bigbird.flax import FlaxBigBirdForTokenClassification
 from spacy_bigbird.model import BigBirdConfig
 
-from .conftest import SMALL, make_batch, make_pair
+from .pairs import SMALL, make_batch, make_pair
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from spacy_bigbird.checkpoint.key_map import to_huggingface
 from spacy_bigbird.flax.weights import to_tensors
 
-from .conftest import CLASSES, LENGTHS, assert_equal, make_batch, make_pair
+from .pairs import CLASSES, LENGTHS, assert_equal, make_batch, make_pair
 
 PATTERNS = [{"random_pattern": "paper"}, {"random_pattern": "huggingface"}, {"random_pattern": "none"}]
 # The outputs of classes that have others than `logits`.

@@ -1,20 +1,11 @@
 """Pairs of the same model in PyTorch and Flax, small enough that compiling them takes a second."""
 
-import os
-
-# Read when jax starts: compiling quickly matters more here than running quickly.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-
 import numpy as np
-import pytest
 import torch
 
+from spacy_bigbird import flax as flax_models
 from spacy_bigbird import model as torch_models
 from spacy_bigbird.model import BigBirdConfig
-
-jax = pytest.importorskip("jax", reason="pip install 'spacy-bigbird[flax]'")
-flax_models = pytest.importorskip("spacy_bigbird.flax")
 
 CLASSES = [
     "BigBirdModel",
