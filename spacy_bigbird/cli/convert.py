@@ -77,7 +77,7 @@ def convert_cli(
         print(report.problems)
     if misaligned is not None:
         srsly.write_jsonl(misaligned, left_out)
-        msg.info(f"Wrote {len(left_out)} of these to {misaligned}")
+        msg.info(f"Wrote {counted(len(left_out), 'cases')} to {misaligned}")
     for file, number in report.files.items():
         msg.good(f"Wrote {counted(number, 'documents')} to {file}")
 

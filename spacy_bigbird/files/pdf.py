@@ -1,5 +1,6 @@
 """Reads PDF: the text of each page, with words joined again that are hyphenated at the end of a line."""
 
+import logging
 import re
 import warnings
 from io import BytesIO
@@ -11,6 +12,9 @@ from .document import Document, DocumentBuilder, UnreadableError
 HYPHENATED = re.compile(r"(\w*[^\W\d_])([-\u2010\u00ad])[ \t]*\n[ \t]*([^\W\d_]\w*)")
 # Printed forms of several letters in one, which no vocabulary knows.
 LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\0": None})
+
+# Where nobody has set up logging, Python would print pypdf's remarks on damaged files, which name no file.
+logging.getLogger("pypdf").addHandler(logging.NullHandler())
 
 
 def read(data: bytes, name: str) -> Document:

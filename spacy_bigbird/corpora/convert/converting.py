@@ -111,8 +111,8 @@ def _counts(docs: list[Doc]) -> dict[str, int]:
         "documents": len(docs),
         "entities": sum(len(doc.ents) for doc in docs),
         "spans": sum(len(group) for doc in docs for group in doc.spans.values()),
-        "labels of documents": sum(len(doc.cats) for doc in docs),
+        "document labels": sum(len(doc.cats) for doc in docs),
         "questions": len(questions),
-        "questions with answers": sum(map(has_gold, questions)),
+        "answered questions": sum(map(has_gold, questions)),
     }
     return {kind: number for kind, number in found.items() if number}

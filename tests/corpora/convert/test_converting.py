@@ -35,7 +35,7 @@ def test_nothing_is_lost_in_silence(tmp_path):
     )
     report = convert(source, tmp_path / "a.spacy")
     assert (report.records, report.merged) == (3, 1)
-    assert report.taken == {"documents": 1, "entities": 1, "labels of documents": 1}
+    assert report.taken == {"documents": 1, "entities": 1, "document labels": 1}
     assert report.problems.counts == {
         "records have no text under 'text'": 1,
         "entities are not [start, end, label] inside the text": 2,
