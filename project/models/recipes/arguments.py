@@ -1,7 +1,13 @@
-"""Checks of what the recipes are given on the command line."""
+"""Paths that recipes are given on the command line."""
 
 import argparse
 from pathlib import Path
+
+
+def add_paths(options: argparse.ArgumentParser, **paths: str) -> None:
+    """Add arguments that are paths, by name, with what is said about each."""
+    for name, about in paths.items():
+        options.add_argument(name, type=Path, help=about)
 
 
 def require(options: argparse.ArgumentParser, *paths: Path) -> None:

@@ -26,7 +26,7 @@ from ...workflows.library.corpus import PARTS
 from ...workflows.library.sources import find
 from ...workflows.qa.articles import Article, read_cuad
 from . import heads
-from .arguments import require
+from .arguments import add_paths, require
 
 FOLDER, HEAD = "contracts", "bigbird_spancat"
 PROJECT = Path(__file__).parents[2]
@@ -193,9 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     corpus = steps.add_parser("corpus", help="write train.jsonl, dev.jsonl and test.jsonl")
     corpus.add_argument("output", type=Path, help="folder for the files")
     head = steps.add_parser("export", help="score a trained pipeline and write its head")
-    head.add_argument("pipeline", type=Path, help="the trained and calibrated pipeline")
-    head.add_argument("model", type=Path, help="folder of the model that is its encoder")
-    head.add_argument("corpus", type=Path, help="folder of dev.jsonl and test.jsonl")
+    pipeline, model = "the trained and calibrated pipeline", "folder of the model that is its encoder"
+    add_paths(head, pipeline=pipeline, model=model, corpus="folder of dev.jsonl and test.jsonl")
     given = options.parse_args(arguments)
     if given.step == "corpus":
         print(write_corpus(read_cuad(find("cuad", PROJECT), None), given.output))

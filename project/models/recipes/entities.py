@@ -18,7 +18,7 @@ from ...workflows import ner
 from ...workflows.library.corpus import read_docs
 from ...workflows.library.parts import plain
 from . import heads
-from .arguments import require
+from .arguments import add_paths, require
 
 FOLDER, HEAD = "entities", "bigbird_ner"
 META = {
@@ -59,9 +59,8 @@ def export(nlp: Language, model: Path, corpus: Path) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("pipeline", type=Path, help="the trained pipeline")
-    options.add_argument("model", type=Path, help="folder of the model that is its encoder")
-    options.add_argument("corpus", type=Path, help="folder of dev.spacy, test.spacy and spiece.model")
+    corpus = "folder of dev.spacy, test.spacy and spiece.model"
+    add_paths(options, pipeline="the trained pipeline", model="folder of the model that is its encoder", corpus=corpus)
     given = options.parse_args(arguments)
     require(options, given.pipeline / heads.CONFIG, given.model / "model.safetensors", given.corpus / "dev.spacy")
     print(export(spacy.load(given.pipeline), given.model, given.corpus)["scores"])

@@ -28,7 +28,7 @@ from spacy_bigbird.annotations.questions import Answer, gold_texts, read_questio
 from spacy_bigbird.bakeoff.statistics import interval, mean
 from spacy_bigbird.scoring.squad import AnsweredQuestion, best_null_threshold, question_scores, squad_scores
 
-from .arguments import require
+from .arguments import add_paths, require
 
 FOLDER, CONFIG, WEIGHTS, SCORES = "questions", "config.cfg", "changed.safetensors", "scores.json"
 HEAD = "bigbird_span_qa"
@@ -209,9 +209,8 @@ def most_common_words(nlp: Language, path: Path) -> Iterable[tuple[list[str], st
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("pipeline", type=Path, help="the trained pipeline")
-    options.add_argument("model", type=Path, help="folder of the model that it started from")
-    options.add_argument("corpus", type=Path, help="folder of dev.json, paragraphs.json and articles.json")
+    corpus = "folder of dev.json, paragraphs.json and articles.json"
+    add_paths(options, pipeline="the trained pipeline", model="folder of the model that it started from", corpus=corpus)
     given = options.parse_args(arguments)
     require(options, given.pipeline / CONFIG, given.model / "model.safetensors", given.corpus / "articles.json")
     window = {f"components.{HEAD}.model.transformer_config.max_position_embeddings": WINDOW}

@@ -1,10 +1,12 @@
 """Options that the steps share, named like the variables in `project.yml`."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .command import run
 from .systems import SIZES, SYSTEMS, Settings
 from .tasks import FILES
 
@@ -44,3 +46,26 @@ def make_settings(
     if size not in SIZES:
         raise typer.BadParameter(f"{size!r} is not one of {', '.join(SIZES)}", param_hint="--size")
     return Settings(size, None if checkpoint in ("", "none") else checkpoint, gpu, seed, max_length, seconds)
+
+
+def run_step(step: Callable[[str, str, Settings, Path], None]) -> None:
+    """Run a step for one system from the command line.
+
+    step (Callable): takes the task, the system, its settings and the project's folder. Its docstring is the help.
+    """
+
+    def main(
+        task: TaskName,
+        system: System = "bigbird",
+        size: Size = "tiny",
+        checkpoint: Checkpoint = "none",
+        gpu: Gpu = -1,
+        seed: Seed = 0,
+        max_length: MaxLength = 4096,
+        seconds: Seconds = 600.0,
+        root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
+    ) -> None:
+        step(task, system, make_settings(size, checkpoint, gpu, seed, max_length, seconds), root.resolve())
+
+    main.__doc__ = step.__doc__
+    run(main)

@@ -2,16 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import spacy
 import srsly
 import torch
-import typer
 
-from ..library.command import run
 from ..library.machines import describe_machine
-from ..library.options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
+from ..library.options import run_step
 from ..library.systems import FIRST_PIECES, SIZES, Settings
 from ..library.tasks import Paths, get_task
 
@@ -69,24 +67,14 @@ def command(task: str, system: str, settings: Settings) -> str:
     return f"python -m workflows.steps.train {options} && python -m workflows.steps.evaluate {options}"
 
 
-def main(
-    task: TaskName,
-    system: System = "bigbird",
-    size: Size = "tiny",
-    checkpoint: Checkpoint = "none",
-    gpu: Gpu = -1,
-    seed: Seed = 0,
-    max_length: MaxLength = 4096,
-    seconds: Seconds = 600.0,
-    root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
-) -> None:
+def main(task: str, system: str, settings: Settings, root: Path) -> None:
     """Evaluate one trained system of one task on the test documents."""
-    settings = make_settings(size, checkpoint, gpu, seed, max_length, seconds)
-    results = evaluate(task, system, settings, root.resolve())
+    results = evaluate(task, system, settings, root)
     for name, score in results["scores"].items():
-        print(f"{task} {system} seed {seed}: {name} {score['score']:.3f} ({score['low']:.3f} to {score['high']:.3f})")
+        interval = f"{score['score']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+        print(f"{task} {system} seed {settings.seed}: {name} {interval}")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    run(main)
+    run_step(main)

@@ -2,19 +2,17 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import spacy
 import srsly
 import torch
-import typer
 from spacy.cli.train import train as spacy_train
 from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import Config
 
 from ..library import budget
-from ..library.command import run
-from ..library.options import Checkpoint, Gpu, MaxLength, Seconds, Seed, Size, System, TaskName, make_settings
+from ..library.options import run_step
 from ..library.systems import FIRST_PIECES, Settings
 from ..library.tasks import Paths, get_task
 from .configure import configure
@@ -66,20 +64,10 @@ def _keep_better(folder: Path, config: Config) -> dict[str, Any]:
     return {"kept": keep, "dev_score": round(max(last, best), 4), "dev_score_last": round(last, 4)}
 
 
-def main(
-    task: TaskName,
-    system: System = "bigbird",
-    size: Size = "tiny",
-    checkpoint: Checkpoint = "none",
-    gpu: Gpu = -1,
-    seed: Seed = 0,
-    max_length: MaxLength = 4096,
-    seconds: Seconds = 600.0,
-    root: Annotated[Path, typer.Option(help="The project's folder")] = Path(),
-) -> None:
+def main(task: str, system: str, settings: Settings, root: Path) -> None:
     """Train one system of one task. The pipeline is in training/TASK-SYSTEM-seedN/pipeline."""
-    train(task, system, make_settings(size, checkpoint, gpu, seed, max_length, seconds), root.resolve())
+    train(task, system, settings, root)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_step(main)
