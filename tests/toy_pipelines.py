@@ -48,6 +48,13 @@ def listener(pooling: str = "reduce_mean.v1", **settings: Any) -> dict[str, Any]
     return {"@architectures": architecture, "grad_factor": 1.0, "pooling": {"@layers": pooling}, **settings}
 
 
+def own_encoder(vocab_file: Any, version: int = 1, pooling: str = "reduce_mean.v1", **settings: Any) -> dict[str, Any]:
+    """The section of a component's model for a tiny encoder that no other component shares."""
+    architecture = f"spacy-bigbird.BigBirdTok2Vec.v{version}"
+    encoder = encoder_model(vocab_file)
+    return {"@architectures": architecture, "encoder": encoder, "pooling": {"@layers": pooling}, **settings}
+
+
 def make_pipeline(
     vocab_file: Any, heads: tuple[str, ...] = (), keep_vectors: str = "float32", **settings: Any
 ) -> Language:

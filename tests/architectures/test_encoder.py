@@ -7,8 +7,8 @@ import torch
 from spacy.cli.find_function import find_function
 from spacy.cli.init_config import fill_config
 from spacy.tokens import DocBin
-from spacy.util import fix_random_seed, load_config, load_model_from_config, registry
-from thinc.api import Adam, Config
+from spacy.util import fix_random_seed, load_config, registry
+from thinc.api import Adam
 from typer.testing import CliRunner
 
 from spacy_bigbird.architectures.encoder import build_bigbird_model_v1
@@ -16,35 +16,9 @@ from spacy_bigbird.thinc_layers.encoder_wrapper import get_shim
 
 from ..first_import import exit_without_side_effects
 from ..processes import start
-from ..toy_pipelines import ODD_TEXTS, TINY_ENCODER, add_head, encoder_model, make_examples, make_pipeline, rows_of
+from ..toy_pipelines import ODD_TEXTS, add_head, encoder_model, make_examples, make_pipeline, own_encoder, rows_of
 
 NAMES = ["BigBirdModel", "BigBirdTok2Vec", "PieceListener"]
-
-UNSHARED = """
-[nlp]
-lang = "en"
-pipeline = ["tagger"]
-
-[components]
-
-[components.tagger]
-factory = "tagger"
-
-[components.tagger.model]
-@architectures = "spacy.Tagger.v2"
-
-[components.tagger.model.tok2vec]
-@architectures = "spacy-bigbird.BigBirdTok2Vec.v1"
-grad_factor = 1.0
-
-[components.tagger.model.tok2vec.encoder]
-@architectures = "spacy-bigbird.BigBirdModel.v1"
-
-[components.tagger.model.tok2vec.encoder.transformer_config]
-
-[components.tagger.model.tok2vec.pooling]
-@layers = "reduce_first.v1"
-"""
 
 SHARED = """
 [paths]
@@ -85,11 +59,10 @@ def test_found_by_name_with_their_place(name, capsys):
 
 
 def unshared_pipeline(vocab_file):
-    config = Config().from_str(UNSHARED)
-    section = config["components"]["tagger"]["model"]["tok2vec"]["encoder"]
-    section.update(vocab_file=str(vocab_file), transformer_config=TINY_ENCODER)
     fix_random_seed(0)
-    return load_model_from_config(config, auto_fill=True)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tagger", config={"model": {"tok2vec": own_encoder(vocab_file, pooling="reduce_first.v1")}})
+    return nlp
 
 
 def test_unshared_encoder_trains_and_survives_the_disk(vocab_file, tmp_path):

@@ -12,7 +12,7 @@ from spacy_bigbird.thinc_layers.layer_choice import all_layers, checked_choice
 from spacy_bigbird.thinc_layers.layer_mix import layer_mix
 from spacy_bigbird.thinc_layers.listener import piece_listener
 from spacy_bigbird.thinc_layers.types import PieceRows
-from tests.toy_pipelines import TINY_ENCODER, add_head, encoder_model, make_examples, make_pipeline
+from tests.toy_pipelines import TINY_ENCODER, add_head, make_examples, make_pipeline, own_encoder
 
 TEXTS = ["Anna met Boris in London .", "They sell old books ."]
 LONG = ["Anna met Boris in London . " * 20, "They sell old books ."]
@@ -175,13 +175,7 @@ def test_stock_heads_learn_and_are_saved_and_unshared(vocab_file, tmp_path, laye
 
 def test_an_encoder_of_its_own(vocab_file):
     nlp = spacy.blank("en")
-    own = {
-        "@architectures": "spacy-bigbird.BigBirdTok2Vec.v2",
-        "encoder": encoder_model(vocab_file),
-        "pooling": {"@layers": "reduce_mean.v1"},
-        "layers": "mix",
-    }
-    nlp.add_pipe("tagger", config={"model": {"tok2vec": own}})
+    nlp.add_pipe("tagger", config={"model": {"tok2vec": own_encoder(vocab_file, version=2, layers="mix")}})
     examples = make_examples(nlp)
     optimizer = nlp.initialize(lambda: examples)
     nlp.update(examples, sgd=optimizer)
