@@ -32,6 +32,7 @@ class Record:
     meta (dict | None): whatever else is to be kept with the results.
     doc (Doc | None): the document, if the file has documents rather than texts.
     size (int): approximate length of the text. Unit: bytes of UTF-8.
+    pages (tuple[int, ...]): where its pages begin; empty if the format has no pages. Unit: characters.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Record:
     meta: dict[str, Any] | None = None
     doc: Doc | None = None
     size: int = 0
+    pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ class FileReader(TextReader):
     def record(self, item: Item, source: str, fields: Fields, vocab: Vocab) -> Record:
         """As in TextReader."""
         path = Path(source)
-        text = files.read(path.stem if path.suffix in COMPRESSED else path, item.content).text
-        return Record(source, source, item.number, text, size=len(text.encode()))
+        read = files.read(path.stem if path.suffix in COMPRESSED else path, item.content)
+        return Record(source, source, item.number, read.text, size=len(read.text.encode()), pages=read.pages)
 
 
 # The place to add further kinds of files, each with a reader like those above.

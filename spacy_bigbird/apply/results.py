@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
+from ..files import Document
 from .inputs import Record
 
 # Vectors of a document in a batch may differ in the sixth digit with the number of threads; what is written does not.
@@ -17,7 +18,7 @@ SPARK_SCHEMA = (
     "entities array<struct<start:int,end:int,label:string,text:string,score:double>>, "
     "spans array<struct<key:string,start:int,end:int,label:string,text:string,score:double>>, "
     "cats map<string,double>, "
-    "answers array<struct<question:string,text:string,start:int,end:int,score:double>>, "
+    "answers array<struct<question:string,text:string,start:int,end:int,score:double,page:int>>, "
     "choice_answers string, mask_predictions string, stats map<string,bigint>, vector array<double>, failure string"
 )
 
@@ -50,7 +51,10 @@ def row_of(record: Record, doc: Doc, *, has_vector: bool, has_text: bool) -> dic
         row["text"] = doc.text
     if record.meta is not None:
         row["meta"] = record.meta
-    return {**row, **{key: value for key, value in describe(doc, has_vector).items() if value or key == "entities"}}
+    found = describe(doc, has_vector)
+    for answer in found["answers"]:
+        answer["page"] = Document(doc.text, record.pages).page_of(answer["start"]) if answer["text"] else None
+    return {**row, **{key: value for key, value in found.items() if value or key == "entities"}}
 
 
 def document_vector(doc: Doc) -> np.ndarray | None:
@@ -72,13 +76,13 @@ def arrow_columns() -> list[Any]:
 
     place = [pa.field(name, pa.int32()) for name in ("start", "end")]
     label = [pa.field(name, pa.string()) for name in ("label", "text")]
-    score = pa.field("score", pa.float64())
+    score, page = pa.field("score", pa.float64()), pa.field("page", pa.int32())
     span, text = [*place, *label, score], pa.field("text", pa.string())
     return [
         pa.field("entities", pa.list_(pa.struct(span))),
         pa.field("spans", pa.list_(pa.struct([pa.field("key", pa.string()), *span]))),
         pa.field("cats", pa.map_(pa.string(), pa.float64())),
-        pa.field("answers", pa.list_(pa.struct([pa.field("question", pa.string()), text, *place, score]))),
+        pa.field("answers", pa.list_(pa.struct([pa.field("question", pa.string()), text, *place, score, page]))),
         pa.field("choice_answers", pa.string()),
         pa.field("mask_predictions", pa.string()),
         pa.field("stats", pa.map_(pa.string(), pa.int64())),
@@ -113,7 +117,7 @@ def _group(key: str, group: Any) -> list[dict[str, Any]]:
 
 def _answer(answer: dict[str, Any]) -> dict[str, Any]:
     question, text, start, end, score = (answer[key] for key in ANSWER_KEYS)
-    return {"question": question, "text": text, "start": start, "end": end, "score": _rounded(score)}
+    return {"question": question, "text": text, "start": start, "end": end, "score": _rounded(score), "page": None}
 
 
 def _rounded(value: Any) -> float:

@@ -12,7 +12,7 @@ from spacy_bigbird.annotations.extensions import install_extensions
 from spacy_bigbird.apply.annotate import Annotator, Settings, describe_error, pipeline_digest, pipeline_folder
 from spacy_bigbird.apply.inputs import Record
 from spacy_bigbird.apply.outputs import WRITERS, write_bytes
-from spacy_bigbird.apply.results import SPARK_SCHEMA, describe, document_vector
+from spacy_bigbird.apply.results import SPARK_SCHEMA, describe, document_vector, row_of
 
 from ..toy_pipelines import make_pipeline
 from ..toy_questions import QUESTIONS, TEXT, make_nlp
@@ -100,7 +100,7 @@ def test_questions_for_all_and_of_its_own(vocab_file):
     given = [Record("a", "x", 1, TEXT, [QUESTIONS[1]]), Record("b", "x", 2, TEXT)]
     first, second = (describe(doc)["answers"] for _, doc, _ in made.annotate(given))
     assert [answer["question"] for answer in first] == QUESTIONS[:2]
-    assert second == first[:1] and set(second[0]) == {"question", "text", "start", "end", "score"}
+    assert second == first[:1] and set(second[0]) == {"question", "text", "start", "end", "score", "page"}
     assert TEXT[second[0]["start"] : second[0]["end"]] == second[0]["text"]
 
 
@@ -145,7 +145,7 @@ EXPECTED = {
         {"key": "sc", "start": 18, "end": 23, "label": "", "text": "Paris", "score": 0.5},
     ],
     "cats": {"A": 0.25},
-    "answers": [{"question": "Who?", "text": "Anna", "start": 0, "end": 4, "score": 1.0}],
+    "answers": [{"question": "Who?", "text": "Anna", "start": 0, "end": 4, "score": 1.0, "page": None}],
     "choice_answers": [{"index": 1, "probabilities": [0.1, 0.9]}],
     "stats": {"pieces": 9, "windows": 1},
 }
@@ -164,6 +164,15 @@ def test_json_lines():
     place = {"id": "7", "source": "x.jsonl", "number": 3, "text": "Anna met Boris in Paris.", "meta": {"year": 1900}}
     assert first == {**place, **EXPECTED}
     assert second == {"id": "8", "source": "x.jsonl", "number": 4, "text": "", "entities": []}
+
+
+def test_an_answer_says_its_page():
+    doc = full_doc()
+    (answer,) = doc._.answers
+    none = {**answer, "text": "", "start_char": 0, "end_char": 0}
+    doc._.answers = [{**answer, "text": "Boris", "start_char": 9, "end_char": 14}, none]
+    found = row_of(Record("7", "x.pdf", 1, "", pages=(0, 9)), doc, has_vector=False, has_text=False)["answers"]
+    assert [(answer["text"], answer["page"]) for answer in found] == [("Boris", 2), ("", None)]
 
 
 def test_parquet():

@@ -14,6 +14,7 @@ from spacy.vocab import Vocab
 from spacy_bigbird.apply.found_files import find_inputs
 from spacy_bigbird.apply.inputs import Fields, read_questions_file, reader_of
 
+from ..files.sample_files import write_pdf
 from ..toy_text import toy_texts
 from .conftest import write_jsonl
 
@@ -65,6 +66,11 @@ def test_a_text_file_is_one_document_unless_told_otherwise(tmp_path):
     path = write(tmp_path / "x.txt.gz", TEXTS)
     ((item, record),) = read(path, fields=Fields())
     assert record.text == "\n".join(TEXTS) + "\n" and record.id == str(path) and item.number == 1
+
+
+def test_a_document_keeps_its_pages(tmp_path):
+    ((_, record),) = read(write_pdf(tmp_path / "x.pdf", [["Anna signs."], ["Boris pays."]]))
+    assert record.text == "Anna signs.\n\nBoris pays." and record.pages == (0, 13)
 
 
 def test_what_records_carry(tmp_path):
