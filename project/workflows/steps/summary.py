@@ -102,7 +102,7 @@ def summarize(root: Path, bakeoffs: Path | None) -> Summary:
         if report.is_file():
             summary[name] = from_bakeoff(name, srsly.read_json(report))
     if contracts := from_contracts(root):
-        summary["clauses"] = contracts | summary.get("clauses", {})
+        summary["clauses"] = summary.get("clauses", {}) | contracts
     ordered = {name: summary[name] for name in BAKEOFFS if name in summary}
     found = {name: from_workflow(root, task) for task, name in WORKFLOWS.items()}
     return ordered | {name: entries for name, entries in found.items() if entries}

@@ -39,6 +39,11 @@ def test_comparisons_replace_what_was_known_and_workflows_are_as_they_are(tmp_pa
     assert found["clauses"]["tfidf"] == {**ENTRY, "score": 0.25, "command": repeated}
     # There are no results of workflows in this folder.
     assert "litbank" not in found
+    clause_present = {"micro_f": 0.625, "low": 0.5, "high": 0.75, "macro_f": 0.25}
+    (root / "models" / "small" / "contracts").mkdir(parents=True)
+    srsly.write_json(root / "models" / "small" / "contracts" / "scores.json", {"clause_present": clause_present})
+    clauses = steps.summarize(root, None)["clauses"]["whole"]
+    assert (clauses["score"], clauses["low"], clauses["high"]) == (0.625, 0.5, 0.75)
     assert steps.table(found).splitlines()[-2:] == [
         "| Which of 41 clauses a contract has (CUAD), micro F1 (2 seeds) | 0.500 [0.625, 0.875] | – | – | "
         "– | 0.250 [0.625, 0.875] | – |",
