@@ -13,9 +13,9 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# What tests read beside the package: scripts, configs and documentation, but not `spacy_bigbird` itself.
-BESIDE = ("tests", "configs", "docs", "project", "benchmarks", "scripts", "README.md", "CHANGELOG.md", "Makefile")
-SETTINGS = ("pyproject.toml", "setup.cfg")
+# What tests read beside the package, but not `spacy_bigbird` itself.
+FOLDERS = ("tests", "configs", "docs", "project", "benchmarks", "scripts")
+FILES = ("*.md", "*.yml", "*.toml", "*.cfg", "*.cff", "Makefile", "LICENSE")
 
 
 def install(wheel: Path, folder: Path) -> Path:
@@ -41,12 +41,10 @@ def main() -> None:
     python = install(wheel.resolve(), arguments.work.resolve() / "environment")
     copy = arguments.work.resolve() / "copy"
     copy.mkdir(parents=True)
-    for name in (*BESIDE, *SETTINGS):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy(source, copy)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for source in (source for pattern in FILES for source in ROOT.glob(pattern)):
+        shutil.copy(source, copy)
     found = subprocess.check_output(
         [python, "-c", "import spacy_bigbird; print(spacy_bigbird.__file__)"], text=True, cwd=copy
     )

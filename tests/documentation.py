@@ -17,11 +17,14 @@ import typer
 from spacy.cli import app as spacy_app
 from spacy.language import Language
 
+import spacy_bigbird
 from spacy_bigbird.cli.main import app
 from spacy_bigbird.model import BigBirdConfig, BigBirdForMaskedLM, BigBirdForQuestionAnswering
 from spacy_bigbird.tokenizer import BigBirdTokenizer
 
 ROOT = Path(__file__).parents[1]
+# Not in ROOT where an installed wheel is tested.
+PACKAGE = Path(spacy_bigbird.__file__).parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from .documentation import COMMANDS, DOCS, ROOT, section, skip_without_flax
+from .documentation import COMMANDS, DOCS, PACKAGE, ROOT, section, skip_without_flax
 
 PAGE = DOCS / "public-names.md"
 MODULES = {
@@ -28,7 +28,7 @@ def test_the_reference_has_a_page_for_every_module():
 def test_attributes_of_documents():
     text = section(PAGE, "Attributes of documents").body
     listed = set(re.findall(r"`(?:doc|span)\._\.(\w+)`", text))
-    source = "\n".join(path.read_text(encoding="utf8") for path in (ROOT / "spacy_bigbird").rglob("*.py"))
+    source = "\n".join(path.read_text(encoding="utf8") for path in PACKAGE.rglob("*.py"))
     used = set(re.findall(r"doc\._\.(\w+) = ", source)) - {"trf_data"}
     assert used <= listed and {"answers", "bigbird_stats", "score"} <= listed
 
