@@ -24,10 +24,11 @@ def test_clauses_are_printed_and_shown_with_their_evidence(licence, capsys):
     assert agreement.AGREEMENT_TITLE in section and section.count("<mark") >= len(rows)
 
 
-def test_questions_are_answered_or_said_to_have_no_answer(tmp_path, capsys):
+def test_questions_are_answered_or_said_to_have_no_answer(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(answers, "QUESTIONS", [answers.QUESTIONS[0], answers.QUESTIONS[2]])
     doc = answers.answer_questions(tmp_path)
     found = [answer["text"] for answer in doc._.answers]
-    assert found[0] == "fifty percent (50%)" and found[2:] == ["", ""]
+    assert found == ["fifty percent (50%)", ""]
     answers.print_answers(doc)
     assert "(no answer)" in capsys.readouterr().out
     section = answers.answers_section(doc)

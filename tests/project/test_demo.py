@@ -20,19 +20,19 @@ from spacy_bigbird.annotations.questions import Answer, install_question_extensi
 
 RECORDED = Path(__file__).parents[2] / "project" / "demo" / "results" / "seeds.json"
 SMALLEST = Size(
-    extracts=8,
-    short=4,
+    extracts=4,
+    short=2,
     middle=1,
     long=1,
-    dev=2,
-    test=2,
+    dev=1,
+    test=1,
     questions=4,
     asked=1,
     vocabulary=500,
     shared=[{"longest": 340, "documents": 2, "batches": 2}, {"shortest": 800, "documents": 1, "batches": 1}],
     answers=[{"longest": 340, "documents": 1, "batches": 3}],
-    longest=1600,
-    changes={"training.eval_frequency": 2},
+    longest=1501,
+    changes={"training.eval_frequency": 3},
 )
 
 
