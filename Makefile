@@ -23,7 +23,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml scripts/install_torch.sh
 	$(BIN)/python -m pip install --quiet -e '.[test]'
 	touch $@
 
-test: install  ## run the tests (about 7 minutes on 2 cores)
+test: install  ## run the tests (about 6 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore tests/flax
 
 test-flax: install  ## run the tests of the Flax models (compiling takes most of three minutes)
